@@ -1,0 +1,90 @@
+/**
+ * The backend's HTTP side, as AgentOps and any OTLP collector speak it: `POST /v3/auth/token` exchanges a key for a
+ * token, `POST /v1/traces` takes OTLP JSON. A request without a token is taken, as a plain collector would; a wrong
+ * token is refused, as AgentOps would.
+ */
+import { Hono } from 'hono'
+import { sign, verify } from 'hono/jwt'
+import { readOtlp } from './otlp.ts'
+import { type CollectedSession, SessionStore } from './store.ts'
+import { renderWaterfall } from './waterfall.ts'
+
+export interface CollectorOptions {
+  /** Called once for each session, when its root span arrives. */
+  onSession?: (session: CollectedSession) => void
+  /** Called for every request that was taken, before its answer. */
+  onRequest?: (request: Request, spans: number) => void
+  /** Sessions kept in memory. Default 1000. */
+  limit?: number
+}
+
+export interface Collector {
+  app: Hono
+  store: SessionStore
+}
+
+const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i
+const TOKEN_LIFETIME_S = 30 * 24 * 3600
+
+export function createCollector({ onSession, onRequest, limit = 1000 }: CollectorOptions = {}): Collector {
+  const store = new SessionStore(limit)
+  const secret = crypto.randomUUID()
+  const app = new Hono()
+
+  app.post('/v3/auth/token', async (c) => {
+    const { api_key: key } = await c.req.json().catch(() => ({}))
+    if (key === undefined) return c.json({ error: 'api_key is missing' }, 422)
+    if (!UUID.test(key)) return c.json({ error: 'Invalid API key format' }, 400)
+    const claims = { exp: Math.floor(Date.now() / 1000) + TOKEN_LIFETIME_S, aud: 'authenticated', project_id: 'local' }
+    onRequest?.(c.req.raw, 0)
+    return c.json({ token: await sign(claims, secret, 'HS256'), project_id: 'local', project_prem_status: 'free' })
+  })
+
+  app.post('/v1/traces', async (c) => {
+    const authorization = c.req.header('authorization')
+    const valid = authorization === undefined || (await isValid(authorization.replace(/^Bearer /, ''), secret))
+    if (!valid) return c.text('Unauthorized', 401)
+    if (!/^application\/json\b/.test(c.req.header('content-type') ?? ''))
+      return c.text('expected application/json', 415)
+    let spans: ReturnType<typeof readOtlp>
+    try {
+      spans = readOtlp(await readJson(c.req.raw))
+    } catch (error) {
+      return c.json(
+        { code: 3, message: `no OTLP trace request: ${error instanceof Error ? error.message : error}` },
+        400,
+      )
+    }
+    onRequest?.(c.req.raw, spans.length)
+    for (const session of store.add(spans)) onSession?.(session)
+    return c.json({ partialSuccess: {} })
+  })
+
+  app.get('/sessions', (c) =>
+    c.json(
+      store.list().map(({ id, traceId, root, spans }) => ({ id, traceId, name: root?.name, spans: spans.length })),
+    ),
+  )
+  app.get('/sessions/:id', (c) => {
+    const session = store.get(c.req.param('id'))
+    return session ? c.text(`${renderWaterfall(session)}\n`) : c.text('no such session', 404)
+  })
+  app.get('/', (c) => c.text('agentops-edge collector: POST /v1/traces, POST /v3/auth/token, GET /sessions[/:id]\n'))
+
+  return { app, store }
+}
+
+async function isValid(token: string, secret: string): Promise<boolean> {
+  try {
+    await verify(token, secret, 'HS256')
+    return true
+  } catch {
+    return false
+  }
+}
+
+async function readJson(request: Request): Promise<unknown> {
+  const gzip = request.headers.get('content-encoding') === 'gzip' && request.body
+  const body = gzip ? new Response(gzip.pipeThrough(new DecompressionStream('gzip'))) : request
+  return body.json()
+}

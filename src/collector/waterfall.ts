@@ -1,0 +1,84 @@
+/** A session as text for a terminal: one line a span, indented under its parent, with a bar for its time. */
+import * as key from '../semconv.ts'
+import type { CollectedSpan } from './otlp.ts'
+import type { CollectedSession } from './store.ts'
+
+const BAR = 32
+const NAME = 34
+
+export function renderWaterfall(session: CollectedSession): string {
+  const { root, spans } = session
+  const first = root ?? spans[0]
+  if (!first) return `session ${session.id}: no spans`
+  const start = spans.reduce((least, span) => (span.start < least ? span.start : least), first.start)
+  const end = spans.reduce((most, span) => (span.end > most ? span.end : most), first.end)
+  const span = Number(end - start) || 1
+  const lines = ordered(spans).map(({ span: row, depth }) => {
+    const from = Math.min(Math.floor((Number(row.start - start) / span) * BAR), BAR - 1)
+    const width = Math.max(Math.round((Number(row.end - row.start) / span) * BAR), 1)
+    const bar = `${' '.repeat(from)}${'█'.repeat(Math.min(width, BAR - from))}`.padEnd(BAR)
+    const name = `${'  '.repeat(depth)}${row.name}`
+    return `  ${pad(name, NAME)} ${bar} ${millis(row.end - row.start).padStart(9)}  ${details(row)}`.trimEnd()
+  })
+  return [headline(session, first), ...lines].join('\n')
+}
+
+function headline(session: CollectedSession, root: CollectedSpan): string {
+  const { attributes } = root
+  const state = attributes[key.END_STATE] ?? 'running'
+  const reason = attributes[key.END_STATE_REASON]
+  const tokens = sum(session.spans, key.GEN_AI_PROMPT_TOKENS) + sum(session.spans, key.GEN_AI_COMPLETION_TOKENS)
+  const tags = (attributes[key.TAGS] ?? []) as unknown[]
+  const parts = [
+    `${state}${reason ? `: ${reason}` : ''}`,
+    millis(root.end - root.start),
+    `${session.spans.length} spans`,
+    tokens > 0 ? `${tokens} tokens` : '',
+    tags.length > 0 ? `tags ${tags.join(', ')}` : '',
+  ]
+  return `${root.name} · ${parts.filter(Boolean).join(' · ')}\n  session ${session.id} · trace ${session.traceId}`
+}
+
+function details({ attributes, status }: CollectedSpan): string {
+  const prompt = attributes[key.GEN_AI_PROMPT_TOKENS]
+  const completion = attributes[key.GEN_AI_COMPLETION_TOKENS]
+  const parts = [
+    attributes[key.GEN_AI_REQUEST_MODEL],
+    prompt === undefined ? '' : `${prompt} + ${completion ?? 0} tokens`,
+    attributes[key.INCOMPLETE] ? 'incomplete' : '',
+    status.code === 2 ? `✗ ${status.message ?? 'failed'}` : '',
+  ]
+  return parts.filter(Boolean).join(' · ').replace(/\s+/g, ' ').slice(0, 100)
+}
+
+/** Depth first, siblings by start; a span whose parent is not here counts as a root. */
+function ordered(spans: readonly CollectedSpan[]): { span: CollectedSpan; depth: number }[] {
+  const ids = new Set(spans.map(({ spanId }) => spanId))
+  const children = new Map<string, CollectedSpan[]>()
+  for (const span of [...spans].sort((a, b) => Number(a.start - b.start))) {
+    const parent = span.parentSpanId && ids.has(span.parentSpanId) ? span.parentSpanId : ''
+    children.set(parent, [...(children.get(parent) ?? []), span])
+  }
+  const rows: { span: CollectedSpan; depth: number }[] = []
+  const visit = (parent: string, depth: number): void => {
+    for (const span of children.get(parent) ?? []) {
+      rows.push({ span, depth })
+      visit(span.spanId, depth + 1)
+    }
+  }
+  visit('', 0)
+  return rows
+}
+
+function sum(spans: readonly CollectedSpan[], name: string): number {
+  return spans.reduce((total, { attributes }) => total + (Number(attributes[name]) || 0), 0)
+}
+
+function millis(nanos: bigint): string {
+  const ms = Number(nanos) / 1e6
+  return ms >= 1000 ? `${(ms / 1000).toFixed(2)} s` : `${ms.toFixed(ms < 10 ? 1 : 0)} ms`
+}
+
+function pad(text: string, width: number): string {
+  return text.length > width ? `${text.slice(0, width - 1)}…` : text.padEnd(width)
+}

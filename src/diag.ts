@@ -1,0 +1,49 @@
+/**
+ * What this library says to the person who runs it: one line, once per cause, through the OpenTelemetry `diag`
+ * logger where one is set, through the console where none is. It never says a secret and never throws.
+ */
+import { diag } from '@opentelemetry/api'
+
+/** Causes already said in this isolate; bounded, because a cause may contain a name that a request chose. */
+const said: Set<string> = new Set()
+const MAX_CAUSES = 256
+
+/** Whether somebody has registered an OpenTelemetry global of this kind, whoever they are. */
+export function hasGlobal(kind: 'diag' | 'trace' | 'context'): boolean {
+  const globals = (globalThis as Record<symbol, Record<string, unknown> | undefined>)[
+    Symbol.for('opentelemetry.js.api.1')
+  ]
+  return globals?.[kind] !== undefined
+}
+
+/** Says `message` at once, and never again in this isolate for the same `cause`. */
+export function warn(message: string, cause: string = message): void {
+  if (said.has(cause) || said.size >= MAX_CAUSES) return
+  said.add(cause)
+  const line = `agentops-edge: ${message}`
+  try {
+    // biome-ignore lint/suspicious/noConsole: without a diag logger the console is the only place a user looks.
+    hasGlobal('diag') ? diag.warn(line) : console.warn(line)
+  } catch {
+    // A logger that throws must not take the request with it.
+  }
+}
+
+/** Runs `task`; an error of ours is said and swallowed, because telemetry must not break the user's code. */
+export function guard<T>(what: string, task: () => T): T | undefined {
+  try {
+    return task()
+  } catch (error) {
+    warn(`${what} failed and was left out (${describe(error)})`, what)
+    return undefined
+  }
+}
+
+/** An error's message, or what was thrown instead of one; never throws. */
+export function describe(error: unknown): string {
+  try {
+    return error instanceof Error ? error.message : String(error)
+  } catch {
+    return 'a value that cannot be shown'
+  }
+}

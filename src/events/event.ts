@@ -1,0 +1,180 @@
+/**
+ * The events of a session, as AgentOps names them. An event is plain data: making one needs no session, reads no clock
+ * in global scope and draws no random number there, so it may be made anywhere. Recording it gives it its id.
+ */
+import { guard } from '../diag.ts'
+import { systemNow } from '../session/clock.ts'
+
+/** A point in time: a `Date`, milliseconds since the Unix epoch, or an ISO 8601 string. */
+export type EventTime = Date | number | string
+
+/** AgentOps' own types are `actions`, `llms`, `tools`, `errors` and `apis`; any other text is kept as it is. */
+export type EventType = 'actions' | 'llms' | 'tools' | 'errors' | 'apis' | (string & {})
+
+export interface EventInit {
+  /** UUID. Default: drawn when the event is recorded. */
+  id?: string
+  params?: unknown
+  returns?: unknown
+  /** Default: when the event was made. */
+  initTimestamp?: EventTime
+  /** Default: when the event was recorded. */
+  endTimestamp?: EventTime
+  /** Default: the agent in whose scope the event is recorded. */
+  agentId?: string
+}
+
+export interface ActionEventInit extends EventInit {
+  /** What was done. Default `unknown_action`. */
+  actionType?: string
+  logs?: unknown
+  /** URL of a picture. */
+  screenshot?: string
+}
+
+export interface ToolEventInit extends EventInit {
+  /** Default `unknown_tool`. */
+  name?: string
+  logs?: unknown
+}
+
+/** One message of a conversation, in the form that chat completion APIs share. */
+export interface Message {
+  role?: string
+  content?: unknown
+  finish_reason?: string
+  tool_calls?: unknown
+}
+
+export interface LLMEventInit extends EventInit {
+  threadId?: string
+  /** Text, or the messages sent. */
+  prompt?: string | Message | readonly Message[]
+  /** Whole tokens, 0 or more. */
+  promptTokens?: number
+  completion?: string | Message | readonly Message[]
+  /** Whole tokens, 0 or more. */
+  completionTokens?: number
+  /** US dollars. */
+  cost?: number | string
+  model?: string
+}
+
+export interface ErrorEventInit extends EventInit {
+  /** The event during which it happened. */
+  triggerEvent?: AgentEvent
+  /** What was thrown: fills `errorType`, `details` and `logs` where they are not given. */
+  exception?: unknown
+  /** Default: the exception's class name, else `errors`. */
+  errorType?: string
+  code?: string | number
+  details?: unknown
+  /** Default: the exception's stack. */
+  logs?: unknown
+}
+
+/** What the four event classes share. Subclasses only name their type and their fields. */
+export abstract class AgentEvent {
+  abstract readonly eventType: EventType
+  id?: string
+  params?: unknown
+  returns?: unknown
+  initTimestamp?: EventTime
+  endTimestamp?: EventTime
+  agentId?: string
+
+  constructor(init: EventInit) {
+    guard('an event whose fields cannot be read', () => Object.assign(this, init))
+    if (this.initTimestamp !== undefined) return
+    // Global scope has no clock on Workers (it reads 0); the event then begins when it is recorded.
+    this.initTimestamp = systemNow() || undefined
+    stamped.add(this)
+  }
+}
+
+/** Events that begin when they were made, because nobody gave them a time. */
+const stamped: WeakSet<object> = new WeakSet()
+
+/** Whether the event's start is the platform's time, which a session with a clock of its own does not share. */
+export function isStamped(event: object): boolean {
+  return stamped.has(event)
+}
+
+/** Something the agent did. */
+export class ActionEvent extends AgentEvent {
+  readonly eventType = 'actions' as const
+  declare actionType?: string
+  declare logs?: unknown
+  declare screenshot?: string
+
+  // Narrows the fields that may be given.
+  constructor(init: ActionEventInit = {}) {
+    super(init)
+  }
+}
+
+/** A tool that the agent called. */
+export class ToolEvent extends AgentEvent {
+  readonly eventType = 'tools' as const
+  declare name?: string
+  declare logs?: unknown
+
+  // Narrows the fields that may be given.
+  constructor(init: ToolEventInit = {}) {
+    super(init)
+  }
+}
+
+/** A call of a language model. */
+export class LLMEvent extends AgentEvent {
+  readonly eventType = 'llms' as const
+  declare threadId?: string
+  declare prompt?: string | Message | readonly Message[]
+  declare promptTokens?: number
+  declare completion?: string | Message | readonly Message[]
+  declare completionTokens?: number
+  declare cost?: number | string
+  declare model?: string
+
+  // Narrows the fields that may be given.
+  constructor(init: LLMEventInit = {}) {
+    super(init)
+  }
+}
+
+/** An error, with the event that it belongs to where there is one. */
+export class ErrorEvent extends AgentEvent {
+  readonly eventType = 'errors' as const
+  declare triggerEvent?: AgentEvent
+  declare exception?: unknown
+  declare errorType?: string
+  declare code?: string | number
+  declare details?: unknown
+  declare logs?: unknown
+
+  constructor(init: ErrorEventInit = {}) {
+    super(init)
+    const { exception } = this
+    if (exception === undefined) return
+    guard('an exception that cannot be read', () => {
+      const error = exception instanceof Error ? exception : undefined
+      this.errorType ??= errorType(exception)
+      this.details ??= error ? error.message : String(exception)
+      this.logs ??= error?.stack
+    })
+  }
+
+  /** When it happened: the same as `initTimestamp`. */
+  get timestamp(): EventTime | undefined {
+    return this.initTimestamp
+  }
+}
+
+/** A plain object that `record` takes for an event. */
+export type PlainEvent = { eventType: EventType } & EventInit & Record<string, unknown>
+
+/** The class name of an error, or the type of what was thrown instead of one. */
+export function errorType(error: unknown): string {
+  if (!(error instanceof Error)) return typeof error
+  return error.name === 'Error' ? error.constructor.name || 'Error' : error.name
+}

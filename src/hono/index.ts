@@ -1,0 +1,91 @@
+/**
+ * Hono middleware: a session per request, ended with the response.
+ */
+import type { Context, MiddlewareHandler } from 'hono'
+import { matchedRoutes } from 'hono/route'
+import { guard } from '../diag.ts'
+import { configReader } from '../http/per-environment.ts'
+import { openRequestSession, prepare, type WaitUntil } from '../http/request-session.ts'
+import type { AgentOpsOptions, Environment } from '../options.ts'
+import { HTTP_ROUTE } from '../semconv.ts'
+import { currentSession } from '../session/scope.ts'
+import type { Session } from '../session/session.ts'
+
+export interface AgentOpsVariables {
+  /** The session of this request. */
+  agentops: Session
+}
+
+declare module 'hono' {
+  interface ContextVariableMap extends AgentOpsVariables {}
+}
+
+/**
+ * Opens a session for each request and ends it when the response's body has ended: Success, or Fail when the handler
+ * threw or answered 500 and above. Options not given come from `c.env` and the process environment.
+ *
+ * ```ts
+ * const app = new Hono()
+ * app.use(agentops())
+ * app.get('/ask', (c) => c.json(c.var.agentops.tool('search', () => ['cats'])))
+ * ```
+ */
+export function agentops(options?: AgentOpsOptions | ((c: Context) => AgentOpsOptions)): MiddlewareHandler {
+  const configOf = configReader(options)
+  return async function agentops(c, next) {
+    await prepare()
+    const request = c.req.raw
+    const execution = executionContext(c)
+    // A wrapped Worker, or this middleware further out, has opened the session already.
+    const shared = currentSession(request) ?? (execution && currentSession(execution))
+    if (shared) {
+      c.set('agentops', shared)
+      await next()
+      guard('naming the session', () => nameByRoute(c, shared))
+      return
+    }
+    const opened = guard('opening a session', () => {
+      const waitUntil: WaitUntil | undefined = execution && ((promise) => execution.waitUntil(promise))
+      return openRequestSession(configOf(c.env as Environment, c), request, undefined, waitUntil)
+    })
+    if (!opened) return next()
+    c.set('agentops', opened.session)
+    try {
+      await opened.run(next)
+    } catch (error) {
+      // Hono turns errors into responses; only what is no Error comes through.
+      opened.fail(error)
+      throw error
+    }
+    guard('ending a session', () => {
+      if (c.error && c.res.status >= 500) opened.session.fail(c.error)
+      const response = opened.finish(c.res, routeOf(c))
+      if (response === c.res) return
+      // Hono merges the headers of the old response into a new one; the new one has them already.
+      c.res = undefined
+      c.res = response
+    })
+  }
+}
+
+function nameByRoute(c: Context, session: Session): void {
+  const route = routeOf(c)
+  const { attributes } = session.root as { attributes?: Record<string, unknown> }
+  if (!route || attributes?.[HTTP_ROUTE] !== undefined) return
+  session.rename(session.name === c.req.method ? `${c.req.method} ${route}` : session.name, { [HTTP_ROUTE]: route })
+}
+
+/** The pattern of the handler that matched, not of the middleware before it; undefined where none did. */
+function routeOf(c: Context): string | undefined {
+  // Middleware takes `next`; what `app.use` registers is listed as `ALL` like `app.all`, so its arity tells them apart.
+  return matchedRoutes(c).findLast(({ handler, method }) => method !== 'ALL' || handler.length < 2)?.path
+}
+
+/** Hono's getter throws where the platform has no execution context. */
+function executionContext(c: Context): Context['executionCtx'] | undefined {
+  try {
+    return c.executionCtx
+  } catch {
+    return undefined
+  }
+}

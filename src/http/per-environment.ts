@@ -1,0 +1,28 @@
+/** One Config per environment object: validated at the first request of an isolate, kept for the others. */
+import { type Config, readConfig } from '../config.ts'
+import { guard } from '../diag.ts'
+import type { AgentOpsOptions, Environment } from '../options.ts'
+
+/** `options`: as the user gave them, or what makes them from the adapter's own argument at each request. */
+export function configReader<Argument>(
+  options: AgentOpsOptions | ((argument: Argument) => AgentOpsOptions) | undefined,
+): (env: Environment | undefined, argument: Argument) => Config {
+  const configs: WeakMap<object, Config> = new WeakMap()
+  const none: Environment = {}
+  return (env = none, argument) => {
+    if (typeof options === 'function') {
+      return readConfig(withDefaults(guard('the options function', () => options(argument))), env)
+    }
+    let config = configs.get(env)
+    if (!config) {
+      config = readConfig(withDefaults(options), env)
+      configs.set(env, config)
+    }
+    return config
+  }
+}
+
+/** An adapter opens a session for each request, so spans of instrumented libraries have somewhere to land. */
+function withDefaults(options: AgentOpsOptions | undefined): AgentOpsOptions {
+  return { ...options, instrumentations: { global: true, ...options?.instrumentations } }
+}

@@ -1,0 +1,28 @@
+/**
+ * Sessions, events and delivery, on any runtime with `fetch`. Importing this does no I/O, starts no timer, draws no
+ * random number and touches no global.
+ */
+export type { Agent } from './events/attributes.ts'
+export {
+  ActionEvent,
+  type ActionEventInit,
+  type AgentEvent,
+  ErrorEvent,
+  type ErrorEventInit,
+  type EventInit,
+  type EventTime,
+  type EventType,
+  LLMEvent,
+  type LLMEventInit,
+  type Message,
+  type PlainEvent,
+  ToolEvent,
+  type ToolEventInit,
+} from './events/event.ts'
+export { type BufferOptions, SessionSpanProcessor } from './export/buffer.ts'
+export { type Delivery, SessionExporter } from './export/exporter.ts'
+export { action, addTags, agent, llm, record, setEndState, tool } from './helpers.ts'
+export { type AgentOps, createAgentOps } from './manager.ts'
+export type { AgentOpsOptions, DeliveryOptions, Drop, Environment, FlushReport, PerRequest } from './options.ts'
+export { currentSession } from './session/scope.ts'
+export type { EndState, Session, SessionInit, SessionStats } from './session/session.ts'

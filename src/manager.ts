@@ -1,0 +1,138 @@
+/**
+ * The client that starts sessions outside an adapter and routes module-level calls to the right one.
+ * In single mode a scope has at most one active session; in multi mode a call has to name its session.
+ */
+import { readConfig } from './config.ts'
+import { warn } from './diag.ts'
+import type { AgentEvent, PlainEvent } from './events/event.ts'
+import type { AgentOpsOptions, Environment, FlushReport, PerRequest } from './options.ts'
+import { activeScope, currentSession, enterScope, runIn, type Scope, withScope } from './session/scope.ts'
+import { type EndState, Session, type SessionInit } from './session/session.ts'
+
+export interface AgentOps {
+  /** The session that a call made here would reach, or undefined. */
+  readonly currentSession: Session | undefined
+  /** The sessions that this client started and that have not ended. */
+  readonly activeSessions: readonly Session[]
+  /** Starts a session. In single mode, where one is active in this scope, it warns and returns that one. */
+  startSession(init?: SessionInit): Session
+  /** Runs `fn` in a session and scope of its own; ends it with Success, or with Fail when `fn` throws. */
+  withSession<T>(init: SessionInit, fn: (session: Session) => T | Promise<T>): Promise<T>
+  endSession(endState?: EndState, reason?: string): Promise<FlushReport | undefined>
+  record(event: AgentEvent | PlainEvent): void
+  addTags(tags: string | readonly string[]): void
+  setTags(tags: string | readonly string[]): void
+  /** Returns the agent's id, or undefined where no session could be told. */
+  createAgent(name: string, id?: string): string | undefined
+  /** Sends what the active sessions have finished. Never rejects. */
+  flush(): Promise<FlushReport>
+}
+
+/** Makes a client. Reads options and environment; no I/O, no timer, no global. */
+export function createAgentOps(options?: AgentOpsOptions, env?: Environment): AgentOps {
+  const config = readConfig(options, env)
+  const active: Set<Session> = new Set()
+
+  const start = (init: SessionInit, scope: Scope | undefined): Session => {
+    const session: Session = new Session(config, {
+      ...init,
+      name: init.name ?? perRequest(config.name) ?? 'agent',
+      tags: init.tags ?? perRequest(config.tags),
+      attributes: { ...perRequest(config.attributes), ...init.attributes },
+      waitUntil: config.waitUntil,
+      onEnded: () => {
+        active.delete(session)
+        scope?.delete(session)
+      },
+    })
+    active.add(session)
+    scope?.add(session)
+    return session
+  }
+
+  const find = (): Session | undefined => {
+    const session = currentSession()
+    if (session || config.scope !== 'process' || active.size !== 1) return session
+    return [...active][0]
+  }
+
+  /** The session that a call means; says what to do where it cannot be told. */
+  const target = (call: string, method: string = call): Session | undefined => {
+    const session = find()
+    if (session) return session
+    const several = (activeScope()?.size ?? active.size) > 1
+    warn(
+      several
+        ? `${call}: several sessions are active here, so nothing was done. Call session.${method}(…) on the one you mean, or call it inside session.run(…)`
+        : `${call}: no session is active here, so nothing was done. Start one with startSession() or withSession(), and where the runtime has no AsyncLocalStorage call session.${method}(…)`,
+    )
+    return undefined
+  }
+
+  return {
+    get currentSession() {
+      return find()
+    },
+    get activeSessions() {
+      return [...active]
+    },
+    startSession(init = {}) {
+      if (config.mode === 'single') {
+        const running = find()
+        if (running && running.state !== 'ended') {
+          warn(
+            'startSession: a session is already active in this scope, so that one is returned. End it first, open another scope with withSession(), or set mode to "multi"',
+          )
+          return running
+        }
+      }
+      return start(init, activeScope() ?? enterScope())
+    },
+    async withSession(init, fn) {
+      const session = start(init, undefined)
+      const scope: Scope = new Set([session])
+      return runIn(withScope(session.context, scope), async () => {
+        try {
+          const value = await fn(session)
+          await session.end(session.endState === 'Indeterminate' ? 'Success' : undefined)
+          return value
+        } catch (error) {
+          session.fail(error)
+          await session.end()
+          throw error
+        }
+      })
+    },
+    async endSession(endState, reason) {
+      return target('endSession', 'end')?.end(endState, reason)
+    },
+    record: (event) => target('record')?.record(event),
+    addTags: (tags) => target('addTags')?.addTags(tags),
+    setTags: (tags) => target('setTags')?.setTags(tags),
+    createAgent: (name, id) => target('createAgent')?.createAgent(name, id),
+    async flush() {
+      const reports = await Promise.all([...active].map((session) => session.flush()))
+      return reports.reduce(
+        (sum, { sent, dropped, spooled, pending, error }) => ({
+          sent: sum.sent + sent,
+          dropped: sum.dropped + dropped,
+          spooled: sum.spooled + spooled,
+          pending: sum.pending + pending,
+          error: sum.error ?? error,
+        }),
+        { sent: 0, dropped: 0, spooled: 0, pending: 0 } as FlushReport,
+      )
+    },
+  }
+}
+
+/** An option that is a value or a function of the request, as a value; a function that throws counts as not given. */
+export function perRequest<T>(option: PerRequest<T> | undefined, request?: globalThis.Request): T | undefined {
+  if (typeof option !== 'function') return option
+  try {
+    return (option as (request: globalThis.Request | undefined) => T | undefined)(request)
+  } catch {
+    warn('an option that is a function of the request threw; it is left out', 'per-request')
+    return undefined
+  }
+}

@@ -1,0 +1,104 @@
+/**
+ * The options a user may give, and the environment variables that say the same. Every option is optional.
+ */
+import type { Attributes } from '@opentelemetry/api'
+import type { Sampler } from './sdk.ts'
+
+/** What became of a session's spans, counted over the session's life. */
+export interface FlushReport {
+  /** Accepted by the backend. */
+  sent: number
+  /** Lost, each one reported by `onDrop`. */
+  dropped: number
+  /** Handed to a spool, to be sent later. */
+  spooled: number
+  /** Still in the buffer. */
+  pending: number
+  /** Why the last export did not succeed. */
+  error?: string
+}
+
+export interface Drop {
+  spans: number
+  /** `queue-full`: the buffer was full. `rejected`: the backend refused them. `undelivered`: it could not be reached. */
+  reason: 'queue-full' | 'rejected' | 'undelivered' | 'no-destination'
+  error?: string
+}
+
+/** A value, or a function of the request that opened the session (undefined where none did). */
+export type PerRequest<T> = T | ((request: Request | undefined) => T | undefined)
+
+/** Where and how sessions are delivered. */
+export interface DeliveryOptions {
+  /** AgentOps API key. Env: `AGENTOPS_API_KEY`. */
+  apiKey?: string
+  /**
+   * URL that OTLP traces are posted to. Default: AgentOps' when there is a key. Env: `AGENTOPS_EXPORTER_ENDPOINT`, then
+   * `OTEL_EXPORTER_OTLP_TRACES_ENDPOINT`, then `OTEL_EXPORTER_OTLP_ENDPOINT` with `/v1/traces` appended.
+   */
+  endpoint?: string
+  /** AgentOps' API, which exchanges the key for a token. Default `https://api.agentops.ai`. Env: `AGENTOPS_API_ENDPOINT`. */
+  apiEndpoint?: string
+  /** Sent with every export. Env: `OTEL_EXPORTER_OTLP_TRACES_HEADERS`, `OTEL_EXPORTER_OTLP_HEADERS`, both only to an endpoint of the same origin as the environment's. */
+  headers?: Record<string, string>
+  /** Default and, so far, only value `otlp-json`. Env: `OTEL_EXPORTER_OTLP_TRACES_PROTOCOL`, `OTEL_EXPORTER_OTLP_PROTOCOL`. */
+  format?: 'otlp-json'
+  /** Longest time for one attempt, ms, 1 to 600 000. Default 10 000. Env: `OTEL_EXPORTER_OTLP_TRACES_TIMEOUT`, `OTEL_EXPORTER_OTLP_TIMEOUT`. */
+  exportTimeoutMs?: number
+  /** Longest time for one export with all its attempts, ms, 1 to 600 000. Default 25 000: Workers get 30 s after the response. */
+  flushDeadlineMs?: number
+  /** Attempts after the first, 0 to 20. Default 4. */
+  retryAttempts?: number
+  /** The `fetch` to send with. Default: the platform's. */
+  fetch?: typeof fetch
+}
+
+export interface AgentOpsOptions extends DeliveryOptions {
+  /** Default `unknown_service`. Env: `OTEL_SERVICE_NAME`. */
+  serviceName?: string
+  /** Attributes of the resource. Env: `OTEL_RESOURCE_ATTRIBUTES` (`key=value,…`). */
+  resourceAttributes?: Attributes
+  /** Name of a session; its root span is `<name>.session`. Default: method and route, or the trigger. Env: `AGENTOPS_TRACE_NAME`. */
+  name?: PerRequest<string>
+  /** Env: `AGENTOPS_DEFAULT_TAGS` (comma-separated). */
+  tags?: PerRequest<string | readonly string[]>
+  /** Attributes of every span of a session. */
+  attributes?: PerRequest<Attributes>
+  /** `single` (default): at most one active session in a scope. `multi`: several side by side, each called by itself. */
+  mode?: 'single' | 'multi'
+  /**
+   * `async` (default): the session of a call is found through AsyncLocalStorage. `process`: the client's only active
+   * session is found from anywhere; for processes that do one thing at a time.
+   */
+  scope?: 'async' | 'process'
+  /** Spans a session's buffer holds, 1 to 1 000 000. Default 2048. Env: `AGENTOPS_MAX_QUEUE_SIZE`, `OTEL_BSP_MAX_QUEUE_SIZE`. */
+  maxQueueSize?: number
+  /** Spans in one export, 1 to 100 000. Default 512. Env: `OTEL_BSP_MAX_EXPORT_BATCH_SIZE`. */
+  maxExportBatchSize?: number
+  /** How long finished spans of a living session wait, ms, 1 to 600 000; doubles with each export up to 15 000. Default 1000. Env: `AGENTOPS_EXPORT_FLUSH_INTERVAL`, `OTEL_BSP_SCHEDULE_DELAY`. */
+  exportIntervalMs?: number
+  /** How long after the response ended a session waits for what it holds, ms, 0 to 900 000. Default 15 000. */
+  workDeadlineMs?: number
+  /** Share of sessions that are recorded, 0 to 1, or an OpenTelemetry `Sampler`. Default 1. A caller's sampled flag goes first. Env: `OTEL_TRACES_SAMPLER`, `OTEL_TRACES_SAMPLER_ARG`. */
+  sampler?: number | Sampler
+  /** What to do with a caller's `traceparent`: go on in its trace (default), link to it, or ignore it. */
+  inbound?: 'continue' | 'link' | 'ignore'
+  /**
+   * `global`: spans of any OpenTelemetry-instrumented library land in the session (default: on for hono and workers, off
+   * for a client of your own). `llm` (env `AGENTOPS_INSTRUMENT_LLM_CALLS`), `fetch` and `ai` are named for `agentops-edge/instrumentation`, which this version does not have.
+   */
+  instrumentations?: { global?: boolean; fetch?: boolean; llm?: boolean; ai?: boolean }
+  /** Called for spans that are lost. */
+  onDrop?: (drop: Drop) => void
+  /** Called after every export with the session's counters. */
+  onExport?: (report: FlushReport) => void
+  /** Keeps the runtime alive for a promise. Default: the platform's, where the adapter finds one. */
+  waitUntil?: (promise: Promise<unknown>) => void
+  /** Milliseconds since the Unix epoch, fractions allowed. Default: the platform's clock. */
+  clock?: () => number
+  /** `true`: sessions work, nothing is recorded or sent. Env: `OTEL_SDK_DISABLED` (only `true` counts there). */
+  disabled?: boolean
+}
+
+/** Where environment variables come from: a Worker's `env`, Hono's `c.env`, `process.env`. Only text, numbers and booleans are read. */
+export type Environment = Readonly<Record<string, unknown>>

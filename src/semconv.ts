@@ -1,0 +1,76 @@
+/**
+ * Every attribute name this library writes, once. Only strings: importing it costs nothing.
+ *
+ * Sources: AgentOps' span attributes (what its backend and dashboard read) and OpenTelemetry's stable HTTP,
+ * exception and resource conventions. The incubating package is not imported: its names come and go between releases.
+ */
+
+// What the design document requires on every event span.
+export const EVENT_ID = 'event.id'
+export const EVENT_TYPE = 'event.type'
+export const EVENT_TIMESTAMP = 'event.timestamp'
+export const EVENT_END_TIMESTAMP = 'event.end_timestamp'
+export const EVENT_DATA = 'event.data'
+export const SESSION_ID = 'session.id'
+export const TRIGGER_EVENT_ID = 'trigger_event.id'
+export const TRIGGER_EVENT_TYPE = 'trigger_event.type'
+
+// AgentOps.
+export const SPAN_KIND = 'agentops.span.kind'
+export const OPERATION_NAME = 'operation.name'
+export const ENTITY_INPUT = 'agentops.entity.input'
+export const ENTITY_OUTPUT = 'agentops.entity.output'
+export const TAGS = 'agentops.tags'
+export const END_STATE = 'agentops.session.end_state'
+export const END_STATE_REASON = 'agentops.session.end_state_reason'
+export const INCOMPLETE = 'agentops.incomplete'
+
+export const ACTION_TYPE = 'action.type'
+export const ACTION_LOGS = 'action.logs'
+export const ACTION_SCREENSHOT = 'action.screenshot'
+/** `agent.*` on an action would make the dashboard list the action as an agent. */
+export const ACTION_AGENT_ID = 'action.agent_id'
+export const ACTION_AGENT_NAME = 'action.agent_name'
+
+export const TOOL_NAME = 'tool.name'
+export const TOOL_PARAMETERS = 'tool.parameters'
+export const TOOL_RESULT = 'tool.result'
+export const TOOL_STATUS = 'tool.status'
+export const TOOL_LOGS = 'tool.logs'
+
+export const AGENT_ID = 'agent.id'
+export const AGENT_NAME = 'agent.name'
+
+export const GEN_AI_OPERATION_NAME = 'gen_ai.operation.name'
+export const GEN_AI_REQUEST_TYPE = 'gen_ai.request.type'
+export const GEN_AI_REQUEST_MODEL = 'gen_ai.request.model'
+export const GEN_AI_RESPONSE_MODEL = 'gen_ai.response.model'
+export const GEN_AI_PROMPT = 'gen_ai.prompt'
+export const GEN_AI_COMPLETION = 'gen_ai.completion'
+export const GEN_AI_PROMPT_TOKENS = 'gen_ai.usage.prompt_tokens'
+export const GEN_AI_COMPLETION_TOKENS = 'gen_ai.usage.completion_tokens'
+export const GEN_AI_TOTAL_TOKENS = 'gen_ai.usage.total_tokens'
+export const GEN_AI_INPUT_TOKENS = 'gen_ai.usage.input_tokens'
+export const GEN_AI_OUTPUT_TOKENS = 'gen_ai.usage.output_tokens'
+export const GEN_AI_TOTAL_COST = 'gen_ai.usage.total_cost'
+export const LLM_THREAD_ID = 'llm.thread_id'
+
+// OpenTelemetry, stable.
+export const ERROR_TYPE = 'error.type'
+export const ERROR_MESSAGE = 'error.message'
+export const ERROR_CODE = 'error.code'
+export const HTTP_METHOD = 'http.request.method'
+export const HTTP_METHOD_ORIGINAL = 'http.request.method_original'
+export const HTTP_ROUTE = 'http.route'
+export const HTTP_STATUS = 'http.response.status_code'
+export const URL_PATH = 'url.path'
+export const URL_SCHEME = 'url.scheme'
+export const SERVER_ADDRESS = 'server.address'
+export const SERVER_PORT = 'server.port'
+export const PROTOCOL_VERSION = 'network.protocol.version'
+export const SERVICE_NAME = 'service.name'
+export const SDK_LANGUAGE = 'telemetry.sdk.language'
+export const SDK_NAME = 'telemetry.sdk.name'
+export const SDK_VERSION = 'telemetry.sdk.version'
+export const AGENTOPS_SDK_NAME = 'agentops.sdk.name'
+export const AGENTOPS_SDK_VERSION = 'agentops.sdk.version'

@@ -1,0 +1,104 @@
+/**
+ * Which session the running code belongs to. One AsyncLocalStorage per isolate carries an OpenTelemetry context; the
+ * session is a value in it. It is found at run time and never imported here: the core loads on runtimes without it,
+ * where everything works through an explicit session.
+ */
+import { type Context, createContextKey, ROOT_CONTEXT } from '@opentelemetry/api'
+import { warn } from '../diag.ts'
+import type { Session } from './session.ts'
+
+interface Storage {
+  getStore(): Context | undefined
+  run<T>(context: Context, fn: () => T): T
+  /** workerd has it, and throws. */
+  enterWith(context: Context): void
+}
+type StorageConstructor = new () => Storage
+type HooksModule = { AsyncLocalStorage: StorageConstructor }
+
+/** The sessions that were started side by side in one async flow. */
+export type Scope = Set<Session>
+
+const SESSION = createContextKey('agentops.session')
+const SCOPE = createContextKey('agentops.scope')
+
+let storage: Storage | undefined
+
+/** Looks for AsyncLocalStorage where it can be had without an import; true when there is one. */
+export function findStorage(): boolean {
+  if (storage) return true
+  const { AsyncLocalStorage, process } = globalThis as {
+    AsyncLocalStorage?: StorageConstructor
+    process?: { getBuiltinModule?(id: string): HooksModule | undefined }
+  }
+  const Found = AsyncLocalStorage ?? process?.getBuiltinModule?.('node:async_hooks')?.AsyncLocalStorage
+  if (Found) storage = new Found()
+  return !!storage
+}
+
+/**
+ * Awaited by an adapter before its first session. `load` imports the platform's module. Checked again after the await
+ * and assigned at once: many first requests at the same time must not make one storage each.
+ */
+export async function loadStorage(load: () => Promise<unknown>, hint: string): Promise<void> {
+  if (findStorage()) return
+  try {
+    const { AsyncLocalStorage } = (await load()) as HooksModule
+    storage ??= new AsyncLocalStorage()
+  } catch {
+    warn(`AsyncLocalStorage is missing, so module-level helpers find no session. ${hint}`, 'no-storage')
+  }
+}
+
+export function activeContext(): Context {
+  return storage?.getStore() ?? ROOT_CONTEXT
+}
+
+export function runIn<T>(context: Context, fn: () => T): T {
+  return storage ? storage.run(context, fn) : fn()
+}
+
+/** Opens a scope for the rest of the running async flow; undefined where the runtime cannot. */
+export function enterScope(): Scope | undefined {
+  if (!findStorage()) return undefined
+  const scope: Scope = new Set()
+  try {
+    storage?.enterWith(withScope(activeContext(), scope))
+    return scope
+  } catch {
+    return undefined
+  }
+}
+
+export function withScope(context: Context, scope: Scope): Context {
+  return context.setValue(SCOPE, scope).deleteValue(SESSION)
+}
+
+export function activeScope(): Scope | undefined {
+  return activeContext().getValue(SCOPE) as Scope | undefined
+}
+
+export function withSession(context: Context, session: Session): Context {
+  return context.setValue(SESSION, session)
+}
+
+/** The session that `context` names, or the only one of its scope; undefined when there are several. */
+export function sessionIn(context: Context): Session | undefined {
+  const scope = context.getValue(SCOPE) as Scope | undefined
+  return (context.getValue(SESSION) as Session | undefined) ?? (scope?.size === 1 ? [...scope][0] : undefined)
+}
+
+/** Sessions by the request, or the execution context of one request, that an adapter opened them for. */
+const owners: WeakMap<object, Session> = new WeakMap()
+
+export function setOwner(owner: object | undefined, session: Session): void {
+  if (owner) owners.set(owner, session)
+}
+
+/**
+ * The session of the running code, or undefined outside any. `owner`: a `Request` or an `ExecutionContext` that an
+ * adapter opened a session for; it finds that session even where the runtime has no AsyncLocalStorage.
+ */
+export function currentSession(owner?: object): Session | undefined {
+  return owner ? owners.get(owner) : sessionIn(activeContext())
+}

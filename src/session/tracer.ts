@@ -1,0 +1,87 @@
+/**
+ * A session's own TracerProvider. Its tracers give every span the session's clock, the session's root as parent where
+ * the caller named none, and tell the session when a span opens and ends. Nothing here knows what an event is.
+ */
+import {
+  type Context,
+  type Span,
+  type SpanOptions,
+  SpanStatusCode,
+  type TimeInput,
+  type Tracer,
+  type TracerOptions,
+  trace,
+} from '@opentelemetry/api'
+import { timeInputToHrTime } from '@opentelemetry/core'
+import { guard } from '../diag.ts'
+import { BasicTracerProvider, type SdkSpan, type TracerConfig } from '../sdk.ts'
+import { fromHrTime, type Nanos, type SessionClock } from './clock.ts'
+import { activeContext, runIn } from './scope.ts'
+
+/** What a session lends to its tracers. */
+export interface SpanOwner {
+  clock: SessionClock
+  /** The context a span starts in when the caller's context names no span. */
+  parentOf(context: Context): Context
+  opened(span: SdkSpan): void
+  /** Called while the span still takes attributes. */
+  ending(span: SdkSpan): void
+}
+
+export class SessionTracerProvider extends BasicTracerProvider {
+  readonly #owner: SpanOwner
+
+  constructor(config: TracerConfig, owner: SpanOwner) {
+    super(config)
+    this.#owner = owner
+  }
+
+  override getTracer(
+    name: string,
+    version?: string,
+    options?: TracerOptions,
+  ): ReturnType<BasicTracerProvider['getTracer']> {
+    const tracer = super.getTracer(name, version, options)
+    // The SDK keeps one tracer a name; it is adapted once and stays the SDK's own object.
+    if (!Object.hasOwn(tracer, 'startSpan')) adapt(tracer, this.#owner)
+    return tracer
+  }
+}
+
+function adapt(tracer: Tracer, owner: SpanOwner): void {
+  const start = tracer.startSpan.bind(tracer)
+  const { clock } = owner
+
+  tracer.startSpan = (name: string, options: SpanOptions = {}, context: Context = activeContext()): Span => {
+    const parent = options.root ? context : owner.parentOf(context)
+    const startTime = clock.start(nanos(options.startTime))
+    const span = start(name, { ...options, startTime }, parent) as SdkSpan
+    if (!span.isRecording()) return span
+    const end = span.end.bind(span)
+    span.end = (endTime) => {
+      if (!span.isRecording()) return end()
+      owner.ending(span)
+      end(clock.end(span.startTime, nanos(endTime)))
+    }
+    owner.opened(span)
+    return span
+  }
+
+  tracer.startActiveSpan = <F extends (span: Span) => unknown>(name: string, ...rest: unknown[]): ReturnType<F> => {
+    const fn = rest.pop() as F
+    const [options, given] = rest as [SpanOptions?, Context?]
+    const context = given ?? activeContext()
+    const span = tracer.startSpan(name, options, context)
+    return runIn(trace.setSpan(owner.parentOf(context), span), () => fn(span)) as ReturnType<F>
+  }
+}
+
+/** A time that a caller gave; a time that is none (`NaN`, an invalid date) counts as not given. */
+function nanos(time: TimeInput | undefined): Nanos | undefined {
+  return time === undefined ? undefined : guard('a span time', () => fromHrTime(timeInputToHrTime(time)))
+}
+
+/** AgentOps reads a span without a status as indeterminate: one that ended without an error went well. */
+export function settleStatus(span: SdkSpan): void {
+  if (span.status.code === SpanStatusCode.UNSET) span.setStatus({ code: SpanStatusCode.OK })
+}

@@ -1,0 +1,147 @@
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
+import { createAgentOps, currentSession, record, ToolEvent, tool } from '../../src/index.ts'
+import { named, spansOf, toCollector } from '../support/collected.ts'
+
+let said: string[] = []
+beforeEach(() => {
+  said = []
+  vi.spyOn(console, 'warn').mockImplementation((line) => void said.push(String(line)))
+})
+afterEach(() => vi.restoreAllMocks())
+
+const node = typeof navigator === 'undefined' || !/Cloudflare/.test(navigator.userAgent)
+
+describe('single mode', () => {
+  test.runIf(node)('a second startSession in the scope warns and returns the active one', async () => {
+    const agentops = createAgentOps(toCollector())
+    const first = agentops.startSession()
+    const second = agentops.startSession()
+    expect(second).toBe(first)
+    expect(said.join()).toContain('already active in this scope')
+    await agentops.endSession('Success')
+    expect(first.state).toBe('ended')
+    const third = agentops.startSession()
+    expect(third).not.toBe(first)
+    await third.end()
+  })
+
+  test.runIf(node)('module-level calls find the scope’s session', async () => {
+    const agentops = createAgentOps(toCollector())
+    const session = agentops.startSession()
+    expect(agentops.currentSession).toBe(session)
+    expect(currentSession()).toBe(session)
+    agentops.record(new ToolEvent({ name: 'a' }))
+    record(new ToolEvent({ name: 'b' }))
+    expect(tool('c', () => 3)).toBe(3)
+    agentops.addTags('x')
+    agentops.setTags(['y', 'z'])
+    expect(agentops.createAgent('planner', 'agent-1')).toBe('agent-1')
+    expect(await agentops.flush()).toMatchObject({ sent: 3, pending: 0 })
+    expect(await agentops.endSession('Success')).toMatchObject({ sent: 4 })
+    expect(session.tags).toEqual(['y', 'z'])
+  })
+
+  test('scope "process": the client’s only session is found from anywhere', async () => {
+    const agentops = createAgentOps(toCollector({ scope: 'process' }))
+    const session = agentops.startSession()
+    await new Promise((resolve) => setTimeout(resolve, 5))
+    expect(agentops.currentSession).toBe(session)
+    expect(agentops.startSession()).toBe(session)
+    await agentops.endSession()
+    expect(agentops.currentSession).toBeUndefined()
+  })
+
+  test('without a session a call does nothing and says what to do', async () => {
+    const agentops = createAgentOps(toCollector({ scope: 'process' }))
+    agentops.record(new ToolEvent())
+    agentops.addTags('x')
+    expect(await agentops.endSession()).toBeUndefined()
+    for (const call of ['record', 'addTags', 'endSession']) {
+      expect(said.filter((line) => line.includes(`${call}: no session is active here`))).toHaveLength(1)
+    }
+  })
+})
+
+describe('multi mode', () => {
+  test('an ambiguous call warns and does nothing; session.run says which', async () => {
+    const agentops = createAgentOps(toCollector({ mode: 'multi', scope: 'process' }))
+    const one = agentops.startSession({ name: 'one' })
+    const two = agentops.startSession({ name: 'two' })
+    expect(two).not.toBe(one)
+    expect(agentops.activeSessions).toEqual([one, two])
+    expect(agentops.currentSession).toBeUndefined()
+    agentops.record(new ToolEvent({ name: 'lost' }))
+    agentops.setTags('lost')
+    expect(agentops.createAgent('lost')).toBeUndefined()
+    expect(await agentops.endSession()).toBeUndefined()
+    expect(said.join()).toContain(
+      'record: several sessions are active here, so nothing was done. Call session.record(…)',
+    )
+    expect(said.join()).toContain('Call session.end(…)')
+    two.run(() => agentops.record(new ToolEvent({ name: 'ran' })))
+    one.record(new ToolEvent({ name: 'called' }))
+    one.addTags('first')
+    await Promise.all([one.end('Success'), two.end('Fail', 'why')])
+    const [ones, twos] = [await spansOf(one), await spansOf(two)]
+    expect(ones.map(({ name }) => name)).toEqual(['one.session', 'called.tool'])
+    expect(twos.map(({ name }) => name)).toEqual(['two.session', 'ran.tool'])
+    expect([one.tags, two.tags]).toEqual([['first'], []])
+    expect([one.endState, two.endState]).toEqual(['Success', 'Fail'])
+    expect([one.stats.tools, two.stats.tools]).toEqual([1, 1])
+  })
+})
+
+describe('withSession', () => {
+  test('ends with Success and gives the value; many at once stay apart in either mode', async () => {
+    const agentops = createAgentOps(toCollector())
+    const ids = await Promise.all(
+      [1, 2, 3].map((n) =>
+        agentops.withSession({ name: `w${n}` }, async (session) => {
+          await new Promise((resolve) => setTimeout(resolve, 5 * n))
+          expect(currentSession()).toBe(session)
+          tool(`t${n}`, () => n)
+          return session.id
+        }),
+      ),
+    )
+    for (const [index, id] of ids.entries()) {
+      const spans = await spansOf({ id })
+      expect(spans.map(({ name }) => name)).toEqual([`w${index + 1}.session`, `t${index + 1}.tool`])
+      expect(named(spans, `w${index + 1}.session`).status.code).toBe(1)
+    }
+  })
+
+  test('an error ends it with Fail and is thrown unchanged', async () => {
+    const agentops = createAgentOps(toCollector())
+    const error = new TypeError('bad')
+    let id = ''
+    const failed = agentops.withSession({}, (session) => {
+      id = session.id
+      throw error
+    })
+    await expect(failed).rejects.toBe(error)
+    const spans = await spansOf({ id })
+    expect(named(spans, 'agent.session')).toMatchObject({ status: { code: 2, message: 'bad' } })
+    expect(named(spans, 'TypeError.operation').attributes['event.type']).toBe('errors')
+  })
+
+  test('keeps a state that fn has set', async () => {
+    const agentops = createAgentOps(toCollector())
+    const session = await agentops.withSession({}, (session) => {
+      session.setEndState('Fail', 'refused')
+      return session
+    })
+    expect([session.endState, session.endStateReason]).toEqual(['Fail', 'refused'])
+  })
+})
+
+test('outside any session helpers run the function and say nothing', () => {
+  expect(tool('x', { a: 1 }, () => 5)).toBe(5)
+  record(new ToolEvent())
+  expect(() =>
+    tool('x', () => {
+      throw new Error('mine')
+    }),
+  ).toThrow('mine')
+  expect(said).toEqual([])
+})

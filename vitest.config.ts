@@ -1,0 +1,31 @@
+import { cloudflareTest } from '@cloudflare/vitest-plugin'
+import { defineConfig, type ViteUserConfig } from 'vitest/config'
+
+// Tests of the core run twice, in Node and inside workerd; the adapters' run in Node as the client of a real workerd.
+const CORE = ['test/{session,events,export,config}/**/*.test.ts']
+// Generous: the machine that runs them may be busy.
+const timeouts = { testTimeout: 60_000, hookTimeout: 60_000 }
+
+const config: ViteUserConfig = defineConfig({
+  test: {
+    globalSetup: ['test/support/global-setup.ts'],
+    projects: [
+      { extends: true, test: { ...timeouts, name: 'node', include: CORE } },
+      {
+        extends: true,
+        plugins: [
+          cloudflareTest({
+            miniflare: { compatibilityDate: '2025-09-01', compatibilityFlags: ['nodejs_compat'] },
+          }),
+        ],
+        test: { ...timeouts, name: 'workerd', include: CORE },
+      },
+      {
+        extends: true,
+        test: { ...timeouts, name: 'end-to-end', include: ['test/**/*.test.ts'], exclude: CORE, fileParallelism: false },
+      },
+    ],
+  },
+})
+
+export default config
