@@ -63,7 +63,7 @@ type Check<T> = (value: unknown, source: string) => T | undefined
 const isFunction: Check<unknown> = (value) => (typeof value === 'function' ? value : undefined)
 const isText: Check<string> = (value) => (typeof value === 'string' ? value : undefined)
 const isObject: Check<object> = (value) =>
-  typeof value === 'object' && !Array.isArray(value) ? (value as object) : undefined
+  typeof value === 'object' && value !== null && !Array.isArray(value) ? value : undefined
 const isShare: Check<number> = (value) => (Number(value) >= 0 && Number(value) <= 1 ? Number(value) : undefined)
 const isOneOf =
   (choices: readonly unknown[]): Check<unknown> =>
@@ -98,7 +98,8 @@ export function readConfig(
   env: Environment = {},
   say: (message: string) => void = warn,
 ): Config {
-  const given = options as Record<string, unknown>
+  if (isObject(options, '') === undefined) say('options: expected an object; none is used')
+  const given = (isObject(options, '') ?? {}) as Record<string, unknown>
   const known = new Set<string>(['instrumentations'])
 
   /** Cloudflare's variables may be numbers, booleans or bindings too. */

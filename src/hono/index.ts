@@ -40,9 +40,8 @@ export function agentops(options?: AgentOpsOptions | ((c: Context) => AgentOpsOp
     const shared = currentSession(request) ?? (execution && currentSession(execution))
     if (shared) {
       c.set('agentops', shared)
-      await next()
       guard('naming the session', () => nameByRoute(c, shared))
-      return
+      return next()
     }
     const opened = guard('opening a session', () => {
       const waitUntil: WaitUntil | undefined = execution && ((promise) => execution.waitUntil(promise))
