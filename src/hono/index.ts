@@ -3,6 +3,7 @@
  */
 import type { Context, MiddlewareHandler } from 'hono'
 import { matchedRoutes } from 'hono/route'
+import { findTargetHandler, isMiddleware } from 'hono/utils/handler'
 import { guard } from '../diag.ts'
 import { configReader } from '../http/per-environment.ts'
 import { openRequestSession, prepare, type WaitUntil } from '../http/request-session.ts'
@@ -45,7 +46,7 @@ export function agentops(options?: AgentOpsOptions | ((c: Context) => AgentOpsOp
     }
     const opened = guard('opening a session', () => {
       const waitUntil: WaitUntil | undefined = execution && ((promise) => execution.waitUntil(promise))
-      return openRequestSession(configOf(c.env as Environment, c), request, undefined, waitUntil)
+      return openRequestSession(configOf(c.env as Environment, c), request, { waitUntil, route: routeOf(c) })
     })
     if (!opened) return next()
     c.set('agentops', opened.session)
@@ -58,7 +59,7 @@ export function agentops(options?: AgentOpsOptions | ((c: Context) => AgentOpsOp
     }
     guard('ending a session', () => {
       if (c.error && c.res.status >= 500) opened.session.fail(c.error)
-      const response = opened.finish(c.res, routeOf(c))
+      const response = opened.finish(c.res)
       if (response === c.res) return
       // Hono merges the headers of the old response into a new one; the new one has them already.
       c.res = undefined
@@ -74,10 +75,12 @@ function nameByRoute(c: Context, session: Session): void {
   session.rename(session.name === c.req.method ? `${c.req.method} ${route}` : session.name, { [HTTP_ROUTE]: route })
 }
 
-/** The pattern of the handler that matched, not of the middleware before it; undefined where none did. */
+/** The pattern of the handler that will answer, not of the middleware before it; undefined where no handler matched. */
 function routeOf(c: Context): string | undefined {
-  // Middleware takes `next`; what `app.use` registers is listed as `ALL` like `app.all`, so its arity tells them apart.
-  return matchedRoutes(c).findLast(({ handler, method }) => method !== 'ALL' || handler.length < 2)?.path
+  // `app.use` is listed as `ALL`, like `app.all`; that middleware takes `next` and a handler does not is Hono's own rule.
+  const routes = matchedRoutes(c)
+  const answering = routes.find(({ handler }) => !isMiddleware(findTargetHandler(handler)))
+  return (answering ?? routes.findLast(({ method }) => method !== 'ALL'))?.path
 }
 
 /** Hono's getter throws where the platform has no execution context. */

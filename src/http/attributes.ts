@@ -7,7 +7,7 @@ import * as key from '../semconv.ts'
 
 const METHODS = /^(GET|HEAD|POST|PUT|DELETE|CONNECT|OPTIONS|TRACE|PATCH|QUERY)$/
 
-export function requestAttributes(request: Request): Attributes {
+export function requestAttributes(request: Request, route?: string): Attributes {
   const { method } = request
   const known = METHODS.test(method)
   const url = new URL(request.url)
@@ -19,6 +19,7 @@ export function requestAttributes(request: Request): Attributes {
     [key.SERVER_ADDRESS]: url.hostname,
     [key.SERVER_PORT]: Number(url.port) || (scheme === 'https' ? 443 : 80),
   }
+  if (route) attributes[key.HTTP_ROUTE] = route
   if (!known) attributes[key.HTTP_METHOD_ORIGINAL] = method.slice(0, 64)
   // Cloudflare's request says what the client spoke: `HTTP/2`.
   const protocol = (request as { cf?: { httpProtocol?: string } }).cf?.httpProtocol

@@ -24,7 +24,7 @@ export interface RequestSession {
   /** Runs the user's code in the session's scope. */
   run<T>(fn: () => T): T
   /** Takes the handler's response, and gives the one to return. */
-  finish(response: Response, route?: string): Response
+  finish(response: Response): Response
   /** The handler threw: the session ends with Fail. */
   fail(error: unknown): void
 }
@@ -38,26 +38,29 @@ export function prepare(): Promise<void> {
   )
 }
 
-/** `owner`: an object that belongs to this request alone, through which the session is found without AsyncLocalStorage. */
-export function openRequestSession(
-  config: Config,
-  request: Request,
-  owner: object | undefined,
-  platformWaitUntil: WaitUntil | undefined,
-): RequestSession {
-  const waitUntil = config.waitUntil ?? platformWaitUntil ?? runInBackground
-  const given = perRequest(config.name, request)
+/** What an adapter knows of its platform. */
+export interface Platform {
+  waitUntil?: WaitUntil
+  /** An object that belongs to this request alone: through it the session is found without AsyncLocalStorage. */
+  owner?: object
+  /** The pattern that a router matched. */
+  route?: string
+}
+
+export function openRequestSession(config: Config, request: Request, platform: Platform): RequestSession {
+  const { route } = platform
+  const waitUntil = config.waitUntil ?? platform.waitUntil ?? runInBackground
   const session = new Session(config, {
-    name: given ?? methodName(request),
+    name: perRequest(config.name, request) ?? (route ? `${methodName(request)} ${route}` : methodName(request)),
     tags: perRequest(config.tags, request),
     attributes: perRequest(config.attributes, request),
     kind: SpanKind.SERVER,
-    rootAttributes: requestAttributes(request),
+    rootAttributes: requestAttributes(request, route),
     ...readInbound(request.headers, config.inbound),
     waitUntil,
   })
   setOwner(request, session)
-  setOwner(owner, session)
+  setOwner(platform.owner, session)
   const context = withScope(session.context, new Set([session]))
   let status = 0
 
@@ -71,7 +74,7 @@ export function openRequestSession(
   return {
     session,
     run: (fn) => runIn(context, fn),
-    finish(response, route) {
+    finish(response) {
       if (typeof response?.status !== 'number') {
         this.fail(new TypeError('the handler returned no Response'))
         return response
@@ -80,7 +83,6 @@ export function openRequestSession(
       const { root } = session
       root.setAttribute(key.HTTP_STATUS, status)
       if (status >= 500) root.setAttribute(key.ERROR_TYPE, String(status))
-      if (route) session.rename(given ?? `${methodName(request)} ${route}`, { [key.HTTP_ROUTE]: route })
       const onFirstByte = (): void => {
         guard('the first byte', () => root.addEvent('http.response.first_byte'))
       }

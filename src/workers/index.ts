@@ -67,7 +67,7 @@ function instrumentFetch(
     await prepare()
     const opened = guard('opening a session', () => {
       const config = configOf(env as Environment, { env, trigger: { kind: 'fetch', request } })
-      return openRequestSession(config, request, ctx, (promise) => ctx.waitUntil(promise))
+      return openRequestSession(config, request, { waitUntil: (promise) => ctx.waitUntil(promise), owner: ctx })
     })
     const call = (): Response | Promise<Response> => fetch(request, env, ctx, ...rest)
     if (!opened) return call()

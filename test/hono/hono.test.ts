@@ -52,6 +52,9 @@ describe('the middleware in workerd', () => {
     ['/missing', 404, 'GET /missing', 'Success', undefined],
     ['/no-such-route', 404, 'GET', 'Success', undefined],
     ['/said', 200, 'GET /said', 'Fail', 'the model refused'],
+    ['/shop/items/7', 200, 'GET /shop/items/:id', 'Success', undefined],
+    ['/shop/items/bad', 502, 'GET /shop/items/:id', 'Fail', 'no stock'],
+    ['/shop/none', 404, 'GET', 'Success', undefined],
   ])('%s answers %i: %s is %s', async (path, status, name, state, reason) => {
     expect((await fetch(worker.url + path)).status).toBe(status)
     const { root } = await backend.session()
@@ -59,7 +62,7 @@ describe('the middleware in workerd', () => {
     expect(root?.attributes).toMatchObject({ 'agentops.session.end_state': state, 'http.response.status_code': status })
     expect(root?.attributes['agentops.session.end_state_reason']).toBe(reason?.replace('’', "'"))
     expect(root?.status.code).toBe(state === 'Fail' ? 2 : 1)
-    expect(root?.attributes['http.route']).toBe(name === 'GET' ? undefined : path)
+    expect(root?.attributes['http.route']).toBe(name.split(' ')[1])
   })
 
   test('what is thrown and no Error still ends the session with Fail', async () => {

@@ -1,6 +1,7 @@
 /** One collector for the tests of the core: a real HTTP server, reached from Node and from inside workerd alike. */
 import type { TestProject } from 'vitest/node'
-import { type CollectorOptions, startCollector } from '../../src/collector/index.ts'
+import { startCollector } from '../../src/collector/index.ts'
+import { scriptedBackend } from './scripted.ts'
 
 declare module 'vitest' {
   interface ProvidedContext {
@@ -8,11 +9,8 @@ declare module 'vitest' {
   }
 }
 
-export default async function setup(
-  project: TestProject,
-  options: CollectorOptions = {},
-): Promise<() => Promise<void>> {
-  const collector = await startCollector({ limit: 100_000, ...options })
+export default async function setup(project: TestProject): Promise<() => Promise<void>> {
+  const collector = await startCollector({ limit: 100_000 })
   // Bigint has no JSON: times go as text.
   collector.app.get('/spans', (c) => {
     const wanted = c.req.query('session')
@@ -20,6 +18,7 @@ export default async function setup(
     const text = JSON.stringify(found[0]?.spans ?? [], (_, value) => (typeof value === 'bigint' ? `${value}` : value))
     return c.body(text, 200, { 'content-type': 'application/json' })
   })
+  collector.app.route('/scripted', scriptedBackend())
   project.provide('collectorUrl', collector.url)
   return () => collector.close()
 }

@@ -94,7 +94,7 @@ test('options that throw take no request down', async () => {
 
 test('middleware inside a wrapped Worker shares its session and names it by the route', async () => {
   const worker = await backend.start({ entry: 'test/fixtures/nested-worker.ts' })
-  expect(await (await fetch(`${worker.url}/items/7`)).text()).toBe('GET')
+  expect(await (await fetch(`${worker.url}/items/7`)).text()).toBe('GET /items/:id')
   const { root, spans } = await backend.session()
   expect(spans.map(({ name }) => name)).toEqual(['GET /items/:id.session', 'inside.tool'])
   expect(root?.attributes['http.route']).toBe('/items/:id')
