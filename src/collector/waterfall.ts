@@ -32,7 +32,7 @@ function headline(session: CollectedSession, root: CollectedSpan): string {
   const parts = [
     `${state}${reason ? `: ${reason}` : ''}`,
     millis(root.end - root.start),
-    `${session.spans.length} spans`,
+    `${session.spans.length} span${session.spans.length === 1 ? '' : 's'}`,
     tokens > 0 ? `${tokens} tokens` : '',
     tags.length > 0 ? `tags ${tags.join(', ')}` : '',
   ]

@@ -1,0 +1,92 @@
+/**
+ * What each entry adds to a Worker, minified and gzipped, bundled from the built package as wrangler bundles and as
+ * Cloudflare's Vite plugin does. Wrangler's conditions pick OpenTelemetry's API as CommonJS, which cannot be
+ * tree-shaken; the plugin's pick it as ES modules. Fails where an entry is over its budget.
+ */
+import { gzipSync } from 'node:zlib'
+import { build } from 'esbuild'
+
+const BUNDLERS = {
+  wrangler: ['workerd', 'worker', 'browser'],
+  vite: ['workerd', 'worker', 'module', 'browser'],
+}
+
+interface Entry {
+  name: string
+  code: string
+  /** What the same Worker is without us. */
+  without: string
+  /** Gzipped bytes over `without`. */
+  budget: { wrangler: number; vite: number }
+}
+
+const hono = (use: string): string =>
+  `import { Hono } from 'hono'\n${use}app.get('/', (c) => c.text('x'))\nexport default app`
+const HONO = hono('const app = new Hono()\n')
+const WORKER = `export default { fetch: () => new Response('x') }`
+
+const ENTRIES: Entry[] = [
+  {
+    name: 'agentops-edge/hono',
+    code: hono(`import { agentops } from 'agentops-edge/hono'\nconst app = new Hono()\napp.use(agentops())\n`),
+    without: HONO,
+    budget: { wrangler: 22_000, vite: 22_000 },
+  },
+  {
+    name: 'agentops-edge/workers',
+    code: `import { instrument } from 'agentops-edge/workers'\n${WORKER.replace('{', 'instrument({')})`,
+    without: WORKER,
+    budget: { wrangler: 22_000, vite: 22_000 },
+  },
+  {
+    name: 'agentops-edge',
+    code: `import { createAgentOps } from 'agentops-edge'\n${WORKER.replace("'x'", 'createAgentOps().startSession().id')}`,
+    without: WORKER,
+    budget: { wrangler: 22_000, vite: 22_000 },
+  },
+  {
+    name: '(OpenTelemetry’s SDK and JSON serializer alone)',
+    code: `import { BasicTracerProvider } from '@opentelemetry/sdk-trace-base'
+      import { JsonTraceSerializer } from '@opentelemetry/otlp-transformer'
+      console.log(new BasicTracerProvider({}), JsonTraceSerializer)\n${WORKER}`,
+    without: WORKER,
+    budget: { wrangler: Number.POSITIVE_INFINITY, vite: Number.POSITIVE_INFINITY },
+  },
+]
+
+async function bundle(code: string, conditions: string[]): Promise<{ minified: number; gzipped: number }> {
+  const { outputFiles } = await build({
+    stdin: { contents: code, resolveDir: import.meta.dirname },
+    bundle: true,
+    minify: true,
+    write: false,
+    format: 'esm',
+    platform: 'browser',
+    target: 'es2022',
+    conditions,
+    external: ['node:*', 'cloudflare:*'],
+    // The package by its own name is the built one, not its sources.
+    tsconfigRaw: {},
+  })
+  const [{ contents }] = outputFiles as [{ contents: Uint8Array }]
+  return { minified: contents.length, gzipped: gzipSync(contents, { level: 9 }).length }
+}
+
+let failed = false
+console.log(`${'entry'.padEnd(50)} ${'bundler'.padEnd(9)} ${'minified'.padStart(9)} ${'gzipped'.padStart(9)}   budget`)
+for (const { name, code, without, budget } of ENTRIES) {
+  for (const [bundler, conditions] of Object.entries(BUNDLERS) as [keyof typeof BUNDLERS, string[]][]) {
+    const [ours, plain] = [await bundle(code, conditions), await bundle(without, conditions)]
+    const gzipped = ours.gzipped - plain.gzipped
+    const over = gzipped > budget[bundler]
+    failed ||= over
+    const limit = Number.isFinite(budget[bundler]) ? `${budget[bundler]}${over ? '  OVER' : ''}` : ''
+    console.log(
+      `${name.padEnd(50)} ${bundler.padEnd(9)} ${String(ours.minified - plain.minified).padStart(9)} ${String(gzipped).padStart(9)}   ${limit}`,
+    )
+  }
+}
+if (failed) {
+  console.log('An entry is over its budget.')
+  process.exitCode = 1
+}
