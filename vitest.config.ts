@@ -22,7 +22,13 @@ const config: ViteUserConfig = defineConfig({
       },
       {
         extends: true,
-        test: { ...timeouts, name: 'end-to-end', include: ['test/**/*.test.ts'], exclude: CORE, fileParallelism: false },
+        test: {
+          ...timeouts,
+          name: 'end-to-end',
+          include: ['test/**/*.test.ts'],
+          exclude: CORE,
+          fileParallelism: false,
+        },
       },
     ],
   },

@@ -68,7 +68,7 @@ async function bundle(code: string, conditions: string[]): Promise<{ minified: n
     // The package by its own name is the built one, not its sources.
     tsconfigRaw: {},
   })
-  const [{ contents }] = outputFiles as [{ contents: Uint8Array }]
+  const contents = outputFiles[0]?.contents ?? new Uint8Array()
   return { minified: contents.length, gzipped: gzipSync(contents, { level: 9 }).length }
 }
 

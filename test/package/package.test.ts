@@ -1,0 +1,74 @@
+import { execFile } from 'node:child_process'
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { build } from 'esbuild'
+import { publint } from 'publint'
+import { formatMessage } from 'publint/utils'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { VERSION } from '../../src/version.ts'
+
+const run = promisify(execFile)
+let folder = ''
+let installed = ''
+let manifest: { version: string; exports: Record<string, string | Record<string, string>> }
+
+// Installed as a user would, outside the project and without its lock file: only what is declared can be found.
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'agentops-edge-'))
+  installed = join(folder, 'node_modules', 'agentops-edge')
+  await writeFile(join(folder, 'package.json'), '{ "private": true, "type": "module" }')
+  await run('npm', ['pack', '--ignore-scripts', '--pack-destination', folder])
+  const tarball = (await readdir(folder)).find((file) => file.endsWith('.tgz')) as string
+  await run('npm', ['install', '--no-package-lock', '--no-audit', '--no-fund', `./${tarball}`, 'hono'], { cwd: folder })
+  manifest = JSON.parse(await readFile(join(installed, 'package.json'), 'utf8'))
+})
+afterAll(() => rm(folder, { recursive: true, force: true }))
+
+test('the packed package is well-formed', async () => {
+  const { messages, pkg } = await publint({ pkgDir: installed, strict: true })
+  expect(messages.map((message) => formatMessage(message, pkg))).toEqual([])
+})
+
+test('the version in the code is the package’s', () => expect(VERSION).toBe(manifest.version))
+
+describe('every entry', () => {
+  const entries = ['agentops-edge', 'agentops-edge/hono', 'agentops-edge/workers']
+  test.each(entries)('%s bundles for workerd without a Node module, and importing it does nothing', async (entry) => {
+    await writeFile(`${folder}/entry.ts`, `import * as entry from '${entry}'\nexport default Object.keys(entry)`)
+    const { outputFiles, metafile } = await build({
+      entryPoints: [`${folder}/entry.ts`],
+      bundle: true,
+      write: false,
+      metafile: true,
+      format: 'esm',
+      platform: 'browser',
+      target: 'es2022',
+      conditions: ['workerd', 'worker', 'browser'],
+    })
+    const external = Object.values(metafile.inputs).flatMap(({ imports }) => imports.filter((found) => found.external))
+    expect(external).toEqual([])
+    await writeFile(`${folder}/bundle.mjs`, outputFiles[0]?.text ?? '')
+    // Each of these would stop a Worker from starting, or touch what is not ours.
+    const guarded = `
+      const forbid = (object, name) => { object[name] = () => { throw new Error(name + ' at import') } }
+      for (const name of ['fetch', 'setTimeout', 'setInterval', 'queueMicrotask']) forbid(globalThis, name)
+      forbid(Math, 'random'); forbid(crypto, 'randomUUID'); forbid(crypto, 'getRandomValues'); forbid(Date, 'now')
+      const before = Reflect.ownKeys(globalThis).length
+      const { default: names } = await import('./bundle.mjs')
+      if (Reflect.ownKeys(globalThis).length !== before) throw new Error('a global was added')
+      console.log(names.length)`
+    await writeFile(`${folder}/guarded.mjs`, guarded)
+    const { stdout } = await run('node_modules/.bin/node', [`${folder}/guarded.mjs`])
+    expect(Number(stdout)).toBeGreaterThan(0)
+  })
+
+  test('has declarations and a source map', async () => {
+    for (const entry of Object.values(manifest.exports)) {
+      if (typeof entry === 'string') continue
+      for (const file of Object.values(entry)) await readFile(`${installed}/${file}`)
+      await readFile(`${installed}/${entry.default}.map`)
+    }
+  })
+})

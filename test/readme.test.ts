@@ -1,0 +1,89 @@
+import { execFile } from 'node:child_process'
+import { mkdir, readFile, writeFile } from 'node:fs/promises'
+import { promisify } from 'node:util'
+import { describe, expect, test } from 'vitest'
+import { useBackend } from './support/backend.ts'
+import { named } from './support/collected.ts'
+
+const run = promisify(execFile)
+const readme = await readFile('README.md', 'utf8')
+// Below the package, so that its own name and its dependencies resolve as a user's would: to the built files.
+const folder = '.cache/readme'
+const backend = useBackend()
+
+const snippets = [...readme.matchAll(/^```ts(?: (\w+))?\n([\s\S]*?)^```/gm)].map(([, kind, code], index) => ({
+  kind,
+  code: code ?? '',
+  file: `${folder}/snippet-${index}.ts`,
+}))
+const ofKind = (kind: string): typeof snippets => snippets.filter((snippet) => snippet.kind === kind)
+
+test('every snippet says where it runs, and compiles against the built package', async () => {
+  expect(snippets.length).toBeGreaterThan(3)
+  expect(snippets.filter(({ kind }) => kind !== 'worker' && kind !== 'node')).toEqual([])
+  await mkdir(folder, { recursive: true })
+  for (const { file, code } of snippets) await writeFile(file, code)
+  const compilerOptions = {
+    target: 'es2022',
+    module: 'esnext',
+    moduleResolution: 'bundler',
+    lib: ['es2023', 'esnext.disposable'],
+    types: ['@cloudflare/workers-types', 'node'],
+    strict: true,
+    noEmit: true,
+    // Our declarations are checked with the snippet; the platform's are not ours.
+    skipLibCheck: true,
+  }
+  await writeFile(
+    `${folder}/tsconfig.json`,
+    JSON.stringify({ compilerOptions, files: snippets.map(({ file }) => file.split('/').at(-1)) }),
+  )
+  await run('node_modules/.bin/tsc', ['-p', folder]).catch(({ stdout }) => expect.fail(stdout))
+})
+
+describe('every Worker snippet runs and delivers its session', () => {
+  test.each(ofKind('worker'))('$file', async ({ file, code }) => {
+    const worker = await backend.start({ entry: file })
+    const hono = code.includes("from 'hono'")
+    const response = hono
+      ? await fetch(`${worker.url}/ask`, { method: 'POST', body: JSON.stringify({ question: 'cats' }) })
+      : await fetch(worker.url)
+    expect(response.status).toBe(200)
+    expect(await response.text()).toBe(hono ? '["a page about cats"]' : 'Cats sleep.')
+    const { root, spans } = await backend.session()
+    expect(root?.attributes['agentops.session.end_state']).toBe('Success')
+    expect(named(spans, 'search.tool').attributes['tool.status']).toBe('succeeded')
+    if (hono) expect(root).toMatchObject({ name: 'POST /ask.session', attributes: { 'agentops.tags': ['searched'] } })
+    else
+      expect(named(spans, 'chat.llm').attributes).toMatchObject({
+        'gen_ai.usage.prompt_tokens': 12,
+        'agent.name': 'planner',
+      })
+    expect(worker.logs).toEqual([])
+  })
+})
+
+describe('every Node snippet runs', () => {
+  test.each(ofKind('node'))('$file', async ({ file, code }) => {
+    const env = { ...process.env, OTEL_EXPORTER_OTLP_ENDPOINT: backend.collector.url, NO_COLOR: '1' }
+    const { stdout, stderr } = await run('node_modules/.bin/node', [file], { env })
+    expect(stderr).toBe('')
+    const names = backend.collector.store.list().flatMap(({ spans }) => spans.map(({ name }) => name))
+    if (code.includes('createAgentOps')) {
+      expect(stdout).toContain('{ sent: 1, dropped: 0, spooled: 0, pending: 0 }')
+      expect(names.sort()).toEqual(['by hand.session', 'checksum.tool', 'fetch rows.tool', 'import.session'])
+    } else if (code.includes('startCollector'))
+      expect(stdout).toMatch(/^OTEL_EXPORTER_OTLP_ENDPOINT=http:\/\/127\.0\.0\.1:\d+$/m)
+    else expect(names).toEqual(['anything'])
+  })
+})
+
+test('the table of options names every option, and no other', async () => {
+  const options = await readFile('src/options.ts', 'utf8')
+  const declared = [...options.slice(options.indexOf('interface DeliveryOptions')).matchAll(/^ {2}(\w+)\?:/gm)].map(
+    ([, name]) => name,
+  )
+  const table = readme.slice(readme.indexOf('## Options'), readme.indexOf('**Which destination.'))
+  expect(declared.length).toBeGreaterThan(25)
+  for (const name of declared) expect(table, name).toMatch(new RegExp(`^\\| .*\`${name}[\`(]`, 'm'))
+})
