@@ -13,6 +13,8 @@ const config: UserConfig = defineConfig({
   dts: { sourcemap: true },
   sourcemap: true,
   fixedExtension: false,
+  // Attribute names stand where they are used: 0.3 KB less in a user's bundle.
+  inputOptions: { optimization: { inlineConst: { mode: 'all', pass: 1 } } },
 })
 
 export default config

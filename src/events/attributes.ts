@@ -3,10 +3,10 @@
  * type first (a tool span with `agent.id` before `tool.*` is shown as an agent), indexed arrays from 0, `content`
  * before `role`, whole token counts, cost as a plain decimal.
  */
-import { type Attributes, type AttributeValue, SpanKind } from '@opentelemetry/api'
+import type { Attributes, SpanKind } from '@opentelemetry/api'
 import { warn } from '../diag.ts'
 import * as key from '../semconv.ts'
-import type { AgentEvent, EventTime, LLMEvent, Message, PlainEvent } from './event.ts'
+import type { AgentEvent, EventTime, Message, PlainEvent } from './event.ts'
 import { cut, MAX_VALUE_CHARS, toJson, toText } from './serialize.ts'
 
 /** An agent as later spans carry it. */
@@ -15,139 +15,138 @@ export interface Agent {
   name: string
 }
 
-/** What only the session knows of an event. */
-export interface EventFacts {
-  agent?: Agent
-  tags: readonly string[]
-  failed: boolean
-}
+type Fields = PlainEvent & Record<string, unknown>
+
+/** How the events of one type become spans. */
+type EventKind = readonly [
+  /** Ends the span's name. */
+  kind: 'operation' | 'tool' | 'llm' | 'agent',
+  /** Begins the span's name where no field does. */
+  name: string,
+  /** The first of them that is there begins the span's name. */
+  fields: readonly string[],
+  /** The attribute that shows the type; its value is how the span's name begins. */
+  type?: string,
+  attributes?: (event: Fields, failed: boolean) => Attributes,
+]
 
 /** More messages than this are left out: a span has room for 1,024 attributes. */
 const MAX_MESSAGES = 200
 /** Later than the year 2500, nanoseconds no longer fit OTLP's 64 bits. */
 const MAX_MILLIS = 1.7e13
-/** Fields that have an attribute of their own, or hold another event. */
-const NOT_DATA: ReadonlySet<string> = new Set([
-  'eventType',
-  'id',
-  'initTimestamp',
-  'endTimestamp',
-  'exception',
-  'triggerEvent',
-])
+/** SpanKind's numbers: the enum would cost more than it says. */
+const INTERNAL: SpanKind.INTERNAL = 0
+const CLIENT: SpanKind.CLIENT = 2
 
-type Fields = PlainEvent & Record<string, unknown>
+const KINDS: ReadonlyMap<string, EventKind> = /* @__PURE__ */ new Map<string, EventKind>([
+  [
+    'actions',
+    [
+      'operation',
+      'unknown_action',
+      ['actionType', 'name'],
+      key.ACTION_TYPE,
+      (event) => ({
+        [key.ACTION_LOGS]: toText(event.logs),
+        [key.ACTION_SCREENSHOT]: toText(event.screenshot),
+      }),
+    ],
+  ],
+  [
+    'tools',
+    [
+      'tool',
+      'unknown_tool',
+      ['name', 'toolName'],
+      key.TOOL_NAME,
+      (event, failed) => ({
+        [key.TOOL_PARAMETERS]: event.params === undefined ? undefined : toJson(event.params),
+        [key.TOOL_RESULT]: toText(event.returns),
+        [key.TOOL_STATUS]: failed ? 'failed' : 'succeeded',
+        [key.TOOL_LOGS]: toText(event.logs),
+      }),
+    ],
+  ],
+  ['llms', ['llm', 'chat', [], key.GEN_AI_OPERATION_NAME, llmAttributes]],
+  ['agents', ['agent', 'unknown_agent', ['name']]],
+  [
+    'errors',
+    [
+      'operation',
+      'errors',
+      ['errorType'],
+      undefined,
+      (event) => ({
+        [key.ERROR_TYPE]: toText(event.errorType),
+        [key.ERROR_MESSAGE]: toText(event.details),
+        [key.ERROR_CODE]: toText(event.code),
+      }),
+    ],
+  ],
+])
+/** Any other type names its events itself. */
+const OTHER: EventKind = ['operation', 'event', ['eventType']]
 
 /** The span's name, kind and first attributes: what is known before the event's work is done. */
 export function openingOf(event: AgentEvent | PlainEvent): { name: string; kind: SpanKind; attributes: Attributes } {
-  const fields = event as Fields
-  const [operation, suffix] = operationOf(fields)
-  const type: Attributes = {}
-  if (suffix === 'tool') type[key.TOOL_NAME] = operation
-  if (suffix === 'llm') type[key.GEN_AI_OPERATION_NAME] = operation
+  const [kind, name, fields, type] = KINDS.get(event.eventType) ?? OTHER
+  const given = fields.map((field) => (event as Fields)[field]).find(Boolean)
+  const operation = cut(given ?? name, 256)
   return {
-    name: `${operation}.${suffix}`,
-    kind: suffix === 'llm' ? SpanKind.CLIENT : SpanKind.INTERNAL,
-    attributes: { [key.SPAN_KIND]: suffix, [key.OPERATION_NAME]: operation, ...type },
+    name: `${operation}.${kind}`,
+    kind: kind === 'llm' ? CLIENT : INTERNAL,
+    attributes: { [key.SPAN_KIND]: kind, [key.OPERATION_NAME]: operation, ...(type && { [type]: operation }) },
   }
 }
 
-/** Every attribute of the event but `session.id` and the user's own, which the session puts on all spans. */
-export function attributesOf(event: AgentEvent | PlainEvent, facts: EventFacts): Attributes {
+/**
+ * Every attribute of the event but `session.id` and the user's own, which the session puts on all spans. One that is
+ * undefined is left out by the span.
+ */
+export function attributesOf(
+  event: AgentEvent | PlainEvent,
+  agent: Agent | undefined,
+  tags: readonly string[],
+  failed: boolean,
+): Attributes {
   const fields = event as Fields
-  const { agentId } = fields
-  const agent = agentId
-    ? { id: agentId, name: facts.agent?.id === agentId ? facts.agent.name : undefined }
-    : facts.agent
-  return defined({
-    ...openingOf(event).attributes,
-    ...typeAttributes(fields, facts.failed),
-    ...agentAttributes(fields.eventType, agent),
-    [key.ENTITY_INPUT]: fields.params === undefined ? undefined : callInput(fields.params),
-    [key.ENTITY_OUTPUT]: fields.returns === undefined ? undefined : toText(fields.returns),
-    [key.TAGS]: [...facts.tags],
+  const [, , , , typeAttributes] = KINDS.get(event.eventType) ?? OTHER
+  const { params, triggerEvent } = fields as { params?: unknown; triggerEvent?: PlainEvent | null }
+  const { attributes } = openingOf(event)
+  const isOperation = attributes[key.SPAN_KIND] === 'operation'
+  const agentId = fields.agentId || agent?.id
+  return {
+    ...attributes,
+    ...typeAttributes?.(fields, failed),
+    [isOperation ? key.ACTION_AGENT_ID : key.AGENT_ID]: agentId,
+    [isOperation ? key.ACTION_AGENT_NAME : key.AGENT_NAME]: agentId === agent?.id ? agent?.name : undefined,
+    [key.ENTITY_INPUT]: params === undefined ? params : toJson(callInput(params)),
+    [key.ENTITY_OUTPUT]: toText(fields.returns),
+    [key.TAGS]: [...tags],
     [key.EVENT_ID]: fields.id,
     [key.EVENT_TYPE]: cut(fields.eventType),
     [key.EVENT_TIMESTAMP]: isoTime(fields.initTimestamp),
     [key.EVENT_END_TIMESTAMP]: isoTime(fields.endTimestamp),
-    [key.EVENT_DATA]: dataOf({ ...fields, agentId: agent?.id }),
-    ...triggerAttributes(fields.triggerEvent),
-  })
+    [key.EVENT_DATA]: dataOf({ ...fields, agentId }),
+    [key.TRIGGER_EVENT_ID]: triggerEvent?.id,
+    [key.TRIGGER_EVENT_TYPE]: triggerEvent?.eventType,
+  }
 }
 
 /** Milliseconds since the epoch, or undefined (said once) where the value is no time that OTLP can hold. */
 export function toMillis(time: EventTime | undefined): number | undefined {
-  if (time === undefined || time === null) return undefined
-  const millis = typeof time === 'string' ? Date.parse(time) : Number(time)
+  const millis = Number(typeof time === 'string' ? Date.parse(time) : time)
   if (millis > 0 && millis < MAX_MILLIS) return millis
-  warn(
-    'an event time is no Date, milliseconds since 1970 or ISO 8601 text; the time of recording is used',
-    'event-time',
-  )
-  return undefined
+  return refuse(time, 'an event time is no Date, milliseconds or ISO 8601 text; the time of recording is used')
 }
 
-function operationOf(event: Fields): [operation: string, suffix: string] {
-  const name = (value: unknown, fallback: string): string => cut(String(value || fallback), 256)
-  switch (event.eventType) {
-    case 'actions':
-      return [name(event.actionType ?? event.name, 'unknown_action'), 'operation']
-    case 'tools':
-      return [name(event.name ?? event.toolName, 'unknown_tool'), 'tool']
-    case 'llms':
-      return ['chat', 'llm']
-    case 'agents':
-      return [name(event.name, 'unknown_agent'), 'agent']
-    case 'errors':
-      return [name(event.errorType, 'errors'), 'operation']
-    default:
-      return [name(event.eventType, 'event'), 'operation']
-  }
-}
-
-function typeAttributes(event: Fields, failed: boolean): Attributes {
-  switch (event.eventType) {
-    case 'actions':
-      return {
-        [key.ACTION_TYPE]: openingOf(event).attributes[key.OPERATION_NAME],
-        [key.ACTION_LOGS]: optionalText(event.logs),
-        [key.ACTION_SCREENSHOT]: optionalText(event.screenshot),
-      }
-    case 'tools':
-      return {
-        [key.TOOL_PARAMETERS]: event.params === undefined ? undefined : toJson(event.params),
-        [key.TOOL_RESULT]: optionalText(event.returns),
-        [key.TOOL_STATUS]: failed ? 'failed' : 'succeeded',
-        [key.TOOL_LOGS]: optionalText(event.logs),
-      }
-    case 'llms':
-      return llmAttributes(event as LLMEvent)
-    case 'errors':
-      return {
-        [key.ERROR_TYPE]: optionalText(event.errorType),
-        [key.ERROR_MESSAGE]: optionalText(event.details),
-        [key.ERROR_CODE]: optionalText(event.code),
-      }
-    default:
-      return {}
-  }
-}
-
-function agentAttributes(type: string, agent: Partial<Agent> | undefined): Attributes {
-  if (!agent) return {}
-  if (type === 'tools' || type === 'llms' || type === 'agents') {
-    return { [key.AGENT_ID]: agent.id, [key.AGENT_NAME]: agent.name }
-  }
-  return { [key.ACTION_AGENT_ID]: agent.id, [key.ACTION_AGENT_NAME]: agent.name }
-}
-
-function llmAttributes(event: LLMEvent): Attributes {
+function llmAttributes({ model, threadId, ...event }: Fields): Attributes {
   const prompt = tokens(event.promptTokens)
   const completion = tokens(event.completionTokens)
   return {
     [key.GEN_AI_REQUEST_TYPE]: 'chat',
-    [key.GEN_AI_REQUEST_MODEL]: optionalText(event.model),
-    [key.GEN_AI_RESPONSE_MODEL]: optionalText(event.model),
+    [key.GEN_AI_REQUEST_MODEL]: toText(model),
+    [key.GEN_AI_RESPONSE_MODEL]: toText(model),
     ...messageAttributes(key.GEN_AI_PROMPT, event.prompt, 'user'),
     ...messageAttributes(key.GEN_AI_COMPLETION, event.completion, 'assistant'),
     [key.GEN_AI_PROMPT_TOKENS]: prompt,
@@ -156,87 +155,74 @@ function llmAttributes(event: LLMEvent): Attributes {
     [key.GEN_AI_INPUT_TOKENS]: prompt,
     [key.GEN_AI_OUTPUT_TOKENS]: completion,
     [key.GEN_AI_TOTAL_COST]: cost(event.cost),
-    [key.LLM_THREAD_ID]: optionalText(event.threadId),
+    [key.LLM_THREAD_ID]: toText(threadId),
   }
 }
 
 /** Messages as indexed keys; all of them together take no more room than one other value. */
-function messageAttributes(prefix: string, value: LLMEvent['prompt'], role: string): Attributes {
-  if (value === undefined || value === null) return {}
-  const messages = (Array.isArray(value) ? value : [value]) as readonly (string | Message)[]
+function messageAttributes(prefix: string, value: unknown, role: string): Attributes {
   const attributes: Attributes = {}
   let room = MAX_VALUE_CHARS
   const put = (name: string, part: unknown): void => {
-    if (part === undefined || part === null) return
     const text = toText(part, Math.max(room, 64))
+    if (text === undefined) return
     room -= text.length
     attributes[name] = text
   }
-  for (const [index, message] of messages.slice(0, MAX_MESSAGES).entries()) {
-    const at = `${prefix}.${index}`
-    const full: Message = typeof message === 'object' && message !== null ? message : { content: message }
-    put(`${at}.content`, full.content)
-    put(`${at}.role`, full.role ?? role)
-    put(`${at}.finish_reason`, full.finish_reason)
-    if (!Array.isArray(full.tool_calls)) continue
-    for (const [j, call] of full.tool_calls.slice(0, MAX_MESSAGES).entries()) {
-      const { name, arguments: input } = call?.function ?? call ?? {}
-      put(`${at}.tool_calls.${j}.name`, name)
-      put(`${at}.tool_calls.${j}.arguments`, input)
+  for (const [i, message] of listOf(value)) {
+    const at = `${prefix}.${i}.`
+    const full = (Object(message) === message ? message : { content: message }) as Message
+    put(`${at}content`, full.content)
+    put(`${at}role`, full.role ?? role)
+    put(`${at}finish_reason`, full.finish_reason)
+    for (const [j, call] of listOf(full.tool_calls)) {
+      const called = Object((call as { function?: unknown } | null)?.function ?? call)
+      put(`${at}tool_calls.${j}.name`, called.name)
+      put(`${at}tool_calls.${j}.arguments`, called.arguments)
     }
   }
   return attributes
 }
 
+/** One value or several, with their indices. */
+function listOf(value: unknown): Iterable<[number, unknown]> {
+  if (value === undefined || value === null) return []
+  return (Array.isArray(value) ? value.slice(0, MAX_MESSAGES) : [value]).entries()
+}
+
 /** A count that is no whole number makes AgentOps' page, or its whole collector request, fail: it is left out. */
 function tokens(value: unknown): number | undefined {
-  if (value === undefined || value === null) return undefined
   if (Number.isInteger(value) && (value as number) >= 0) return value as number
-  warn('a token count is no whole number of 0 or more; it is left out of the span', 'tokens')
-  return undefined
+  return refuse(value, 'a token count is no whole number of 0 or more; it is left out')
 }
 
 /** US dollars as a plain decimal of at most nine places: AgentOps' page fails on `4.5e-5`. */
 function cost(value: unknown): string | undefined {
-  if (value === undefined || value === null) return undefined
-  const dollars = Number(value)
+  const dollars = Number(value ?? undefined)
   if (value !== '' && dollars >= 0 && dollars < 1e15) return dollars.toFixed(9).replace(/\.?0+$/, '')
-  warn('an LLM cost is no number of dollars; it is left out of the span', 'cost')
-  return undefined
+  return refuse(value, 'an LLM cost is no number of dollars; it is left out')
+}
+
+/** Says what is wrong with a value, unless none was given. */
+function refuse(value: unknown, problem: string): undefined {
+  if (value !== undefined && value !== null) warn(problem)
 }
 
 /** The form in which AgentOps' decorators keep a call's input. */
-function callInput(params: unknown): string {
-  const named = typeof params === 'object' && params !== null && !Array.isArray(params)
-  if (named) return `{"args":[],"kwargs":${toJson(params)}}`
-  return `{"args":${toJson(Array.isArray(params) ? params : [params])},"kwargs":{}}`
+function callInput(params: unknown): { args: unknown; kwargs: unknown } {
+  if (Array.isArray(params)) return { args: params, kwargs: {} }
+  return typeof params === 'object' && params ? { args: [], kwargs: params } : { args: [params], kwargs: {} }
 }
 
-/** The event's other fields as AgentOps spells them (`action_type`). */
-function dataOf(event: Fields): string {
+/** The event's other fields as AgentOps spells them (`action_type`): not those that have an attribute of their own. */
+function dataOf({ eventType, id, initTimestamp, endTimestamp, exception, triggerEvent, ...event }: Fields): string {
   const data: Record<string, unknown> = {}
   for (const [name, value] of Object.entries(event)) {
-    if (!NOT_DATA.has(name)) data[name.replace(/[A-Z]/g, (upper) => `_${upper.toLowerCase()}`)] = value
+    data[name.replace(/[A-Z]/g, (upper) => `_${upper.toLowerCase()}`)] = value
   }
   return toJson(data)
 }
 
-function triggerAttributes(trigger: unknown): Attributes {
-  const { id, eventType } = (trigger ?? {}) as Partial<PlainEvent>
-  return { [key.TRIGGER_EVENT_ID]: id, [key.TRIGGER_EVENT_TYPE]: eventType }
-}
-
 function isoTime(time: EventTime | undefined): string {
   return new Date(toMillis(time) ?? Date.now()).toISOString()
-}
-
-function optionalText(value: unknown): string | undefined {
-  return value === undefined || value === null ? undefined : toText(value)
-}
-
-/** Without the attributes that have no value. */
-function defined(attributes: Attributes): Attributes {
-  return Object.fromEntries(
-    Object.entries(attributes).filter((entry): entry is [string, AttributeValue] => entry[1] !== undefined),
-  )
 }

@@ -2,7 +2,7 @@
  * The events of a session, as AgentOps names them. An event is plain data: making one needs no session, reads no clock
  * in global scope and draws no random number there, so it may be made anywhere. Recording it gives it its id.
  */
-import { guard } from '../diag.ts'
+import { describe, guard } from '../diag.ts'
 import { systemNow } from '../session/clock.ts'
 
 /** A point in time: a `Date`, milliseconds since the Unix epoch, or an ISO 8601 string. */
@@ -73,17 +73,17 @@ export interface ErrorEventInit extends EventInit {
   logs?: unknown
 }
 
-/** What the four event classes share. Subclasses only name their type and their fields. */
-export abstract class AgentEvent {
+/** What the four event classes share. Subclasses only name their type and the fields that it may be given. */
+export abstract class AgentEvent<Init extends EventInit = EventInit> {
   abstract readonly eventType: EventType
-  id?: string
-  params?: unknown
-  returns?: unknown
-  initTimestamp?: EventTime
-  endTimestamp?: EventTime
-  agentId?: string
+  declare id?: string
+  declare params?: unknown
+  declare returns?: unknown
+  declare initTimestamp?: EventTime
+  declare endTimestamp?: EventTime
+  declare agentId?: string
 
-  constructor(init: EventInit) {
+  constructor(init?: Init) {
     guard('an event whose fields cannot be read', () => Object.assign(this, init))
     if (this.initTimestamp !== undefined) return
     // Global scope has no clock on Workers (it reads 0); the event then begins when it is recorded.
@@ -101,32 +101,22 @@ export function isStamped(event: object): boolean {
 }
 
 /** Something the agent did. */
-export class ActionEvent extends AgentEvent {
+export class ActionEvent extends AgentEvent<ActionEventInit> {
   readonly eventType = 'actions' as const
   declare actionType?: string
   declare logs?: unknown
   declare screenshot?: string
-
-  // Narrows the fields that may be given.
-  constructor(init: ActionEventInit = {}) {
-    super(init)
-  }
 }
 
 /** A tool that the agent called. */
-export class ToolEvent extends AgentEvent {
+export class ToolEvent extends AgentEvent<ToolEventInit> {
   readonly eventType = 'tools' as const
   declare name?: string
   declare logs?: unknown
-
-  // Narrows the fields that may be given.
-  constructor(init: ToolEventInit = {}) {
-    super(init)
-  }
 }
 
 /** A call of a language model. */
-export class LLMEvent extends AgentEvent {
+export class LLMEvent extends AgentEvent<LLMEventInit> {
   readonly eventType = 'llms' as const
   declare threadId?: string
   declare prompt?: string | Message | readonly Message[]
@@ -135,15 +125,10 @@ export class LLMEvent extends AgentEvent {
   declare completionTokens?: number
   declare cost?: number | string
   declare model?: string
-
-  // Narrows the fields that may be given.
-  constructor(init: LLMEventInit = {}) {
-    super(init)
-  }
 }
 
 /** An error, with the event that it belongs to where there is one. */
-export class ErrorEvent extends AgentEvent {
+export class ErrorEvent extends AgentEvent<ErrorEventInit> {
   readonly eventType = 'errors' as const
   declare triggerEvent?: AgentEvent
   declare exception?: unknown
@@ -152,15 +137,14 @@ export class ErrorEvent extends AgentEvent {
   declare details?: unknown
   declare logs?: unknown
 
-  constructor(init: ErrorEventInit = {}) {
+  constructor(init?: ErrorEventInit) {
     super(init)
     const { exception } = this
     if (exception === undefined) return
     guard('an exception that cannot be read', () => {
-      const error = exception instanceof Error ? exception : undefined
       this.errorType ??= errorType(exception)
-      this.details ??= error ? error.message : String(exception)
-      this.logs ??= error?.stack
+      this.details ??= describe(exception)
+      this.logs ??= (exception as Error | null)?.stack
     })
   }
 

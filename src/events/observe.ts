@@ -3,70 +3,38 @@
  * user's own class stays the same object, a lazy thenable (a query builder) is not started before its user awaits it.
  */
 export function observe<T>(call: () => T, settle: (failed: boolean, value: unknown) => void): T {
+  // What `then` takes: each sees the outcome and hands it to the user's own callback, where there is one.
+  const onValue = (next?: unknown) => (value: unknown) => {
+    settle(false, value)
+    return typeof next === 'function' ? next(value) : value
+  }
+  const onError = (next?: unknown) => (error: unknown) => {
+    settle(true, error)
+    if (typeof next === 'function') return next(error)
+    throw error
+  }
   let result: T
   try {
     result = call()
   } catch (error) {
-    settle(true, error)
-    throw error
-  }
-  const then = thenOf(result)
-  if (!then) {
-    settle(false, result)
-    return result
-  }
-  const done = (value: unknown): unknown => {
-    settle(false, value)
-    return value
-  }
-  const failed = (error: unknown): never => {
-    settle(true, error)
-    throw error
-  }
-  // A plain promise: a rejection that nobody handles is still reported as one.
-  if (Object.getPrototypeOf(result) === Promise.prototype) return then.call(result, done, failed) as T
-  if (result instanceof Promise) {
-    then.call(result, done, (error: unknown) => settle(true, error))
-    return result
-  }
-  return hookThen(result, then, done, failed, settle)
-}
-
-type Then = (this: unknown, fulfilled?: unknown, rejected?: unknown) => unknown
-
-function thenOf(value: unknown): Then | undefined {
-  if ((typeof value !== 'object' && typeof value !== 'function') || value === null) return undefined
-  try {
-    const { then } = value as { then?: unknown }
-    return typeof then === 'function' ? (then as Then) : undefined
-  } catch {
-    return undefined
-  }
-}
-
-function hookThen<T>(
-  thenable: T,
-  then: Then,
-  done: (value: unknown) => unknown,
-  failed: (error: unknown) => never,
-  settle: (failed: boolean, value: unknown) => void,
-): T {
-  const hooked: Then = function (this: unknown, fulfilled, rejected) {
-    const onValue = typeof fulfilled === 'function' ? (value: unknown) => fulfilled(done(value)) : done
-    const onError =
-      typeof rejected === 'function'
-        ? (error: unknown) => {
-            settle(true, error)
-            return rejected(error)
-          }
-        : failed
-    return then.call(this, onValue, onError)
+    return onError()(error)
   }
   try {
-    // Not enumerable: it must not show where the user lists the object.
-    Object.defineProperty(thenable, 'then', { value: hooked, configurable: true, writable: true })
+    const then = (result as { then?: unknown } | undefined)?.then
+    if (typeof then === 'function') {
+      // A plain promise: a rejection that nobody handles is still reported as one.
+      if (Object.getPrototypeOf(result) === Promise.prototype) return then.call(result, onValue(), onError())
+      // Any other is its user's to start. Not enumerable: it must not show where the user lists the object.
+      return Object.defineProperty(result, 'then', {
+        value(this: unknown, fulfilled: unknown, rejected: unknown) {
+          return then.call(this, onValue(fulfilled), onError(rejected))
+        },
+        configurable: true,
+        writable: true,
+      })
+    }
   } catch {
-    settle(false, undefined)
+    // Frozen, or it does not let itself be read: a value like any other.
   }
-  return thenable
+  return onValue()(result)
 }

@@ -8,23 +8,20 @@ import * as key from '../semconv.ts'
 const METHODS = /^(GET|HEAD|POST|PUT|DELETE|CONNECT|OPTIONS|TRACE|PATCH|QUERY)$/
 
 export function requestAttributes(request: Request, route?: string): Attributes {
-  const { method } = request
-  const known = METHODS.test(method)
   const url = new URL(request.url)
   const scheme = url.protocol.slice(0, -1)
-  const attributes: Attributes = {
-    [key.HTTP_METHOD]: known ? method : '_OTHER',
+  const known = METHODS.test(request.method)
+  return {
+    [key.HTTP_METHOD]: known ? request.method : '_OTHER',
+    [key.HTTP_METHOD_ORIGINAL]: known ? undefined : request.method.slice(0, 64),
+    [key.HTTP_ROUTE]: route,
     [key.URL_PATH]: url.pathname,
     [key.URL_SCHEME]: scheme,
     [key.SERVER_ADDRESS]: url.hostname,
     [key.SERVER_PORT]: Number(url.port) || (scheme === 'https' ? 443 : 80),
+    // Cloudflare's request says what the client spoke: `HTTP/2`.
+    [key.PROTOCOL_VERSION]: (request as { cf?: { httpProtocol?: string } }).cf?.httpProtocol?.replace('HTTP/', ''),
   }
-  if (route) attributes[key.HTTP_ROUTE] = route
-  if (!known) attributes[key.HTTP_METHOD_ORIGINAL] = method.slice(0, 64)
-  // Cloudflare's request says what the client spoke: `HTTP/2`.
-  const protocol = (request as { cf?: { httpProtocol?: string } }).cf?.httpProtocol
-  if (protocol) attributes[key.PROTOCOL_VERSION] = protocol.replace(/^HTTP\//, '')
-  return attributes
 }
 
 /** A method as a span name may carry it: low cardinality, so an unknown one is `HTTP`. */

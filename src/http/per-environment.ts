@@ -9,20 +9,16 @@ export function configReader<Argument>(
 ): (env: Environment | undefined, argument: Argument) => Config {
   const configs: WeakMap<object, Config> = new WeakMap()
   const none: Environment = {}
+  // An adapter opens a session for each request, so spans of instrumented libraries have somewhere to land.
+  const read = (given: AgentOpsOptions | undefined, env: Environment): Config =>
+    readConfig({ ...given, instrumentations: { global: true, ...given?.instrumentations } }, env)
   return (env = none, argument) => {
     if (typeof options === 'function') {
-      return readConfig(withDefaults(guard('the options function', () => options(argument))), env)
+      const given = guard('the options function', () => options(argument))
+      return read(given, env)
     }
-    let config = configs.get(env)
-    if (!config) {
-      config = readConfig(withDefaults(options), env)
-      configs.set(env, config)
-    }
+    const config = configs.get(env) ?? read(options, env)
+    configs.set(env, config)
     return config
   }
-}
-
-/** An adapter opens a session for each request, so spans of instrumented libraries have somewhere to land. */
-function withDefaults(options: AgentOpsOptions | undefined): AgentOpsOptions {
-  return { ...options, instrumentations: { global: true, ...options?.instrumentations } }
 }

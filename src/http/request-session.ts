@@ -2,9 +2,8 @@
  * One request, one session: what every HTTP adapter shares. It opens the session, judges the outcome, keeps the session
  * open to the end of the body and flushes it off the response's path.
  */
-import { SpanKind } from '@opentelemetry/api'
 import type { Config } from '../config.ts'
-import { guard, warn } from '../diag.ts'
+import { guard } from '../diag.ts'
 import { sleep } from '../export/retry.ts'
 import { perRequest } from '../manager.ts'
 import { readInbound } from '../propagation/inbound.ts'
@@ -12,12 +11,14 @@ import * as key from '../semconv.ts'
 import { loadStorage, runIn, setOwner, withScope } from '../session/scope.ts'
 import { Session } from '../session/session.ts'
 import { methodName, requestAttributes } from './attributes.ts'
-import { type BodyEnd, watchBody } from './body.ts'
+import { type WatchedBody, watchBody } from './body.ts'
 
 export type WaitUntil = (promise: Promise<unknown>) => void
 
 /** Work that is over so soon after the response goes out in one request with the rest. */
 const ONE_POST_MS = 100
+/** `SpanKind.SERVER`, without importing an object of all kinds. */
+const SERVER = 1
 
 export interface RequestSession {
   session: Session
@@ -34,7 +35,7 @@ export function prepare(): Promise<void> {
   const module = ['node', 'async_hooks'].join(':')
   return loadStorage(
     () => import(/* @vite-ignore */ /* webpackIgnore: true */ module),
-    'On Workers add the compatibility flag "nodejs_als"; until then use c.var.agentops, or currentSession(ctx).',
+    'On Workers add the compatibility flag "nodejs_als", or use c.var.agentops or currentSession(ctx).',
   )
 }
 
@@ -49,70 +50,64 @@ export interface Platform {
 
 export function openRequestSession(config: Config, request: Request, platform: Platform): RequestSession {
   const { route } = platform
-  const waitUntil = config.waitUntil ?? platform.waitUntil ?? runInBackground
+  // Where a platform has none the process goes on by itself.
+  const waitUntil = config.waitUntil ?? platform.waitUntil
+  const method = methodName(request)
   const session = new Session(config, {
-    name: perRequest(config.name, request) ?? (route ? `${methodName(request)} ${route}` : methodName(request)),
+    name: perRequest(config.name, request) ?? (route ? `${method} ${route}` : method),
     tags: perRequest(config.tags, request),
     attributes: perRequest(config.attributes, request),
-    kind: SpanKind.SERVER,
+    kind: SERVER,
     rootAttributes: requestAttributes(request, route),
     ...readInbound(request.headers, config.inbound),
     waitUntil,
   })
   setOwner(request, session)
   setOwner(platform.owner, session)
+  const { root } = session
   const context = withScope(session.context, new Set([session]))
-  let status = 0
 
-  const end = (bodyEnd?: BodyEnd): Promise<unknown> => {
-    if (bodyEnd?.kind === 'error') session.fail(bodyEnd.error)
-    if (session.endState === 'Indeterminate' && status < 500) return session.end('Success')
-    if (session.endState === 'Indeterminate') return session.end('Fail', `the response's status was ${status}`)
-    return session.end()
+  const end = (status: number): Promise<unknown> => {
+    if (session.endState !== 'Indeterminate') return session.end()
+    return status < 500 ? session.end('Success') : session.end('Fail', `the response's status was ${status}`)
+  }
+  const fail = (error: unknown): void => {
+    session.fail(error)
+    void session.end()
   }
 
   return {
     session,
+    fail,
     run: (fn) => runIn(context, fn),
     finish(response) {
-      if (typeof response?.status !== 'number') {
-        this.fail(new TypeError('the handler returned no Response'))
+      const { status } = response ?? {}
+      if (typeof status !== 'number') {
+        fail(new TypeError('the handler returned no Response'))
         return response
       }
-      status = response.status
-      const { root } = session
-      root.setAttribute(key.HTTP_STATUS, status)
-      if (status >= 500) root.setAttribute(key.ERROR_TYPE, String(status))
-      const onFirstByte = (): void => {
-        guard('the first byte', () => root.addEvent('http.response.first_byte'))
-      }
-      const watched = guard('watching the body', () => watchBody(response, session, onFirstByte))
-      if (!watched?.ended) {
-        waitUntil(end())
-        return watched?.response ?? response
-      }
-      waitUntil(endWith(session, watched.ended, end))
-      return watched.response
-    },
-    fail(error) {
-      session.fail(error)
-      waitUntil(end())
+      root.setAttributes({
+        [key.HTTP_STATUS]: status,
+        [key.ERROR_TYPE]: status < 500 ? undefined : String(status),
+      })
+      const watched = guard('watching the body', () =>
+        watchBody(response, session, () => guard('the first byte', () => root.addEvent('http.response.first_byte'))),
+      )
+      // `end` itself is given to waitUntil by the session; a body that is still being read has to be, too.
+      if (watched) {
+        const over = endWith(session, watched.ended, () => end(status))
+        guard('waitUntil', () => waitUntil?.(over))
+      } else void end(status)
+      return watched?.response ?? response
     },
   }
 }
 
 /** Ends the session with its body. A body that outlives the handler has what is finished sent at once. */
-async function endWith(
-  session: Session,
-  ended: Promise<BodyEnd>,
-  end: (bodyEnd: BodyEnd) => Promise<unknown>,
-): Promise<void> {
-  const over = await Promise.race([ended.then(() => true), sleep(ONE_POST_MS).then(() => false)])
+async function endWith(session: Session, ended: WatchedBody['ended'], end: () => Promise<unknown>): Promise<void> {
+  const over = await Promise.race([ended.then(() => true), sleep(ONE_POST_MS)])
   if (!over) await session.flush()
-  await end(await ended)
-}
-
-/** Where a platform has no `waitUntil` the process goes on by itself. */
-function runInBackground(promise: Promise<unknown>): void {
-  promise.catch(() => warn('a session could not be ended', 'background'))
+  const failed = await ended
+  if (failed) session.fail(failed.error)
+  await end()
 }

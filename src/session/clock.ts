@@ -4,6 +4,7 @@
  * by start time, so equal times would make it guess. A time is only ever moved by nanoseconds.
  */
 import type { HrTime } from '@opentelemetry/api'
+import { guard } from '../diag.ts'
 
 /** Nanoseconds since the Unix epoch. */
 export type Nanos = bigint
@@ -17,28 +18,23 @@ const MAX_REMEMBERED = 4096
 const MAX_DRIFT_MS = 2
 
 export class SessionClock {
-  readonly #now: Now
+  readonly now: Now
   /** microsecond → first nanosecond in it that no span start has taken */
   readonly #free: Map<Nanos, Nanos> = new Map()
-  #root: Nanos | undefined
+  #root: Nanos = 0n
   #latest: Nanos = 0n
 
+  /** `now`: a clock of the user's own; where it fails or gives no time, the platform's is used. */
   constructor(now: Now = systemNow) {
-    this.#now = now
-  }
-
-  /** Milliseconds since the Unix epoch. */
-  now(): number {
-    return this.#now()
+    this.now = () => guard('the clock', () => Math.max(now(), 1)) || systemNow()
   }
 
   /** A start time that no other span of the session has. The first call is the root's. `at`: the time asked for. */
   start(at?: Nanos): HrTime {
     const now = this.#tick()
-    let time = this.#root === undefined ? now : (at ?? now)
-    if (this.#root !== undefined && time <= this.#root) time = this.#root + 1n
+    const time = max(at ?? now, this.#root + 1n)
     const claimed = this.#claim(time)
-    this.#root ??= claimed
+    this.#root ||= claimed
     // A time to come, given by the caller, is no reason for later spans to move there.
     if (time <= now) this.#latest = max(this.#latest, claimed)
     return toHrTime(claimed)
@@ -47,32 +43,23 @@ export class SessionClock {
   /** An end time for a span that started at `start`: `at`, or now, but never before the start. */
   end(start: HrTime, at?: Nanos): HrTime {
     const time = max(at ?? this.#tick(), fromHrTime(start))
-    if (at === undefined) this.#latest = max(this.#latest, time)
+    if (at === undefined) this.#latest = time
     return toHrTime(time)
   }
 
   /** Now, but never before a time already given out: a parent that ends after its child says so. */
   #tick(): Nanos {
-    return max(fromMillis(this.#now()), this.#latest)
+    return max(fromMillis(this.now()), this.#latest)
   }
 
   #claim(time: Nanos): Nanos {
-    for (let micro = time / 1000n; ; micro++) {
-      const free = this.#free.get(micro) ?? micro * 1000n
-      const claimed = max(time, free)
-      if (claimed < (micro + 1n) * 1000n) {
-        this.#free.set(micro, claimed + 1n)
-        if (this.#free.size > MAX_REMEMBERED) this.#forgetOldest()
-        return claimed
-      }
-    }
-  }
-
-  #forgetOldest(): void {
-    for (const micro of this.#free.keys()) {
-      this.#free.delete(micro)
-      return
-    }
+    const micro = time / 1000n
+    const claimed = max(time, this.#free.get(micro) ?? 0n)
+    // The microsecond is full.
+    if (claimed / 1000n > micro) return this.#claim(claimed)
+    this.#free.set(micro, claimed + 1n)
+    if (this.#free.size > MAX_REMEMBERED) this.#free.delete(this.#free.keys().next().value as Nanos)
+    return claimed
   }
 }
 

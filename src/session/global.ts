@@ -3,7 +3,7 @@
  * isolate, a no-op outside a session. Registered at the first session that wants it, never at import; it yields to
  * whoever registered first.
  */
-import { type Context, context, ProxyTracerProvider, type Tracer, type TracerProvider, trace } from '@opentelemetry/api'
+import { context, ProxyTracerProvider, type Tracer, type TracerProvider, trace } from '@opentelemetry/api'
 import { hasGlobal } from '../diag.ts'
 import { activeContext, currentSession, runIn } from './scope.ts'
 
@@ -13,7 +13,12 @@ export function registerGlobal(): void {
     context.setGlobalContextManager({
       active: activeContext,
       with: (active, fn, thisArg, ...args) => runIn(active, () => fn.apply(thisArg as never, args)),
-      bind: (bound, target) => (typeof target === 'function' ? bindFunction(bound, target) : target),
+      bind: (bound, target) =>
+        typeof target === 'function'
+          ? (function (this: unknown, ...args: unknown[]) {
+              return runIn(bound, () => target.apply(this, args))
+            } as typeof target)
+          : target,
       enable() {
         return this
       },
@@ -33,11 +38,4 @@ const provider: TracerProvider = {
       startActiveSpan: (...args: unknown[]) => (tracer().startActiveSpan as (...args: unknown[]) => never)(...args),
     }
   },
-}
-
-function bindFunction<T>(bound: Context, target: T): T {
-  const fn = target as (...args: unknown[]) => unknown
-  return function (this: unknown, ...args: unknown[]) {
-    return runIn(bound, () => fn.apply(this, args))
-  } as T
 }

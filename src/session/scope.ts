@@ -23,6 +23,8 @@ const SESSION = createContextKey('agentops.session')
 const SCOPE = createContextKey('agentops.scope')
 
 let storage: Storage | undefined
+/** The import has failed once: it would fail again at every request. */
+let missing = false
 
 /** Looks for AsyncLocalStorage where it can be had without an import; true when there is one. */
 export function findStorage(): boolean {
@@ -41,12 +43,13 @@ export function findStorage(): boolean {
  * and assigned at once: many first requests at the same time must not make one storage each.
  */
 export async function loadStorage(load: () => Promise<unknown>, hint: string): Promise<void> {
-  if (findStorage()) return
+  if (findStorage() || missing) return
   try {
     const { AsyncLocalStorage } = (await load()) as HooksModule
     storage ??= new AsyncLocalStorage()
   } catch {
-    warn(`AsyncLocalStorage is missing, so module-level helpers find no session. ${hint}`, 'no-storage')
+    missing = true
+    warn(`AsyncLocalStorage is missing, so module-level helpers find no session. ${hint}`)
   }
 }
 

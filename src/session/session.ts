@@ -12,7 +12,7 @@ import {
   type Span,
   type SpanContext,
   type SpanKind,
-  SpanStatusCode,
+  type SpanStatusCode,
   type Tracer,
   trace,
 } from '@opentelemetry/api'
@@ -21,7 +21,6 @@ import { describe, guard, warn } from '../diag.ts'
 import { type Agent, attributesOf, openingOf, toMillis } from '../events/attributes.ts'
 import {
   ActionEvent,
-  type ActionEventInit,
   type AgentEvent,
   ErrorEvent,
   errorType,
@@ -32,7 +31,7 @@ import {
   ToolEvent,
 } from '../events/event.ts'
 import { observe } from '../events/observe.ts'
-import { cut } from '../events/serialize.ts'
+import { cut, fields } from '../events/serialize.ts'
 import { SessionSpanProcessor } from '../export/buffer.ts'
 import { SessionExporter } from '../export/exporter.ts'
 import type { FlushReport } from '../options.ts'
@@ -42,7 +41,7 @@ import { VERSION } from '../version.ts'
 import { SessionClock } from './clock.ts'
 import { registerGlobal } from './global.ts'
 import { activeContext, findStorage, runIn, sessionIn, withSession } from './scope.ts'
-import { SessionTracerProvider, settleStatus } from './tracer.ts'
+import { SessionTracerProvider } from './tracer.ts'
 
 /** `Indeterminate` is what a session is until somebody says more. */
 export type EndState = 'Success' | 'Fail' | 'Indeterminate'
@@ -78,75 +77,84 @@ export interface RootInit extends SessionInit {
 
 /** A callback that is handed its event, to fill in what is known only when the work is done. */
 type Work<E, T> = (event: E) => T
+/** A wrapper's arguments after its name. */
+type WorkLast<E, T> = [work: Work<E, T>] | [first: unknown, work: Work<E, T>]
 
 interface OpenSpan {
   agent?: Agent
   event?: AgentEvent | PlainEvent
-  failed?: boolean
 }
 
+/** What only the session itself changes. */
+type Own = { -readonly [Field in 'name' | 'state' | 'endState' | 'endStateReason' | 'tags']: Session[Field] }
+
 const AGENT = createContextKey('agentops.agent')
-const END_STATES: readonly string[] = ['Success', 'Fail', 'Indeterminate']
+/** The root's status in each end state, as SpanStatusCode's numbers: the enum would cost more than it says. */
+const STATUS: Record<EndState, SpanStatusCode> = { Success: 1, Fail: 2, Indeterminate: 0 }
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i
-const DASHBOARD = 'https://app.agentops.ai/sessions?trace_id='
 /** Prompts and completions are indexed attributes: OpenTelemetry's default of 128 would cut a conversation. */
 const ATTRIBUTE_COUNT_LIMIT = 1024
 
 export class Session {
   readonly id: string
   readonly traceId: string
+  readonly name: string
+  readonly state: 'running' | 'ending' | 'ended' = 'running'
+  readonly endState: EndState = 'Indeterminate'
+  readonly endStateReason: string | undefined
+  readonly tags: readonly string[] = []
+  readonly stats: SessionStats = { llms: 0, tools: 0, actions: 0, errors: 0, apis: 0 }
   readonly tracerProvider: SessionTracerProvider
   readonly tracer: Tracer
   readonly exporter: SessionExporter
-  readonly stats: SessionStats = { llms: 0, tools: 0, actions: 0, errors: 0, apis: 0 }
+  /** The session's root span, for attributes and span events of your own. */
+  readonly root: Span
+  /** The context in which the root is the active span: pass it where a library takes an OpenTelemetry context. */
+  readonly context: Context
 
   readonly #config: Config
   readonly #clock: SessionClock
   readonly #processor: SessionSpanProcessor
-  readonly #root!: Span
-  #context: Context
-  readonly #attributes: Attributes
+  readonly #attributes: Attributes | undefined
   readonly #open: Map<SdkSpan, OpenSpan> = new Map()
   readonly #spans: WeakMap<object, SpanContext> = new WeakMap()
   readonly #recordedErrors: WeakSet<object> = new WeakSet()
   readonly #holds: Set<Promise<unknown>> = new Set()
-  #name: string
-  #tags: readonly string[] = []
-  #state: 'running' | 'ending' | 'ended' = 'running'
-  #endState: EndState = 'Indeterminate'
-  #reason: string | undefined
   #agent: Agent | undefined
   #ended: Promise<FlushReport> | undefined
   #waitUntil: RootInit['waitUntil']
-  #onEnded: RootInit['onEnded']
+  readonly #onEnded: RootInit['onEnded']
 
   constructor(config: Config, init: RootInit = {}) {
     findStorage()
     if (config.instrumentations.global) registerGlobal()
     this.#config = config
     this.#clock = new SessionClock(config.clock)
-    this.#name = cut(init.name || 'agent', 256)
-    this.#attributes = init.attributes ?? {}
+    this.#attributes = init.attributes
     this.#waitUntil = init.waitUntil
     this.#onEnded = init.onEnded
-    this.id = this.#checkId(init.id) ?? crypto.randomUUID()
+    this.name = cut(init.name || 'agent', 256)
     this.setTags(init.tags ?? [])
+    this.id = init.id ?? crypto.randomUUID()
+    if (!UUID.test(this.id)) {
+      this.id = crypto.randomUUID()
+      warn('session id: expected a UUID; a new one is used')
+    }
 
-    const parent = init.parent instanceof Session ? init.parent.#current() : init.parent
-    const caller = parent && trace.getSpanContext(parent)
+    const parent = (init.parent instanceof Session ? init.parent.#current() : init.parent) ?? ROOT_CONTEXT
+    const caller = trace.getSpanContext(parent)
     this.traceId =
       caller && trace.isSpanContextValid(caller) ? caller.traceId : this.id.replaceAll('-', '').toLowerCase()
 
     this.exporter = new SessionExporter(config)
     this.#processor = new SessionSpanProcessor(this.exporter, config)
-    const random = new RandomIdGenerator()
     this.tracerProvider = new SessionTracerProvider(
       {
         resource: config.resource,
         sampler: samplerOf(config),
         spanProcessors: [this.#processor],
         spanLimits: { attributeCountLimit: ATTRIBUTE_COUNT_LIMIT },
-        idGenerator: { generateTraceId: () => this.traceId, generateSpanId: () => random.generateSpanId() },
+        idGenerator: Object.assign(new RandomIdGenerator(), { generateTraceId: () => this.traceId }),
       },
       {
         clock: this.#clock,
@@ -157,52 +165,22 @@ export class Session {
     )
     this.tracer = this.tracerProvider.getTracer('agentops-edge', VERSION)
 
-    this.#context = withSession(parent ?? ROOT_CONTEXT, this)
-    this.#root = this.tracer.startSpan(
-      `${this.#name}.session`,
+    this.context = withSession(parent, this)
+    this.root = this.tracer.startSpan(
+      `${this.name}.session`,
       {
         kind: init.kind,
         links: init.links,
-        attributes: { [key.SPAN_KIND]: 'session', [key.OPERATION_NAME]: this.#name, ...init.rootAttributes },
+        attributes: { [key.SPAN_KIND]: 'session', [key.OPERATION_NAME]: this.name, ...init.rootAttributes },
       },
-      parent ?? ROOT_CONTEXT,
+      parent,
     )
-    this.#context = trace.setSpan(this.#context, this.#root)
-  }
-
-  get name(): string {
-    return this.#name
-  }
-
-  get state(): 'running' | 'ending' | 'ended' {
-    return this.#state
-  }
-
-  get endState(): EndState {
-    return this.#endState
-  }
-
-  get endStateReason(): string | undefined {
-    return this.#reason
-  }
-
-  get tags(): readonly string[] {
-    return this.#tags
-  }
-
-  /** The session's root span, for attributes and span events of your own. */
-  get root(): Span {
-    return this.#root
-  }
-
-  /** The context in which the root is the active span: pass it where a library takes an OpenTelemetry context. */
-  get context(): Context {
-    return this.#context
+    this.context = trace.setSpan(this.context, this.root)
   }
 
   /** Where AgentOps' dashboard shows the session. */
   get url(): string {
-    return `${DASHBOARD}${this.traceId}`
+    return `https://app.agentops.ai/sessions?trace_id=${this.traceId}`
   }
 
   /** Runs `fn` with this session as the current one. Without AsyncLocalStorage `fn` runs all the same. */
@@ -214,106 +192,101 @@ export class Session {
   record(event: AgentEvent | PlainEvent): void {
     guard('record', () => {
       if (typeof event?.eventType !== 'string' || !event.eventType) {
-        warn(`record: expected an event with an eventType, got ${typeof event}; it is left out`, 'record')
+        warn('record: expected an event with an eventType; it is left out')
         return
       }
       const taken = snapshot(event)
-      event.id ??= taken.id
       const foreign = this.#config.clock && isStamped(event)
+      const isError = taken.eventType === 'errors'
       const init = (foreign ? undefined : toMillis(taken.initTimestamp)) ?? this.#clock.now()
       taken.initTimestamp = init
-      taken.endTimestamp = toMillis(taken.endTimestamp) ?? (taken.eventType === 'errors' ? init : this.#clock.now())
-      const trigger = taken.triggerEvent as AgentEvent | undefined
-      const under = trigger && this.#spans.get(trigger)
+      taken.endTimestamp = toMillis(taken.endTimestamp) ?? (isError ? init : this.#clock.now())
+      const under = this.#spans.get(taken.triggerEvent as AgentEvent)
       const context = under ? trace.setSpanContext(this.#current(), under) : this.#current()
       const span = this.#openEvent(taken, context, init, event)
-      if (taken.eventType === 'errors') {
-        span.setStatus({
-          code: SpanStatusCode.ERROR,
-          message: cut(String(taken.details ?? taken.errorType ?? ''), 4096),
-        })
-      }
+      if (isError) span.setStatus({ code: STATUS.Fail, message: brief(taken.details ?? taken.errorType ?? '') })
       span.end(taken.endTimestamp as number)
+      event.id ??= taken.id
     })
   }
 
   /** Runs `fn` as an action. Its value is returned and its error thrown unchanged, both recorded. */
   action<T>(name: string, fn: Work<ActionEvent, T>): T
   action<T>(name: string, params: unknown, fn: Work<ActionEvent, T>): T
-  action<T>(name: string, ...rest: [unknown, Work<ActionEvent, T>?]): T {
-    const [params, fn] = optionalFirst<Work<ActionEvent, T>>(rest)
-    return this.#perform(new ActionEvent({ actionType: name, params }), fn)
+  action<T>(name: string, ...args: WorkLast<ActionEvent, T>): T {
+    return this.#perform((params) => new ActionEvent({ actionType: name, params }), args)
   }
 
   /** Runs `fn` as a tool call. Its value is returned and its error thrown unchanged, both recorded. */
   tool<T>(name: string, fn: Work<ToolEvent, T>): T
   tool<T>(name: string, params: unknown, fn: Work<ToolEvent, T>): T
-  tool<T>(name: string, ...rest: [unknown, Work<ToolEvent, T>?]): T {
-    const [params, fn] = optionalFirst<Work<ToolEvent, T>>(rest)
-    return this.#perform(new ToolEvent({ name, params }), fn)
+  tool<T>(name: string, ...args: WorkLast<ToolEvent, T>): T {
+    return this.#perform((params) => new ToolEvent({ name, params }), args)
   }
 
   /** Runs `fn` as a model call; `fn` fills in `completion`, `promptTokens`… on the event that it is handed. */
   llm<T>(model: string, fn: Work<LLMEvent, T>): T
   llm<T>(model: string, init: LLMEventInit, fn: Work<LLMEvent, T>): T
-  llm<T>(model: string, ...rest: [unknown, Work<LLMEvent, T>?]): T {
-    const [init, fn] = optionalFirst<Work<LLMEvent, T>>(rest)
-    return this.#perform(new LLMEvent({ model, ...(init as LLMEventInit) }), fn)
+  llm<T>(model: string, ...args: WorkLast<LLMEvent, T>): T {
+    return this.#perform((init) => {
+      const event = new LLMEvent(init as LLMEventInit)
+      event.model ??= model
+      return event
+    }, args)
   }
 
   /** Runs `fn` as an agent: the events inside carry the agent's id and name. */
   agent<T>(name: string, fn: (agent: Agent) => T): T {
     const agent: Agent = { id: crypto.randomUUID(), name }
-    const event: PlainEvent = { eventType: 'agents', name, agentId: agent.id }
-    return this.#perform(event, () => fn(agent), agent)
+    return this.#perform(() => ({ eventType: 'agents', name, agentId: agent.id }), [() => fn(agent)], agent)
   }
 
   /** Opens an agent that later events of this session carry; returns its id. */
   createAgent(name: string, id: string = crypto.randomUUID()): string {
-    this.#agent = { id, name: cut(String(name), 256) }
+    this.#agent = { id, name: cut(name, 256) }
     return id
   }
 
   /** Records an error as an event; the same error object is recorded once. */
   recordError(error: unknown, triggerEvent?: AgentEvent): void {
-    if (typeof error === 'object' && error !== null) {
-      if (this.#recordedErrors.has(error)) return
-      this.#recordedErrors.add(error)
+    if (Object(error) === error) {
+      if (this.#recordedErrors.has(error as object)) return
+      this.#recordedErrors.add(error as object)
     }
     this.record(new ErrorEvent({ exception: error, triggerEvent }))
   }
 
   addTags(tags: string | readonly string[]): void {
-    this.#tags = unique([...this.#tags, ...tagList(tags)])
+    this.setTags([this.tags, tags].flat())
   }
 
   setTags(tags: string | readonly string[]): void {
-    this.#tags = unique(tagList(tags))
+    const list = [tags].flat()
+    const texts = list.filter((tag) => typeof tag === 'string')
+    if (texts.length < list.length) warn('tags: expected text or a list of texts; the others are left out')
+    ;(this as Own).tags = [...new Set(texts.map((tag) => cut(tag, 256)))]
   }
 
   /** What the session ends with where `end()` is not told otherwise. */
   setEndState(state: EndState, reason?: string): void {
-    if (!this.#validState(state) || this.#state === 'ended') return
-    this.#endState = state
-    this.#reason = reason === undefined ? undefined : cut(String(reason), 4096)
+    if (!Object.hasOwn(STATUS, state)) {
+      const expected = Object.keys(STATUS).join(', ')
+      warn(`end state: expected ${expected}, got ${cut(describe(state), 80)}; the session goes on`, 'end-state')
+    } else if (this.state !== 'ended') {
+      ;(this as Own).endState = state
+      ;(this as Own).endStateReason = reason === undefined ? reason : brief(reason)
+    }
   }
 
   /** Keeps the session open until `promise` settles, at most `workDeadlineMs` after `end()`. */
   hold(promise: Promise<unknown>): void {
-    const settled: Promise<unknown> = Promise.resolve(promise).then(
-      () => this.#holds.delete(settled),
-      () => this.#holds.delete(settled),
-    )
+    const settled: Promise<unknown> = Promise.allSettled([promise]).then(() => this.#holds.delete(settled))
     this.#holds.add(settled)
   }
 
   /** Sends what is finished. Never rejects. */
   async flush(): Promise<FlushReport> {
-    try {
-      await this.#processor.forceFlush()
-    } catch (error) {
-      return { ...this.#processor.report(), error: describe(error) }
-    }
+    await this.#processor.forceFlush()
     return this.#processor.report()
   }
 
@@ -324,46 +297,49 @@ export class Session {
    */
   end(endState?: EndState, reason?: string): Promise<FlushReport> {
     if (this.#ended) return this.#ended
-    if (endState !== undefined) {
-      if (!this.#validState(endState)) {
-        return Promise.resolve({
-          ...this.#processor.report(),
-          error: 'invalid end state: the session is still running',
-        })
-      }
-      this.setEndState(endState, reason)
+    if (endState !== undefined) this.setEndState(endState, reason)
+    if (endState !== undefined && endState !== this.endState) {
+      const error = 'invalid end state: the session is still running'
+      return Promise.resolve({ ...this.#processor.report(), error })
     }
-    this.#state = 'ending'
-    this.#ended = this.#finish()
-    this.#waitUntil?.(this.#ended)
-    return this.#ended
+    ;(this as Own).state = 'ending'
+    const ended = this.#finish()
+    this.#ended = ended
+    guard('waitUntil', () => this.#waitUntil?.(ended))
+    return ended
   }
 
-  [Symbol.asyncDispose](): Promise<void> {
-    return this.end().then(() => undefined)
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.end()
   }
 
   /** @internal For adapters: the name and the route are known only once a router has matched. */
   rename(name: string, attributes: Attributes): void {
-    this.#name = cut(name, 256)
-    this.#root.updateName(`${this.#name}.session`)
-    this.#root.setAttributes({ [key.OPERATION_NAME]: this.#name, ...attributes })
+    ;(this as Own).name = cut(name, 256)
+    this.root.updateName(`${this.name}.session`)
+    this.root.setAttributes({ [key.OPERATION_NAME]: this.name, ...attributes })
   }
 
   /** @internal The error that ended the request: on the root span, and as an event unless a wrapper recorded it. */
   fail(error: unknown): void {
     guard('recording an error', () => {
       this.recordError(error)
-      this.#root.recordException(error instanceof Error ? error : describe(error))
-      this.#root.setAttributes({ [key.ERROR_TYPE]: errorType(error), [key.ERROR_MESSAGE]: cut(describe(error), 4096) })
+      fail(this.root, error)
       this.setEndState('Fail', describe(error))
     })
   }
 
   async #finish(): Promise<FlushReport> {
-    if (this.#holds.size > 0) await this.#settleHolds()
+    if (this.#holds.size > 0) {
+      let timer: ReturnType<typeof setTimeout> | undefined
+      const deadline = new Promise((resolve) => {
+        timer = setTimeout(resolve, this.#config.workDeadlineMs)
+      })
+      await Promise.race([this.#released(), deadline])
+      clearTimeout(timer)
+    }
     guard('ending the session', () => this.#close())
-    this.#state = 'ended'
+    ;(this as Own).state = 'ended'
     guard('onEnded', () => this.#onEnded?.(this))
     const report = await this.flush()
     // The session stays in AsyncLocalStorage for as long as the request's code may run; the runtime's context must not.
@@ -372,44 +348,34 @@ export class Session {
     return report
   }
 
-  async #settleHolds(): Promise<void> {
-    let timer: ReturnType<typeof setTimeout> | undefined
-    let late = false
-    const deadline = new Promise<void>((resolve) => {
-      timer = setTimeout(() => {
-        late = true
-        resolve()
-      }, this.#config.workDeadlineMs)
-    })
-    while (this.#holds.size > 0 && !late) await Promise.race([Promise.all(this.#holds), deadline])
-    clearTimeout(timer)
+  async #released(): Promise<void> {
+    while (this.#holds.size > 0) await Promise.all(this.#holds)
   }
 
   #close(): void {
+    const { root, endState } = this
     for (const span of [...this.#open.keys()].reverse()) {
-      if (span === this.#root) continue
+      if (span === root) continue
       span.setAttribute(key.INCOMPLETE, true)
       span.end()
     }
-    if (this.#endState === 'Success') this.#root.setStatus({ code: SpanStatusCode.OK })
-    if (this.#endState === 'Fail') this.#root.setStatus({ code: SpanStatusCode.ERROR, message: this.#reason })
-    this.#root.setAttribute(key.END_STATE, this.#endState)
-    if (this.#reason !== undefined) this.#root.setAttribute(key.END_STATE_REASON, this.#reason)
-    this.#root.end()
+    root.setStatus({ code: STATUS[endState], message: this.endStateReason })
+    root.setAttributes({ [key.END_STATE]: endState, [key.END_STATE_REASON]: this.endStateReason })
+    root.end()
   }
 
   /** The active context where it is this session's, else the root's. */
   #current(): Context {
     const active = activeContext()
-    return sessionIn(active) === this && trace.getSpan(active) ? withSession(active, this) : this.#context
+    return sessionIn(active) === this && trace.getSpan(active) ? withSession(active, this) : this.context
   }
 
   /** A caller's own parent is kept; another session's is not, and a context without a span gets the root. */
   #parentOf(context: Context): Context {
-    if (!this.#root) return context
-    const owner = sessionIn(context)
-    if (owner && owner !== this) return this.#context
-    return trace.getSpan(context) ? withSession(context, this) : trace.setSpan(withSession(context, this), this.#root)
+    if (!this.root) return context
+    const owner = sessionIn(context) ?? this
+    if (owner !== this) return this.context
+    return trace.setSpan(withSession(context, this), trace.getSpan(context) ?? this.root)
   }
 
   #agentIn(context: Context): Agent | undefined {
@@ -421,113 +387,81 @@ export class Session {
     event.id ??= crypto.randomUUID()
     const { eventType } = event
     if (Object.hasOwn(this.stats, eventType)) this.stats[eventType as keyof SessionStats]++
-    const { name, kind, attributes } = openingOf(event)
-    const span = this.tracer.startSpan(name, { kind, attributes, startTime }, context)
-    const open = this.#open.get(span as SdkSpan)
-    if (open) {
-      open.event = event
-      open.agent = this.#agentIn(context)
-    }
+    const { name, ...options } = openingOf(event)
+    const span = this.tracer.startSpan(name, { ...options, startTime }, context) as SdkSpan
+    if (span.isRecording()) this.#open.set(span, { event, agent: this.#agentIn(context) })
     this.#spans.set(original, span.spanContext())
     return span
   }
 
-  /** Runs `fn` inside a span that the event describes when it ends. */
-  #perform<E extends AgentEvent | PlainEvent, T>(event: E, fn: Work<E, T>, agent?: Agent): T {
-    const opened = guard('an event', () => {
-      const outer = this.#current()
-      const context = agent ? outer.setValue(AGENT, agent) : outer
+  /** Runs the last of `args` inside a span that the event describes when it ends. */
+  #perform<E extends AgentEvent | PlainEvent, T>(make: (first?: unknown) => E, args: WorkLast<E, T>, agent?: Agent): T {
+    const [work, first] = args.reverse() as [Work<E, T>, unknown]
+    const event = make(first)
+    const run = guard('an event', () => {
+      const current = this.#current()
+      const outer = agent ? current.setValue(AGENT, agent) : current
       event.initTimestamp = this.#clock.now()
-      const span = this.#openEvent(event, context)
-      return { span, context: trace.setSpan(context, span) }
-    })
-    if (!opened) return fn(event)
-    const { span, context } = opened
-    const settle = (failed: boolean, value: unknown): void => {
-      guard('an event', () => {
-        event.endTimestamp ??= this.#clock.now()
-        if (failed) this.#failEvent(event, span, context, value)
-        else event.returns ??= value
+      const span = this.#openEvent(event, outer)
+      const context = trace.setSpan(outer, span)
+      let settled = false
+      const settle = (failed: boolean, value: unknown): void => {
+        // A thenable may be awaited more than once.
+        if (settled) return
+        settled = true
+        guard('an event', () => {
+          event.endTimestamp ??= this.#clock.now()
+          if (failed) {
+            fail(span, value)
+            runIn(context, () => this.recordError(value, event as AgentEvent))
+          } else event.returns ??= value
+        })
         span.end()
-      })
-    }
-    return runIn(context, () => observe(() => fn(event), settle))
-  }
-
-  #failEvent(event: AgentEvent | PlainEvent, span: Span, context: Context, error: unknown): void {
-    const open = this.#open.get(span as SdkSpan)
-    if (open) open.failed = true
-    span.recordException(error instanceof Error ? error : describe(error))
-    span.setStatus({ code: SpanStatusCode.ERROR, message: cut(describe(error), 4096) })
-    span.setAttribute(key.ERROR_TYPE, errorType(error))
-    span.setAttribute(key.ERROR_MESSAGE, cut(describe(error), 4096))
-    runIn(context, () => this.recordError(error, event as AgentEvent))
+      }
+      return () => runIn(context, () => observe(() => work(event), settle))
+    })
+    return run ? run() : work(event)
   }
 
   /** What every span of the session gets just before it ends. */
   #ending(span: SdkSpan): void {
-    const open = this.#open.get(span)
+    const { agent, event } = this.#open.get(span) ?? {}
     this.#open.delete(span)
     guard('a span', () => {
-      const { agent, event, failed = false } = open ?? {}
-      if (event) span.setAttributes(attributesOf(event, { agent, tags: this.#tags, failed }))
+      const failed = span.status.code === STATUS.Fail
+      if (event) span.setAttributes(attributesOf(event, agent, this.tags, failed))
       else if (agent && Object.keys(span.attributes).some((name) => /^(gen_ai|tool)\./.test(name))) {
         span.setAttributes({ [key.AGENT_ID]: agent.id, [key.AGENT_NAME]: agent.name })
       }
-      span.setAttributes({ [key.TAGS]: [...this.#tags], [key.SESSION_ID]: this.id, ...this.#attributes })
-      if (span !== this.#root && !span.attributes[key.INCOMPLETE]) settleStatus(span)
+      span.setAttributes({ [key.TAGS]: [...this.tags], [key.SESSION_ID]: this.id, ...this.#attributes })
+      // AgentOps reads a span without a status as indeterminate: one that ended without an error went well.
+      if (!failed && span !== this.root && !span.attributes[key.INCOMPLETE]) span.setStatus({ code: STATUS.Success })
     })
-  }
-
-  #validState(state: unknown): state is EndState {
-    if (END_STATES.includes(state as string)) return true
-    warn(
-      `end state: expected ${END_STATES.join(', ')}, got ${describe(state).slice(0, 80)}; the session goes on`,
-      'end-state',
-    )
-    return false
-  }
-
-  #checkId(id: string | undefined): string | undefined {
-    if (id === undefined || UUID.test(id)) return id
-    warn(`session id: expected a UUID, got ${describe(id).slice(0, 80)}; a new one is used`, 'session-id')
-    return undefined
   }
 }
 
 function samplerOf({ disabled, sampler, parentBased }: Config): Sampler {
-  // SamplingDecision.NOT_RECORD: a disabled session records nothing, whatever its caller decided.
-  if (disabled) return { shouldSample: () => ({ decision: 0 }), toString: () => 'disabled' }
-  const root = typeof sampler === 'number' ? new TraceIdRatioBasedSampler(sampler) : sampler
-  return parentBased ? new ParentBasedSampler({ root }) : root
+  // A disabled session records nothing, whatever its caller decided.
+  const given = disabled ? 0 : sampler
+  const root = typeof given === 'number' ? new TraceIdRatioBasedSampler(given) : given
+  return parentBased && !disabled ? new ParentBasedSampler({ root }) : root
 }
 
-/** The wrappers' `(name, fn)` and `(name, params, fn)`. */
-function optionalFirst<F>(rest: [unknown, F?]): [params: unknown, fn: F] {
-  return rest.length > 1 ? [rest[0], rest[1] as F] : [undefined, rest[0] as F]
-}
-
-/** A copy, so that an event changed or recorded again later does not change a span; a field that throws is named. */
+/** A copy, so that an event changed or recorded again later does not change a span. */
 function snapshot(event: AgentEvent | PlainEvent): PlainEvent {
-  const copy: Record<string, unknown> = { eventType: event.eventType }
-  for (const name of Object.keys(event)) {
-    try {
-      copy[name] = (event as Record<string, unknown>)[name]
-    } catch (error) {
-      copy[name] = `[threw: ${describe(error)}]`
-    }
-  }
-  copy.id ??= crypto.randomUUID()
-  return copy as PlainEvent
+  return { eventType: event.eventType, ...Object.fromEntries(fields(event)) }
 }
 
-function tagList(tags: unknown): string[] {
-  const list = Array.isArray(tags) ? tags : [tags]
-  const texts = list.filter((tag) => typeof tag === 'string')
-  if (texts.length < list.length) warn('tags: expected text or a list of texts; the others are left out', 'tags')
-  return texts.map((tag) => cut(tag, 256))
+/** An error, or a text of the user's, short enough for a status. */
+function brief(error: unknown): string {
+  return cut(describe(error), 4096)
 }
 
-function unique(tags: string[]): readonly string[] {
-  return [...new Set(tags)]
+/** The error that ended the work of `span`. */
+function fail(span: Span, error: unknown): void {
+  const message = brief(error)
+  const stack = guard('a stack', () => error instanceof Error && error.stack && cut(error.stack, 16_384))
+  span.recordException({ name: errorType(error), message, stack: stack || undefined })
+  span.setStatus({ code: STATUS.Fail, message })
+  span.setAttributes({ [key.ERROR_TYPE]: errorType(error), [key.ERROR_MESSAGE]: message })
 }

@@ -2,16 +2,7 @@
  * A session's own TracerProvider. Its tracers give every span the session's clock, the session's root as parent where
  * the caller named none, and tell the session when a span opens and ends. Nothing here knows what an event is.
  */
-import {
-  type Context,
-  type Span,
-  type SpanOptions,
-  SpanStatusCode,
-  type TimeInput,
-  type Tracer,
-  type TracerOptions,
-  trace,
-} from '@opentelemetry/api'
+import { type Context, type Span, type SpanOptions, type TimeInput, type Tracer, trace } from '@opentelemetry/api'
 import { timeInputToHrTime } from '@opentelemetry/core'
 import { guard } from '../diag.ts'
 import { BasicTracerProvider, type SdkSpan, type TracerConfig } from '../sdk.ts'
@@ -37,11 +28,9 @@ export class SessionTracerProvider extends BasicTracerProvider {
   }
 
   override getTracer(
-    name: string,
-    version?: string,
-    options?: TracerOptions,
+    ...name: Parameters<BasicTracerProvider['getTracer']>
   ): ReturnType<BasicTracerProvider['getTracer']> {
-    const tracer = super.getTracer(name, version, options)
+    const tracer = super.getTracer(...name)
     // The SDK keeps one tracer a name; it is adapted once and stays the SDK's own object.
     if (!Object.hasOwn(tracer, 'startSpan')) adapt(tracer, this.#owner)
     return tracer
@@ -79,9 +68,4 @@ function adapt(tracer: Tracer, owner: SpanOwner): void {
 /** A time that a caller gave; a time that is none (`NaN`, an invalid date) counts as not given. */
 function nanos(time: TimeInput | undefined): Nanos | undefined {
   return time === undefined ? undefined : guard('a span time', () => fromHrTime(timeInputToHrTime(time)))
-}
-
-/** AgentOps reads a span without a status as indeterminate: one that ended without an error went well. */
-export function settleStatus(span: SdkSpan): void {
-  if (span.status.code === SpanStatusCode.UNSET) span.setStatus({ code: SpanStatusCode.OK })
 }

@@ -1,3 +1,4 @@
+import { diag } from '@opentelemetry/api'
 import { afterEach, describe, expect, test, vi } from 'vitest'
 import type { CollectedSpan } from '../../src/collector/otlp.ts'
 import { ActionEvent, createAgentOps, ErrorEvent, LLMEvent, type Session, ToolEvent } from '../../src/index.ts'
@@ -371,6 +372,29 @@ describe('wrappers', () => {
     expect(runs).toBe(1)
     await session.end()
     expect(named(await spansOf(session), 'query.tool').attributes['tool.result']).toBe('["row"]')
+  })
+
+  test('a thenable that is awaited twice, and an error of megabytes, are one bounded span each', async () => {
+    const errors: unknown[] = []
+    const log = (...args: unknown[]): void => void errors.push(args)
+    diag.setLogger({ error: log, warn: log, info: log, debug: () => {}, verbose: () => {} })
+    const session = open()
+    const thenable = session.tool('twice', () => ({
+      // biome-ignore lint/suspicious/noThenProperty: it is a thenable that the test is about.
+      then: (resolve: (value: number) => void) => resolve(1),
+    }))
+    expect([await thenable, await thenable]).toEqual([1, 1])
+    expect(() =>
+      session.tool('big', () => {
+        throw new Error('x'.repeat(5_000_000))
+      }),
+    ).toThrow()
+    await session.end()
+    diag.disable()
+    const spans = await spansOf(session)
+    expect(named(spans, 'twice.tool').attributes['tool.result']).toBe('1')
+    expect(JSON.stringify(named(spans, 'big.tool').events).length).toBeLessThan(25_000)
+    expect(errors).toEqual([])
   })
 
   test('events nest under the wrapper that runs them', async () => {

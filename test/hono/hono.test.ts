@@ -119,6 +119,27 @@ describe('the middleware in workerd', () => {
     ])
   })
 
+  test('a stream that breaks ends its session with Fail, and the client sees it break as without us', async () => {
+    const broken = await fetch(`${worker.url}/breaks`)
+    await expect(broken.text()).rejects.toThrow()
+    const { root } = await backend.session()
+    expect(root?.attributes['agentops.session.end_state_reason']).toBe('the model hung up')
+    expect(root?.status.code).toBe(2)
+  })
+
+  test('a client that leaves ends its session', async () => {
+    const leave = new AbortController()
+    const endless = await fetch(`${worker.url}/endless`, {
+      signal: leave.signal,
+      headers: { 'accept-encoding': 'identity' },
+    })
+    await endless.body?.getReader().read()
+    leave.abort()
+    const { root, spans } = await backend.session()
+    expect(root?.name).toBe('GET /endless.session')
+    expect(spans.length).toBeLessThan(100)
+  })
+
   test('a body of known length keeps its Content-Length', async () => {
     const response = await fetch(`${worker.url}/hello/bob`, { headers: { 'accept-encoding': 'identity' } })
     expect(response.headers.get('content-length')).toBe('9')

@@ -1,5 +1,5 @@
 import { DiagLogLevel, diag } from '@opentelemetry/api'
-import { afterEach, expect, test } from 'vitest'
+import { afterEach, expect, test, vi } from 'vitest'
 import { ActionEvent, createAgentOps, ToolEvent } from '../../src/index.ts'
 import { fromHrTime, SessionClock } from '../../src/session/clock.ts'
 import { named, spansOf, toCollector } from '../support/collected.ts'
@@ -86,6 +86,21 @@ test('a span whose end or start is no time does not throw', async () => {
   const session = createAgentOps(toCollector()).startSession()
   session.tracer.startSpan('odd', { startTime: Number.NaN }).end(new Date(Number.NaN))
   expect((await session.end()).sent).toBe(2)
+})
+
+test.each([
+  () => Number.NaN,
+  () => undefined as never,
+  () => -1,
+  (): never => {
+    throw new Error('no clock')
+  },
+])('a clock of one’s own that fails (%s) is no reason to fail', async (clock) => {
+  vi.spyOn(console, 'warn').mockImplementation(() => {})
+  const session = createAgentOps(toCollector({ clock })).startSession()
+  expect(session.tool('t', () => 1)).toBe(1)
+  expect((await session.end()).sent).toBe(2)
+  vi.restoreAllMocks()
 })
 
 test('10,000 starts in one millisecond are unique, and a remembered microsecond costs no walk', () => {
