@@ -9,10 +9,12 @@ beforeEach(() => {
 })
 afterEach(() => vi.restoreAllMocks())
 
+// Node can make a session the current one for the rest of an async flow; workerd cannot.
 const node = typeof navigator === 'undefined' || !/Cloudflare/.test(navigator.userAgent)
 
-describe('single mode', () => {
-  test.runIf(node)('a second startSession in the scope warns and returns the active one', async () => {
+// First: a line is said once in an isolate.
+describe.each(node ? ['Node'] : [])('startSession in %s', () => {
+  test('a second startSession in the scope warns and returns the active one', async () => {
     const agentops = createAgentOps(toCollector())
     const first = agentops.startSession()
     const second = agentops.startSession()
@@ -25,7 +27,7 @@ describe('single mode', () => {
     await third.end()
   })
 
-  test.runIf(node)('module-level calls find the scope’s session', async () => {
+  test('module-level calls find the scope’s session', async () => {
     const agentops = createAgentOps(toCollector())
     const session = agentops.startSession()
     expect(agentops.currentSession).toBe(session)
@@ -40,7 +42,23 @@ describe('single mode', () => {
     expect(await agentops.endSession('Success')).toMatchObject({ sent: 4 })
     expect(session.tags).toEqual(['y', 'z'])
   })
+})
 
+describe.each(node ? [] : ['workerd'])('startSession in %s', () => {
+  test('makes no session implicit: module-level calls say so, session.run and withSession find it', async () => {
+    const agentops = createAgentOps(toCollector())
+    const session = agentops.startSession({ name: 'explicit' })
+    expect(agentops.currentSession).toBeUndefined()
+    agentops.setTags('lost')
+    expect(said.join()).toContain('setTags: no session is active here')
+    session.run(() => agentops.record(new ToolEvent({ name: 'ran' })))
+    await session.end('Success')
+    expect((await spansOf(session)).map(({ name }) => name)).toEqual(['explicit.session', 'ran.tool'])
+    expect(session.tags).toEqual([])
+  })
+})
+
+describe('single mode', () => {
   test('scope "process": the client’s only session is found from anywhere', async () => {
     const agentops = createAgentOps(toCollector({ scope: 'process' }))
     const session = agentops.startSession()
