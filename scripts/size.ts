@@ -31,19 +31,19 @@ const ENTRIES: Entry[] = [
     name: 'agentops-edge/hono',
     code: hono(`import { agentops } from 'agentops-edge/hono'\nconst app = new Hono()\napp.use(agentops())\n`),
     without: HONO,
-    budget: { wrangler: 28_300, vite: 24_100 },
+    budget: { wrangler: 27_900, vite: 23_700 },
   },
   {
     name: 'agentops-edge/workers',
     code: `import { instrument } from 'agentops-edge/workers'\n${WORKER.replace('{', 'instrument({')})`,
     without: WORKER,
-    budget: { wrangler: 28_200, vite: 24_300 },
+    budget: { wrangler: 27_800, vite: 23_950 },
   },
   {
     name: 'agentops-edge',
     code: `import { createAgentOps } from 'agentops-edge'\n${WORKER.replace("'x'", 'createAgentOps().startSession().id')}`,
     without: WORKER,
-    budget: { wrangler: 27_100, vite: 22_900 },
+    budget: { wrangler: 26_700, vite: 22_500 },
   },
   {
     name: '(OpenTelemetry’s SDK and JSON serializer alone)',

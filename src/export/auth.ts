@@ -8,12 +8,11 @@ import { sleep } from './retry.ts'
 import { type Outcome, send } from './transport.ts'
 
 interface TokenState {
-  token?: string
-  /** Milliseconds since the epoch, as are the others. */
-  refreshAt: number
+  /** The token, or why there is none. */
+  token: string | Outcome
+  /** How long `token` is used, milliseconds since the epoch. */
+  usedUntil: number
   leasedUntil: number
-  failedUntil: number
-  failure?: Outcome
 }
 
 const LEASE_MS = 5000
@@ -22,35 +21,51 @@ const LOOK_AGAIN_MS = 25
 const FAILURE_MS = 1000
 const REFRESH_BEFORE_MS = 5 * 60_000
 const UNKNOWN_LIFETIME_MS = 60 * 60_000
-/** Keys an isolate remembers: more than one only where each tenant has its own. */
+/** Keys an isolate remembers before it starts anew: more than one only where each tenant has its own. */
 const MAX_KEYS = 256
 
 const states: Map<string, TokenState> = new Map()
 
-/** The headers that an export to `destination` carries, or why there are none. */
-export async function authorise(
+/** Makes `attempt` with the headers that `destination` asks for; after a 401 once more, with a new token. */
+export async function authorised(
   destination: Destination,
   fetch: typeof globalThis.fetch,
   timeoutMs: number,
-): Promise<{ headers: Readonly<Record<string, string>> } | Exclude<Outcome, { kind: 'accepted' }>> {
-  const { tokenUrl, headers } = destination
-  if (!tokenUrl) return { headers }
-  const state = stateOf(destination)
-  const deadline = Date.now() + timeoutMs
-  for (;;) {
-    const now = Date.now()
-    if (state.token && now < state.refreshAt) return { headers: { ...headers, authorization: `Bearer ${state.token}` } }
-    if (state.failure && state.failure.kind !== 'accepted' && now < state.failedUntil) return state.failure
-    if (now >= state.leasedUntil) await fetchToken(state, destination, fetch, Math.min(timeoutMs, LEASE_MS))
-    else if (now >= deadline) return { kind: 'retryable', message: `no token from ${tokenUrl} within ${timeoutMs} ms` }
-    else await sleep(LOOK_AGAIN_MS)
+  attempt: (headers: Destination['headers']) => Promise<Outcome>,
+): Promise<Outcome> {
+  const { tokenUrl, apiKey, headers } = destination
+  if (!tokenUrl) return attempt(headers)
+  const name = `${tokenUrl} ${apiKey}`
+  let state = states.get(name)
+  if (!state) {
+    if (states.size >= MAX_KEYS) states.clear()
+    state = { token: '', usedUntil: 0, leasedUntil: 0 }
+    states.set(name, state)
+  }
+  for (let refreshed = false; ; refreshed = true) {
+    const token = await tokenOf(state, destination, fetch, timeoutMs)
+    if (typeof token !== 'string') return token
+    const outcome = await attempt({ ...headers, authorization: `Bearer ${token}` })
+    if (outcome.status !== 401 || refreshed) return outcome
+    // Another session may have fetched a new one already.
+    if (state.token === token) state.usedUntil = 0
   }
 }
 
-/** After a 401: the next `authorise` fetches a new token, unless another session has done so already. */
-export function forgetToken(destination: Destination, headers: Readonly<Record<string, string>>): void {
-  const state = stateOf(destination)
-  if (headers.authorization === `Bearer ${state.token}`) state.token = undefined
+async function tokenOf(
+  state: TokenState,
+  destination: Destination,
+  fetch: typeof globalThis.fetch,
+  timeoutMs: number,
+): Promise<string | Outcome> {
+  const deadline = Date.now() + timeoutMs
+  for (;;) {
+    const now = Date.now()
+    if (now < state.usedUntil) return state.token
+    if (now >= state.leasedUntil) await fetchToken(state, destination, fetch, Math.min(timeoutMs, LEASE_MS))
+    else if (now < deadline) await sleep(LOOK_AGAIN_MS)
+    else return { reason: 'undelivered', error: `${destination.tokenUrl} did not answer within ${timeoutMs} ms` }
+  }
 }
 
 async function fetchToken(
@@ -60,52 +75,29 @@ async function fetchToken(
   timeoutMs: number,
 ): Promise<void> {
   state.leasedUntil = Date.now() + LEASE_MS
-  const request = { url: tokenUrl, headers: {}, body: JSON.stringify({ api_key: apiKey }) }
-  const outcome = await send(request, fetch, timeoutMs)
-  const token = outcome.kind === 'accepted' ? tokenIn(outcome.body) : undefined
-  if (token) {
-    state.token = token
-    state.refreshAt = refreshTime(token)
-    state.failure = undefined
-  } else {
-    state.failure =
-      outcome.kind === 'accepted' ? { kind: 'retryable', message: `${tokenUrl} answered without a token` } : outcome
-    state.failedUntil = Date.now() + FAILURE_MS
+  const outcome = await send(tokenUrl, {}, JSON.stringify({ api_key: apiKey }), fetch, timeoutMs)
+  state.token = outcome
+  state.usedUntil = Date.now() + FAILURE_MS
+  if (!outcome.reason) {
+    try {
+      const { token } = JSON.parse(outcome.body)
+      state.usedUntil = refreshTime(token)
+      state.token = token
+    } catch {
+      state.token = { reason: 'undelivered', error: `${tokenUrl} answered without a token` }
+    }
   }
   state.leasedUntil = 0
 }
 
-function stateOf({ tokenUrl, apiKey }: Destination): TokenState {
-  const name = `${tokenUrl} ${apiKey}`
-  let state = states.get(name)
-  if (!state) {
-    state = { refreshAt: 0, leasedUntil: 0, failedUntil: 0 }
-    for (const oldest of states.size >= MAX_KEYS ? states.keys() : []) {
-      states.delete(oldest)
-      break
-    }
-    states.set(name, state)
-  }
-  return state
-}
-
-function tokenIn(body: string): string | undefined {
-  try {
-    const { token } = JSON.parse(body)
-    return typeof token === 'string' ? token : undefined
-  } catch {
-    return undefined
-  }
-}
-
-/** Before the token's own expiry (JWT, RFC 7519 `exp`); an hour from now where it has none. */
+/** Before the token's own expiry (JWT, RFC 7519 `exp`); an hour from now where it has none. Throws unless it is text. */
 function refreshTime(token: string): number {
   const now = Date.now()
+  const [, claims = ''] = token.split('.')
   try {
-    const claims = JSON.parse(atob((token.split('.')[1] ?? '').replace(/-/g, '+').replace(/_/g, '/')))
-    const expiry = Number(claims.exp) * 1000
+    const left = JSON.parse(atob(claims.replace(/-/g, '+').replace(/_/g, '/'))).exp * 1000 - now
     // A short-lived token is still used for half of its life.
-    if (expiry > now) return Math.max(expiry - REFRESH_BEFORE_MS, now + (expiry - now) / 2)
+    if (left > 0) return now + Math.max(left - REFRESH_BEFORE_MS, left / 2)
   } catch {}
   return now + UNKNOWN_LIFETIME_MS
 }

@@ -1,19 +1,18 @@
 /**
  * The SessionExporter: a standard OpenTelemetry `SpanExporter` that needs nothing but `fetch`. This file only puts the
- * parts together: encode → authorise → send, the last two inside the retry.
+ * parts together: encode → authorise → send → read, the middle two inside the retry.
  */
-
 import { ROOT_CONTEXT } from '@opentelemetry/api'
-import { type ExportResult, ExportResultCode, suppressTracing } from '@opentelemetry/core'
-import { type Config, type Destination, readConfig } from '../config.ts'
-import { describe } from '../diag.ts'
+import { type ExportResult, type ExportResultCode, suppressTracing } from '@opentelemetry/core'
+import { type Config, readConfig } from '../config.ts'
+import { describe, guard } from '../diag.ts'
 import type { AgentOpsOptions, Drop, Environment } from '../options.ts'
 import type { ReadableSpan, SpanExporter } from '../sdk.ts'
 import { runIn } from '../session/scope.ts'
-import { authorise, forgetToken } from './auth.ts'
-import { encodeOtlpJson } from './otlp-json.ts'
+import { authorised } from './auth.ts'
+import { encodeOtlpJson, readOtlpJson } from './otlp-json.ts'
 import { retrying } from './retry.ts'
-import { type Outcome, send } from './transport.ts'
+import { send } from './transport.ts'
 
 /** What became of one batch. */
 export interface Delivery {
@@ -23,42 +22,55 @@ export interface Delivery {
   error?: string
 }
 
-export type ExporterConfig = Pick<
-  Config,
-  'destination' | 'fetch' | 'exportTimeoutMs' | 'flushDeadlineMs' | 'retryAttempts'
->
+// OpenTelemetry's numbers, typed by its enums: the enums themselves cost bytes in every bundle.
+const SUCCESS: ExportResultCode.SUCCESS = 0
+const FAILED: ExportResultCode.FAILED = 1
 
 export class SessionExporter implements SpanExporter {
-  readonly #config: ExporterConfig
+  readonly #config: Config
   #shutdown = false
-  #running: Promise<unknown> = Promise.resolve()
+  /** The exports under way. */
+  #running: Promise<void> | undefined
 
   /** `config`: options as for `createAgentOps`, of which the delivery options count, or a Config that is read already. */
   constructor(config: AgentOpsOptions | Config = {}, env?: Environment) {
-    this.#config = isConfig(config) ? config : readConfig(config, env)
+    this.#config = 'resource' in config ? (config as Config) : readConfig(config, env)
   }
 
   /** OpenTelemetry's contract. An empty list, and anything after `shutdown`, succeeds without a request. */
   export(spans: ReadableSpan[], callback: (result: ExportResult) => void): void {
-    const running = this.deliver(spans).then(({ dropped, error }) => {
-      if (dropped === 0) callback({ code: ExportResultCode.SUCCESS })
-      else callback({ code: ExportResultCode.FAILED, error: new Error(error ?? 'no destination') })
+    const earlier = this.#running
+    this.#running = this.deliver(spans).then(({ dropped, error = 'no destination' }) => {
+      guard('an export callback', () =>
+        callback(dropped ? { code: FAILED, error: new Error(error) } : { code: SUCCESS }),
+      )
+      return earlier
     })
-    this.#running = Promise.all([this.#running, running]).catch(() => {})
   }
 
   /** Sends `spans` and says what became of them; never rejects. */
   async deliver(spans: readonly ReadableSpan[]): Promise<Delivery> {
-    const { destination } = this.#config
-    if (spans.length === 0 || this.#shutdown) return { sent: 0, dropped: 0 }
-    if (!destination) return { sent: 0, dropped: spans.length, reason: 'no-destination' }
+    const { destination, fetch = globalThis.fetch } = this.#config
+    const dropped = spans.length
+    if (!dropped || this.#shutdown) return { sent: 0, dropped: 0 }
+    if (!destination) return { sent: 0, dropped, reason: 'no-destination' }
     try {
+      const { url } = destination
       const body = encodeOtlpJson(spans)
       // The exporter's own requests are nobody's spans, and must not keep the session's context alive.
-      const outcome = await runIn(suppressTracing(ROOT_CONTEXT), () => this.#post(destination, body))
-      return toDelivery(outcome, spans.length)
+      const outcome = await runIn(suppressTracing(ROOT_CONTEXT), () =>
+        retrying(this.#config, (timeoutMs) => {
+          const until = Date.now() + timeoutMs
+          // Waiting for a token is part of the attempt.
+          return authorised(destination, fetch, timeoutMs, (headers) =>
+            send(url, headers, body, fetch, Math.max(until - Date.now(), 1)),
+          )
+        }),
+      )
+      if (!outcome.reason) return readOtlpJson(outcome.body, dropped)
+      return { sent: 0, dropped, reason: outcome.reason, error: outcome.error }
     } catch (error) {
-      return { sent: 0, dropped: spans.length, reason: 'undelivered', error: describe(error) }
+      return { sent: 0, dropped, reason: 'undelivered', error: describe(error) }
     }
   }
 
@@ -67,46 +79,7 @@ export class SessionExporter implements SpanExporter {
   }
 
   async shutdown(): Promise<void> {
-    await this.forceFlush()
+    await this.#running
     this.#shutdown = true
   }
-
-  #post(destination: Destination, body: Uint8Array): Promise<Outcome> {
-    const { exportTimeoutMs, flushDeadlineMs, retryAttempts, fetch = globalThis.fetch } = this.#config
-    const deadline = Date.now() + flushDeadlineMs
-    let refreshed = false
-    const attempt = async (timeoutMs: number): Promise<Outcome> => {
-      const authorised = await authorise(destination, fetch, timeoutMs)
-      if ('kind' in authorised) return authorised
-      const { headers } = authorised
-      const outcome = await send({ url: destination.url, headers, body }, fetch, timeoutMs)
-      if (outcome.kind !== 'refused' || outcome.status !== 401 || !destination.tokenUrl || refreshed) return outcome
-      refreshed = true
-      forgetToken(destination, headers)
-      return attempt(timeoutMs)
-    }
-    return retrying(attempt, { attempts: retryAttempts + 1, timeoutMs: exportTimeoutMs, deadline })
-  }
-}
-
-function toDelivery(outcome: Outcome, spans: number): Delivery {
-  switch (outcome.kind) {
-    case 'accepted': {
-      const rejected = Math.min(outcome.rejected, spans)
-      return {
-        sent: spans - rejected,
-        dropped: rejected,
-        reason: 'rejected',
-        error: rejected ? outcome.message : undefined,
-      }
-    }
-    case 'refused':
-      return { sent: 0, dropped: spans, reason: 'rejected', error: outcome.message }
-    case 'retryable':
-      return { sent: 0, dropped: spans, reason: 'undelivered', error: outcome.message }
-  }
-}
-
-function isConfig(config: AgentOpsOptions | Config): config is Config {
-  return 'resource' in config
 }

@@ -5,22 +5,24 @@ const FIRST_DELAY_MS = 300
 const MAX_DELAY_MS = 5000
 
 export interface RetryPolicy {
-  attempts: number
   /** For one attempt. */
-  timeoutMs: number
-  /** For all of them, as milliseconds since the epoch. */
-  deadline: number
+  exportTimeoutMs: number
+  /** For all of them. */
+  flushDeadlineMs: number
+  /** After the first attempt. */
+  retryAttempts: number
 }
 
 export async function retrying(
-  attempt: (timeoutMs: number) => Promise<Outcome>,
   policy: RetryPolicy,
+  attempt: (timeoutMs: number) => Promise<Outcome>,
 ): Promise<Outcome> {
-  for (let made = 1; ; made++) {
-    const outcome = await attempt(Math.max(Math.min(policy.timeoutMs, policy.deadline - Date.now()), 1))
-    if (outcome.kind !== 'retryable' || made >= policy.attempts) return outcome
-    const delay = outcome.retryAfterMs ?? Math.random() * Math.min(FIRST_DELAY_MS * 2 ** (made - 1), MAX_DELAY_MS)
-    if (Date.now() + delay >= policy.deadline) return outcome
+  const deadline = Date.now() + policy.flushDeadlineMs
+  for (let retries = 0; ; retries++) {
+    const outcome = await attempt(Math.max(Math.min(policy.exportTimeoutMs, deadline - Date.now()), 1))
+    if (outcome.reason !== 'undelivered' || retries >= policy.retryAttempts) return outcome
+    const delay = outcome.retryAfterMs ?? Math.random() * Math.min(FIRST_DELAY_MS * 2 ** retries, MAX_DELAY_MS)
+    if (Date.now() + delay >= deadline) return outcome
     await sleep(delay)
   }
 }
