@@ -31,19 +31,19 @@ const ENTRIES: Entry[] = [
     name: 'agentops-edge/hono',
     code: hono(`import { agentops } from 'agentops-edge/hono'\nconst app = new Hono()\napp.use(agentops())\n`),
     without: HONO,
-    budget: { wrangler: 27_900, vite: 23_700 },
+    budget: { wrangler: 28_200, vite: 24_000 },
   },
   {
     name: 'agentops-edge/workers',
     code: `import { instrument } from 'agentops-edge/workers'\n${WORKER.replace('{', 'instrument({')})`,
     without: WORKER,
-    budget: { wrangler: 27_800, vite: 23_950 },
+    budget: { wrangler: 28_050, vite: 24_150 },
   },
   {
     name: 'agentops-edge',
     code: `import { createAgentOps } from 'agentops-edge'\n${WORKER.replace("'x'", 'createAgentOps().startSession().id')}`,
     without: WORKER,
-    budget: { wrangler: 26_700, vite: 22_500 },
+    budget: { wrangler: 26_900, vite: 22_650 },
   },
   {
     name: '(OpenTelemetry’s SDK and JSON serializer alone)',

@@ -293,6 +293,7 @@ function originOf(url: string): string {
 
 /** A value as a complaint shows it; never one that may be a secret. */
 function show(value: unknown, source: string): string {
-  if (typeof value === 'string' && !/key|header|endpoint/i.test(source)) return JSON.stringify(value.slice(0, 80))
+  if (/key|header|endpoint/i.test(source) && value !== undefined) return `some ${typeof value}`
+  if (typeof value === 'string') return JSON.stringify(value.slice(0, 80))
   return /number|boolean|undefined/.test(typeof value) ? `${value ?? 'nothing'}` : `some ${typeof value}`
 }

@@ -15,7 +15,7 @@ export function hasGlobal(kind: 'diag' | 'trace' | 'context'): boolean {
 }
 
 /** Says `message` at once, and never again in this isolate for the same `cause`. */
-export function warn(message: string, cause: string = message): void {
+export function warn(message: string, cause: string = message): undefined {
   if (said.has(cause) || said.size >= MAX_CAUSES) return
   said.add(cause)
   try {
@@ -28,11 +28,14 @@ export function warn(message: string, cause: string = message): void {
 
 /** Runs `task`; an error of ours is said and swallowed, because telemetry must not break the user's code. */
 export function guard<T>(what: string, task: () => T): T | undefined {
+  const failed = (error: unknown): undefined => warn(`${what} failed; it is left out (${describe(error)})`, what)
   try {
-    return task()
+    const result = task()
+    // A callback of the user's may be async.
+    if (result instanceof Promise) result.catch(failed)
+    return result
   } catch (error) {
-    warn(`${what} failed; it is left out (${describe(error)})`, what)
-    return undefined
+    return failed(error)
   }
 }
 

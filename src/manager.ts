@@ -3,7 +3,7 @@
  * In single mode a scope has at most one active session; in multi mode a call has to name its session.
  */
 import { readConfig } from './config.ts'
-import { warn } from './diag.ts'
+import { guard, warn } from './diag.ts'
 import type { AgentEvent, PlainEvent } from './events/event.ts'
 import type { AgentOpsOptions, Environment, FlushReport, PerRequest } from './options.ts'
 import { activeScope, currentSession, enterScope, runIn, type Scope, withScope } from './session/scope.ts'
@@ -16,7 +16,10 @@ export interface AgentOps {
   readonly activeSessions: readonly Session[]
   /** Starts a session. In single mode, where one is active in this scope, it warns and returns that one. */
   startSession(init?: SessionInit): Session
-  /** Runs `fn` in a session and scope of its own; ends it with Success, or with Fail when `fn` throws. */
+  /**
+   * Runs `fn` in a session and scope of its own; ends it with Success, or with Fail when `fn` throws. It resolves when the
+   * session is delivered, or at once where the option `waitUntil` keeps the runtime alive for that.
+   */
   withSession<T>(init: SessionInit, fn: (session: Session) => T | Promise<T>): Promise<T>
   endSession(endState?: EndState, reason?: string): Promise<FlushReport | undefined>
   record(event: AgentEvent | PlainEvent): void
@@ -34,11 +37,12 @@ export function createAgentOps(options?: AgentOpsOptions, env?: Environment): Ag
   const active: Set<Session> = new Set()
 
   const start = (init: SessionInit, scope: Scope | undefined): Session => {
+    const attributes = guard('the attributes', () => ({ ...perRequest(config.attributes), ...init.attributes }))
     const session: Session = new Session(config, {
       ...init,
       name: init.name ?? perRequest(config.name) ?? 'agent',
       tags: init.tags ?? perRequest(config.tags),
-      attributes: { ...perRequest(config.attributes), ...init.attributes },
+      attributes,
       waitUntil: config.waitUntil,
       onEnded: () => {
         active.delete(session)
@@ -76,7 +80,8 @@ export function createAgentOps(options?: AgentOpsOptions, env?: Environment): Ag
     get activeSessions() {
       return [...active]
     },
-    startSession(init = {}) {
+    startSession(given) {
+      const init = given ?? {}
       if (config.mode === 'single') {
         const running = find()
         if (running && running.state !== 'ended') {
@@ -86,20 +91,24 @@ export function createAgentOps(options?: AgentOpsOptions, env?: Environment): Ag
           return running
         }
       }
-      return start(init, activeScope() ?? enterScope())
+      const scope = activeScope()
+      // An empty one was left by a session that ended: what runs since then need not belong together.
+      return start(init, scope?.size ? scope : enterScope())
     },
     async withSession(init, fn) {
-      const session = start(init, undefined)
+      const session = start(init ?? {}, undefined)
       const scope: Scope = new Set([session])
       return runIn(withScope(session.context, scope), async () => {
         try {
           const value = await fn(session)
-          await session.end(session.endState === 'Indeterminate' ? 'Success' : undefined)
+          if (session.endState === 'Indeterminate') session.setEndState('Success')
           return value
         } catch (error) {
           session.fail(error)
-          await session.end()
           throw error
+        } finally {
+          const ended = session.end()
+          if (!config.waitUntil) await ended
         }
       })
     },

@@ -5,6 +5,7 @@
  */
 import { Hono } from 'hono'
 import { sign, verify } from 'hono/jwt'
+import { guard } from '../diag.ts'
 import { readOtlp } from './otlp.ts'
 import { type CollectedSession, SessionStore } from './store.ts'
 import { renderWaterfall } from './waterfall.ts'
@@ -32,7 +33,7 @@ export function createCollector({ onSession, onRequest, limit = 1000 }: Collecto
   const app = new Hono()
 
   app.post('/v3/auth/token', async (c) => {
-    const { api_key: key } = await c.req.json().catch(() => ({}))
+    const { api_key: key } = (await c.req.json().catch(() => null)) ?? {}
     if (key === undefined) return c.json({ error: 'api_key is missing' }, 422)
     if (!UUID.test(key)) return c.json({ error: 'Invalid API key format' }, 400)
     const claims = { exp: Math.floor(Date.now() / 1000) + TOKEN_LIFETIME_S, aud: 'authenticated', project_id: 'local' }
@@ -44,7 +45,7 @@ export function createCollector({ onSession, onRequest, limit = 1000 }: Collecto
     const authorization = c.req.header('authorization')
     const valid = authorization === undefined || (await isValid(authorization.replace(/^Bearer /, ''), secret))
     if (!valid) return c.text('Unauthorized', 401)
-    if (!/^application\/json\b/.test(c.req.header('content-type') ?? ''))
+    if (!/^application\/json\b/i.test(c.req.header('content-type') ?? ''))
       return c.text('expected application/json', 415)
     let spans: ReturnType<typeof readOtlp>
     try {
@@ -56,7 +57,7 @@ export function createCollector({ onSession, onRequest, limit = 1000 }: Collecto
       )
     }
     onRequest?.(c.req.raw, spans.length)
-    for (const session of store.add(spans)) onSession?.(session)
+    for (const session of store.add(spans)) guard('onSession', () => onSession?.(session))
     return c.json({ partialSuccess: {} })
   })
 

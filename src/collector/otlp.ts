@@ -54,7 +54,10 @@ export function readOtlp(body: unknown): CollectedSpan[] {
 }
 
 function toSpan(wire: WireSpan, resource: PlainAttributes, scope: CollectedSpan['scope']): CollectedSpan {
-  const { traceId, spanId, parentSpanId, name, kind, links = [] } = wire
+  const { name, kind, links = [] } = wire
+  const [traceId, spanId, parentSpanId] = [wire.traceId, wire.spanId, wire.parentSpanId].map((id) =>
+    `${id ?? ''}`.toLowerCase(),
+  ) as [string, string, string]
   if (!/^[0-9a-f]{32}$/.test(traceId) || !/^[0-9a-f]{16}$/.test(spanId)) throw new TypeError('a span has no valid ids')
   return {
     traceId,

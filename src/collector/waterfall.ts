@@ -17,10 +17,13 @@ export function renderWaterfall(session: CollectedSession): string {
     const from = Math.min(Math.floor((Number(row.start - start) / span) * BAR), BAR - 1)
     const width = Math.max(Math.round((Number(row.end - row.start) / span) * BAR), 1)
     const bar = `${' '.repeat(from)}${'█'.repeat(Math.min(width, BAR - from))}`.padEnd(BAR)
-    const name = `${'  '.repeat(depth)}${row.name}`
+    const name = `${'  '.repeat(Math.min(depth, NAME))}${row.name}`
     return `  ${pad(name, NAME)} ${bar} ${millis(row.end - row.start).padStart(9)}  ${details(row)}`.trimEnd()
   })
-  return [headline(session, first), ...lines].join('\n')
+  // Names come from requests: a terminal must not obey them.
+  return [headline(session, first), `  session ${session.id} · trace ${session.traceId}`, ...lines]
+    .map((line) => line.replace(/\p{Cc}/gu, ' '))
+    .join('\n')
 }
 
 function headline(session: CollectedSession, root: CollectedSpan): string {
@@ -28,7 +31,7 @@ function headline(session: CollectedSession, root: CollectedSpan): string {
   const state = attributes[key.END_STATE] ?? 'running'
   const reason = attributes[key.END_STATE_REASON]
   const tokens = sum(session.spans, key.GEN_AI_PROMPT_TOKENS) + sum(session.spans, key.GEN_AI_COMPLETION_TOKENS)
-  const tags = (attributes[key.TAGS] ?? []) as unknown[]
+  const tags = [attributes[key.TAGS] ?? []].flat()
   const parts = [
     `${state}${reason ? `: ${reason}` : ''}`,
     millis(root.end - root.start),
@@ -36,7 +39,7 @@ function headline(session: CollectedSession, root: CollectedSpan): string {
     tokens > 0 ? `${tokens} tokens` : '',
     tags.length > 0 ? `tags ${tags.join(', ')}` : '',
   ]
-  return `${root.name} · ${parts.filter(Boolean).join(' · ')}\n  session ${session.id} · trace ${session.traceId}`
+  return `${root.name} · ${parts.filter(Boolean).join(' · ')}`
 }
 
 function details({ attributes, status }: CollectedSpan): string {
@@ -59,14 +62,16 @@ function ordered(spans: readonly CollectedSpan[]): { span: CollectedSpan; depth:
     const parent = span.parentSpanId && ids.has(span.parentSpanId) ? span.parentSpanId : ''
     children.set(parent, [...(children.get(parent) ?? []), span])
   }
+  // A stack of our own: spans come from anybody, nested as deep as they like.
   const rows: { span: CollectedSpan; depth: number }[] = []
-  const visit = (parent: string, depth: number): void => {
-    for (const span of children.get(parent) ?? []) {
-      rows.push({ span, depth })
-      visit(span.spanId, depth + 1)
-    }
+  const waiting = (children.get('') ?? []).map((span) => ({ span, depth: 0 })).reverse()
+  for (let row = waiting.pop(); row; row = waiting.pop()) {
+    rows.push(row)
+    const { span, depth } = row
+    const below = children.get(span.spanId) ?? []
+    children.delete(span.spanId)
+    waiting.push(...below.map((child) => ({ span: child, depth: depth + 1 })).reverse())
   }
-  visit('', 0)
   return rows
 }
 

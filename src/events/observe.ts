@@ -22,8 +22,11 @@ export function observe<T>(call: () => T, settle: (failed: boolean, value: unkno
   try {
     const then = (result as { then?: unknown } | undefined)?.then
     if (typeof then === 'function') {
-      // A plain promise: a rejection that nobody handles is still reported as one.
-      if (Object.getPrototypeOf(result) === Promise.prototype) return then.call(result, onValue(), onError())
+      if (Object.getPrototypeOf(result) === Promise.prototype) {
+        // Watched from the side: the user's promise is returned, and its rejection is the user's to handle.
+        then.call(result, onValue(), (error: unknown) => settle(true, error))
+        return result
+      }
       // Any other is its user's to start. Not enumerable: it must not show where the user lists the object.
       return Object.defineProperty(result, 'then', {
         value(this: unknown, fulfilled: unknown, rejected: unknown) {

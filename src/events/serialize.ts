@@ -34,6 +34,7 @@ export function toJson(value: unknown, limit: number = MAX_VALUE_CHARS): string 
         budget -= String(part).length
         return part
       }
+      if (isRemote(part)) return text('[remote object]')
       if (typeof part === 'function') return text(`[function ${part.name}]`)
       return typeof part === 'object' ? copyObject(part, above) : text(String(part))
     } catch (error) {
@@ -103,6 +104,15 @@ export function* fields(object: object, names: readonly string[] = Object.keys(o
     }
     yield [name, value]
   }
+}
+
+/**
+ * A stub of Cloudflare's RPC has every property that it is asked for, and to call one (`toJSON`) is a remote call.
+ * Nothing local has a method of this name.
+ */
+function isRemote(value: unknown): boolean {
+  const probe = (value as Record<string, unknown> | undefined)?.['agentops-edge: is anything a method here?']
+  return typeof probe === 'function'
 }
 
 function threw(error: unknown): string {

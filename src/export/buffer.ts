@@ -37,13 +37,14 @@ export class SessionSpanProcessor implements SpanProcessor {
   #interval: number
   #exporting: Promise<void> | undefined
   #timer: ReturnType<typeof setTimeout> | undefined
-  #released = false
+  #late: ((flushed: Promise<void>) => void) | undefined
 
   constructor(exporter: SpanExporter | SessionExporter, options: BufferOptions = {}) {
     this.#exporter = exporter
     this.#options = options
     this.#maxQueueSize = options.maxQueueSize || 2048
-    this.#batchSize = options.maxExportBatchSize || 512
+    // A batch that the queue cannot hold would never be full.
+    this.#batchSize = Math.min(options.maxExportBatchSize || 512, this.#maxQueueSize)
     this.#interval = options.exportIntervalMs || 1000
   }
 
@@ -53,7 +54,7 @@ export class SessionSpanProcessor implements SpanProcessor {
     if (!(span.spanContext().traceFlags & SAMPLED)) return
     this.#report.pending++
     if (this.#queue.push(span) > this.#maxQueueSize) this.#makeRoom(span)
-    if (this.#released) void this.forceFlush()
+    if (this.#late) this.#late(this.forceFlush())
     else if (this.#queue.length >= this.#batchSize) void this.#export()
     else if (!this.#timer) {
       this.#timer = setTimeout(() => {
@@ -86,10 +87,10 @@ export class SessionSpanProcessor implements SpanProcessor {
     return error === undefined ? counts : { ...counts, error }
   }
 
-  /** No timer from here on: a span that still ends is exported at once. */
-  release(): void {
-    this.#released = true
-    void this.forceFlush()
+  /** No timer from here on: a span that still ends is exported at once, and `late` is given the export. */
+  release(late: (flushed: Promise<void>) => void): void {
+    this.#late = late
+    late(this.forceFlush())
   }
 
   /** Starts the next batch, or joins the one under way. */

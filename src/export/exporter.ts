@@ -2,7 +2,7 @@
  * The SessionExporter: a standard OpenTelemetry `SpanExporter` that needs nothing but `fetch`. This file only puts the
  * parts together: encode → authorise → send → read, the middle two inside the retry.
  */
-import { ROOT_CONTEXT } from '@opentelemetry/api'
+import { context, ROOT_CONTEXT } from '@opentelemetry/api'
 import { type ExportResult, type ExportResultCode, suppressTracing } from '@opentelemetry/core'
 import { type Config, readConfig } from '../config.ts'
 import { describe, guard } from '../diag.ts'
@@ -12,7 +12,7 @@ import { runIn } from '../session/scope.ts'
 import { authorised } from './auth.ts'
 import { encodeOtlpJson, readOtlpJson } from './otlp-json.ts'
 import { retrying } from './retry.ts'
-import { send } from './transport.ts'
+import { type Outcome, send } from './transport.ts'
 
 /** What became of one batch. */
 export interface Delivery {
@@ -58,15 +58,17 @@ export class SessionExporter implements SpanExporter {
       const { url } = destination
       const body = encodeOtlpJson(spans)
       // The exporter's own requests are nobody's spans, and must not keep the session's context alive.
-      const outcome = await runIn(suppressTracing(ROOT_CONTEXT), () =>
+      const quiet = suppressTracing(ROOT_CONTEXT)
+      const post = (): Promise<Outcome> =>
         retrying(this.#config, (timeoutMs) => {
           const until = Date.now() + timeoutMs
           // Waiting for a token is part of the attempt.
           return authorised(destination, fetch, timeoutMs, (headers) =>
             send(url, headers, body, fetch, Math.max(until - Date.now(), 1)),
           )
-        }),
-      )
+        })
+      // In our storage, and in that of whoever registered a context manager first.
+      const outcome = await context.with(quiet, () => runIn(quiet, post))
       if (!outcome.reason) return readOtlpJson(outcome.body, dropped)
       return { sent: 0, dropped, reason: outcome.reason, error: outcome.error }
     } catch (error) {

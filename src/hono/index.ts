@@ -6,7 +6,7 @@ import { matchedRoutes } from 'hono/route'
 import { findTargetHandler, isMiddleware } from 'hono/utils/handler'
 import { guard } from '../diag.ts'
 import { configReader } from '../http/per-environment.ts'
-import { openRequestSession, prepare, type WaitUntil } from '../http/request-session.ts'
+import { openRequestSession, prepare } from '../http/request-session.ts'
 import type { AgentOpsOptions, Environment } from '../options.ts'
 import { HTTP_ROUTE } from '../semconv.ts'
 import { currentSession } from '../session/scope.ts'
@@ -39,14 +39,13 @@ export function agentops(options?: AgentOpsOptions | ((c: Context) => AgentOpsOp
     const execution = executionContext(c)
     // A wrapped Worker, or this middleware further out, has opened the session already.
     const shared = currentSession(request) ?? (execution && currentSession(execution))
-    if (shared) {
+    if (shared?.state === 'running') {
       c.set('agentops', shared)
       guard('naming the session', () => nameByRoute(c, shared))
       return next()
     }
     const opened = guard('opening a session', () => {
-      const waitUntil: WaitUntil | undefined = execution && ((promise) => execution.waitUntil(promise))
-      return openRequestSession(configOf(c.env as Environment, c), request, { waitUntil, route: routeOf(c) })
+      return openRequestSession(configOf(c.env as Environment, c), request, { execution, route: routeOf(c) })
     })
     if (!opened) return next()
     c.set('agentops', opened.session)
@@ -58,6 +57,8 @@ export function agentops(options?: AgentOpsOptions | ((c: Context) => AgentOpsOp
       throw error
     }
     guard('ending a session', () => {
+      // Reading `c.res` would make a response where no handler made one.
+      if (!c.finalized) return opened.fail(new TypeError('the handler returned no Response'))
       if (c.error && c.res.status >= 500) opened.session.fail(c.error)
       const response = opened.finish(c.res)
       if (response === c.res) return
@@ -83,10 +84,10 @@ function routeOf(c: Context): string | undefined {
   return (answering ?? routes.findLast(({ method }) => method !== 'ALL'))?.path
 }
 
-/** Hono's getter throws where the platform has no execution context. */
+/** Hono's getter throws where there is none. A Durable Object's is shared by all its requests, so it counts as none. */
 function executionContext(c: Context): Context['executionCtx'] | undefined {
   try {
-    return c.executionCtx
+    return 'storage' in c.executionCtx ? undefined : c.executionCtx
   } catch {
     return undefined
   }

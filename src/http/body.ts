@@ -11,8 +11,16 @@ export interface WatchedBody {
   ended: Promise<{ error: unknown } | undefined>
 }
 
-/** Undefined where there is nothing to wait for. */
-export function watchBody(response: Response, session: Session, onFirstByte: () => void): WatchedBody | undefined {
+/**
+ * Undefined where there is nothing to wait for. `idleMs`: how long a chunk may wait for its reader before the session
+ * stops waiting too; the body goes on. (A response that middleware replaced is never read.)
+ */
+export function watchBody(
+  response: Response,
+  session: Session,
+  idleMs: number,
+  onFirstByte: () => void,
+): WatchedBody | undefined {
   const { body, status, headers } = response
   // 101 carries a socket, 204, 205 and 304 carry nothing: a rebuilt Response would throw or lose it.
   const empty = !body || body.locked || [101, 204, 205, 304].includes(status)
@@ -24,7 +32,10 @@ export function watchBody(response: Response, session: Session, onFirstByte: () 
   const { readable, writable } = new IdentityTransformStream()
   // Built before the body is read: where this throws, the original response is still whole.
   const watched = new Response(readable, response)
-  return { response: watched, ended: session.run(() => pump(body, writable, onFirstByte)) }
+  const ended = new Promise<{ error: unknown } | undefined>((resolve) => {
+    session.run(() => pump(body, writable, onFirstByte, () => +setTimeout(resolve, idleMs))).then(resolve)
+  })
+  return { response: watched, ended }
 }
 
 /** workerd shows a body's length through a symbol on its prototype, meant for its inspector; undefined: a stream. */
@@ -38,6 +49,7 @@ async function pump(
   source: ReadableStream,
   sink: WritableStream,
   onFirstByte: () => void,
+  startIdle: () => number,
 ): Promise<{ error: unknown } | undefined> {
   const reader = source.getReader()
   const writer = sink.getWriter()
@@ -53,12 +65,15 @@ async function pump(
       return { error }
     }
     if (first && !chunk.done) onFirstByte()
+    const idle = startIdle()
     try {
       // Fails, as a write does, where the client is gone.
       await (chunk.done ? writer.close() : writer.write(chunk.value))
     } catch (reason) {
       await cancel(reason)
       return undefined
+    } finally {
+      clearTimeout(idle)
     }
     if (chunk.done) return undefined
   }

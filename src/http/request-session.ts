@@ -41,18 +41,18 @@ export function prepare(): Promise<void> {
 
 /** What an adapter knows of its platform. */
 export interface Platform {
-  waitUntil?: WaitUntil
-  /** An object that belongs to this request alone: through it the session is found without AsyncLocalStorage. */
-  owner?: object
+  /** The platform's context of this request alone; through it the session is found without AsyncLocalStorage. */
+  execution?: { waitUntil: WaitUntil }
   /** The pattern that a router matched. */
   route?: string
 }
 
 export function openRequestSession(config: Config, request: Request, platform: Platform): RequestSession {
-  const { route } = platform
-  // Where a platform has none the process goes on by itself.
-  const waitUntil = config.waitUntil ?? platform.waitUntil
+  const { execution, route } = platform
+  const ours = execution && weakWaitUntil(execution)
+  const waitUntil = config.waitUntil ?? ours
   const method = methodName(request)
+  const isHead = method === 'HEAD'
   const session = new Session(config, {
     name: perRequest(config.name, request) ?? (route ? `${method} ${route}` : method),
     tags: perRequest(config.tags, request),
@@ -61,9 +61,10 @@ export function openRequestSession(config: Config, request: Request, platform: P
     rootAttributes: requestAttributes(request, route),
     ...readInbound(request.headers, config.inbound),
     waitUntil,
+    lateWaitUntil: config.waitUntil ? undefined : ours,
   })
   setOwner(request, session)
-  setOwner(platform.owner, session)
+  setOwner(execution, session)
   const { root } = session
   const context = withScope(session.context, new Set([session]))
 
@@ -91,7 +92,12 @@ export function openRequestSession(config: Config, request: Request, platform: P
         [key.ERROR_TYPE]: status < 500 ? undefined : String(status),
       })
       const watched = guard('watching the body', () =>
-        watchBody(response, session, () => guard('the first byte', () => root.addEvent('http.response.first_byte'))),
+        // Hono answers HEAD with the headers alone: nobody would read the body.
+        isHead
+          ? undefined
+          : watchBody(response, session, config.workDeadlineMs, () =>
+              guard('the first byte', () => root.addEvent('http.response.first_byte')),
+            ),
       )
       // `end` itself is given to waitUntil by the session; a body that is still being read has to be, too.
       if (watched) {
@@ -106,8 +112,15 @@ export function openRequestSession(config: Config, request: Request, platform: P
 /** Ends the session with its body. A body that outlives the handler has what is finished sent at once. */
 async function endWith(session: Session, ended: WatchedBody['ended'], end: () => Promise<unknown>): Promise<void> {
   const over = await Promise.race([ended.then(() => true), sleep(ONE_POST_MS)])
-  if (!over) await session.flush()
+  // Not awaited: the session ends with its body, however slow the backend is.
+  if (!over) void session.flush()
   const failed = await ended
   if (failed) session.fail(failed.error)
   await end()
+}
+
+/** A session outlives its request in AsyncLocalStorage, where a context that is held strongly is never freed. */
+function weakWaitUntil(execution: { waitUntil: WaitUntil }): WaitUntil {
+  const held = new WeakRef(execution)
+  return (promise) => held.deref()?.waitUntil(promise)
 }

@@ -72,6 +72,8 @@ export interface RootInit extends SessionInit {
   rootAttributes?: Attributes
   links?: Link[]
   waitUntil?: (promise: Promise<unknown>) => void
+  /** The same for what is recorded after the end; it must hold the runtime's context weakly. */
+  lateWaitUntil?: (promise: Promise<unknown>) => void
   onEnded?: (session: Session) => void
 }
 
@@ -91,7 +93,8 @@ type Own = { -readonly [Field in 'name' | 'state' | 'endState' | 'endStateReason
 const AGENT = createContextKey('agentops.agent')
 /** The root's status in each end state, as SpanStatusCode's numbers: the enum would cost more than it says. */
 const STATUS: Record<EndState, SpanStatusCode> = { Success: 1, Fail: 2, Indeterminate: 0 }
-const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i
+/** All zeros would be no trace id. */
+const UUID = /^(?![0-]+$)[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i
 /** Prompts and completions are indexed attributes: OpenTelemetry's default of 128 would cut a conversation. */
 const ATTRIBUTE_COUNT_LIMIT = 1024
 
@@ -123,6 +126,7 @@ export class Session {
   #agent: Agent | undefined
   #ended: Promise<FlushReport> | undefined
   #waitUntil: RootInit['waitUntil']
+  readonly #lateWaitUntil: RootInit['waitUntil']
   readonly #onEnded: RootInit['onEnded']
 
   constructor(config: Config, init: RootInit = {}) {
@@ -132,6 +136,7 @@ export class Session {
     this.#clock = new SessionClock(config.clock)
     this.#attributes = init.attributes
     this.#waitUntil = init.waitUntil
+    this.#lateWaitUntil = init.lateWaitUntil
     this.#onEnded = init.onEnded
     this.name = cut(init.name || 'agent', 256)
     this.setTags(init.tags ?? [])
@@ -206,7 +211,7 @@ export class Session {
       const span = this.#openEvent(taken, context, init, event)
       if (isError) span.setStatus({ code: STATUS.Fail, message: brief(taken.details ?? taken.errorType ?? '') })
       span.end(taken.endTimestamp as number)
-      event.id ??= taken.id
+      if (event.id === undefined && Object.isExtensible(event)) event.id = taken.id
     })
   }
 
@@ -343,8 +348,8 @@ export class Session {
     guard('onEnded', () => this.#onEnded?.(this))
     const report = await this.flush()
     // The session stays in AsyncLocalStorage for as long as the request's code may run; the runtime's context must not.
-    this.#waitUntil = undefined
-    this.#processor.release()
+    this.#waitUntil = this.#lateWaitUntil
+    this.#processor.release((flushed) => guard('waitUntil', () => this.#waitUntil?.(flushed)))
     return report
   }
 
@@ -429,11 +434,13 @@ export class Session {
     this.#open.delete(span)
     guard('a span', () => {
       const failed = span.status.code === STATUS.Fail
-      if (event) span.setAttributes(attributesOf(event, agent, this.tags, failed))
-      else if (agent && Object.keys(span.attributes).some((name) => /^(gen_ai|tool)\./.test(name))) {
-        span.setAttributes({ [key.AGENT_ID]: agent.id, [key.AGENT_NAME]: agent.name })
+      const own = event ? attributesOf(event, agent, this.tags, failed) : {}
+      if (!event && agent && Object.keys(span.attributes).some((name) => /^(gen_ai|tool)\./.test(name))) {
+        Object.assign(own, { [key.AGENT_ID]: agent.id, [key.AGENT_NAME]: agent.name })
       }
-      span.setAttributes({ [key.TAGS]: [...this.tags], [key.SESSION_ID]: this.id, ...this.#attributes })
+      Object.assign(own, { [key.TAGS]: [...this.tags], [key.SESSION_ID]: this.id })
+      // The user's own come last, and replace none of ours.
+      span.setAttributes({ ...own, ...this.#attributes, ...own })
       // AgentOps reads a span without a status as indeterminate: one that ended without an error went well.
       if (!failed && span !== this.root && !span.attributes[key.INCOMPLETE]) span.setStatus({ code: STATUS.Success })
     })

@@ -7,6 +7,7 @@ import { guard } from '../diag.ts'
 import { configReader } from '../http/per-environment.ts'
 import { openRequestSession, prepare } from '../http/request-session.ts'
 import type { AgentOpsOptions, Environment } from '../options.ts'
+import { currentSession } from '../session/scope.ts'
 
 /** What started the handler. */
 export type Trigger = { kind: 'fetch'; request: Request }
@@ -65,11 +66,13 @@ function instrumentFetch(
   const configOf = configReader<Call>(optionsOf)
   return async (request, env, ctx, ...rest) => {
     await prepare()
+    const call = (): Response | Promise<Response> => fetch(request, env, ctx, ...rest)
+    // Wrapped twice, or called by itself with the same context: still the same request.
+    if (currentSession(ctx)?.state === 'running') return call()
     const opened = guard('opening a session', () => {
       const config = configOf(env as Environment, { env, trigger: { kind: 'fetch', request } })
-      return openRequestSession(config, request, { waitUntil: (promise) => ctx.waitUntil(promise), owner: ctx })
+      return openRequestSession(config, request, { execution: ctx })
     })
-    const call = (): Response | Promise<Response> => fetch(request, env, ctx, ...rest)
     if (!opened) return call()
     let response: Response
     try {

@@ -105,6 +105,31 @@ describe('traces', () => {
   })
 })
 
+test('odd spans do not break it', async () => {
+  collector.store.clear()
+  const tags = {
+    attributes: [
+      attribute('session.id', 'odd'),
+      attribute('agentops.span.kind', 'session'),
+      attribute('agentops.tags', 'text'),
+    ],
+  }
+  expect(
+    (await post('/v1/traces', otlp('odd', 'session', { ...tags, traceId: 'A'.repeat(32), name: 'bell\u0007' }))).status,
+  ).toBe(200)
+  const spans = Array.from({ length: 20_000 }, (_, n) => ({
+    ...JSON.parse(otlp('odd')).resourceSpans[0].scopeSpans[0].spans[0],
+    spanId: (n + 1).toString(16).padStart(16, '0'),
+    parentSpanId: n.toString(16).padStart(16, '0'),
+  }))
+  const deep = JSON.stringify({ resourceSpans: [{ scopeSpans: [{ spans }] }] })
+  expect((await post('/v1/traces', deep)).status).toBe(200)
+  const text = await (await fetch(`${collector.url}/sessions/odd`)).text()
+  expect(text).toContain('tags text')
+  expect(text).not.toContain('\u0007')
+  expect((await post('/v3/auth/token', 'null')).status).toBe(422)
+})
+
 test('a session without spans is shown as one', () => {
   expect(renderWaterfall({ id: 'x', traceId: 'y', spans: [] })).toBe('session x: no spans')
 })

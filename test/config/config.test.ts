@@ -280,7 +280,7 @@ describe('a wrong value names itself, what was expected, and what is used', () =
     [{ instrumentations: [] }, {}, /^instrumentations: expected an object/],
     [{ instrumentations: { llm: true } }, {}, /^instrumentations\.llm: no option of this version; it is left out$/],
     [{ maxQueSize: 5 }, {}, /^maxQueSize: no option of this version; it is left out$/],
-    [{ apiKey: 5 }, {}, /^apiKey: expected text, got 5/],
+    [{ apiKey: 5 }, {}, /^apiKey: expected text, got some number/],
     [{}, { AGENTOPS_API_KEY: { get() {} } }, /^AGENTOPS_API_KEY: expected text, got some object/],
     [{ resourceAttributes: 5 }, {}, /^resourceAttributes: expected an object/],
     [{ serviceName: {} }, {}, /^serviceName: expected text/],

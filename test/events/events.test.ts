@@ -335,6 +335,16 @@ describe('wrappers', () => {
     expect(session.stats.errors).toBe(1)
   })
 
+  test('a plain promise stays the same object, and its rejection is its owner’s to handle', async () => {
+    const session = open()
+    const mine = Promise.reject(new Error('handled'))
+    mine.catch(() => {})
+    expect(session.tool('rejects', () => mine)).toBe(mine)
+    await mine.catch(() => {})
+    await session.end()
+    expect(named(await spansOf(session), 'rejects.tool').status).toEqual({ code: 2, message: 'handled' })
+  })
+
   test('a promise of one’s own class stays the same object', async () => {
     class Extra extends Promise<number> {
       extra(): string {

@@ -66,6 +66,11 @@ const hostile: [name: string, value: unknown, expected: unknown][] = [
     ['[Promise]', '/a/g', 'https://e.x/'],
   ],
   ['a class', new Money(), { amount: 5 }],
+  [
+    'a stub that has any method one asks for',
+    { stub: new Proxy({}, { get: () => () => Promise.reject(new Error('remote')) }) },
+    { stub: '[remote object]' },
+  ],
   ['an object without prototype', Object.assign(Object.create(null), { a: 1 }), { a: 1 }],
   ['__proto__ as a key', JSON.parse('{"__proto__":{"x":1}}'), expect.anything()],
   ['an array with holes', Object.assign(new Array(3), { 0: 1, 2: 3 }), [1, null, 3]],

@@ -263,6 +263,21 @@ describe('SessionExporter as a standard exporter', () => {
   })
 })
 
+test('withSession gives its value at once where waitUntil keeps the runtime alive', async () => {
+  const backend = await scripted({ delayMs: 1500 })
+  const kept: Promise<unknown>[] = []
+  const client = createAgentOps({ endpoint: `${backend.url}/v1/traces`, waitUntil: (promise) => kept.push(promise) })
+  expect(await client.withSession({}, async () => 7)).toBe(7)
+  let delivered = false
+  const all = Promise.all(kept).then(() => {
+    delivered = true
+  })
+  await backend.received()
+  expect(delivered).toBe(false)
+  await all
+  expect(await backend.received()).toHaveLength(1)
+})
+
 describe('the buffer', () => {
   const open = (options: object): Session =>
     createAgentOps(toCollector({ mode: 'multi', ...options })).startSession({ name: 's' })
@@ -299,7 +314,8 @@ describe('the buffer', () => {
     for (let n = 0; n < 20; n++) session.action(`a${n}`, () => n)
     session.recordError(new Error('kept'))
     const report = await session.end('Success')
-    expect(report).toMatchObject({ sent: 5, dropped: 17, pending: 0 })
+    // Five are on their way when the buffer fills again.
+    expect(report).toMatchObject({ sent: 10, dropped: 12, pending: 0 })
     expect(drops.every(({ reason }) => reason === 'queue-full')).toBe(true)
     const spans = await spansOf(session)
     expect(named(spans, 's.session').status.code).toBe(1)
@@ -309,8 +325,8 @@ describe('the buffer', () => {
 
   test('a root is kept even where the buffer holds nothing but errors', async () => {
     const session = open({ maxQueueSize: 3, maxExportBatchSize: 100, exportIntervalMs: 60_000 })
-    for (let n = 0; n < 5; n++) session.recordError(new Error(`e${n}`))
-    expect(await session.end('Success')).toMatchObject({ sent: 3, dropped: 3 })
+    for (let n = 0; n < 8; n++) session.recordError(new Error(`e${n}`))
+    expect(await session.end('Success')).toMatchObject({ sent: 6, dropped: 3 })
     expect(named(await spansOf(session), 's.session')).toBeDefined()
   })
 

@@ -140,6 +140,32 @@ describe('the middleware in workerd', () => {
     expect(spans.length).toBeLessThan(100)
   })
 
+  test('HEAD of a streamed route, and a stream that middleware replaced: nobody reads the body, the session arrives', async () => {
+    expect((await fetch(`${worker.url}/slow-pull`, { method: 'HEAD' })).status).toBe(200)
+    expect((await backend.session()).root?.attributes['http.request.method']).toBe('HEAD')
+    backend.collector.store.clear()
+    expect(await (await fetch(`${worker.url}/discard?deadline=300`)).text()).toBe('replaced')
+    expect((await backend.session()).root?.name).toBe('GET /discard.session')
+  })
+
+  test('what is recorded in waitUntil after the session has ended is still sent', async () => {
+    expect(await (await fetch(`${worker.url}/late`)).text()).toBe('early')
+    const { spans } = await backend.session(({ spans }) => spans.length === 2)
+    expect(spans.map(({ name }) => name).sort()).toEqual(['GET /late.session', 'late.tool'])
+  })
+
+  test('a mounted app with middleware of its own shares the session', async () => {
+    expect(await (await fetch(`${worker.url}/mounted/x`)).text()).toBe('x')
+    const { spans } = await backend.session()
+    expect(spans.map(({ name }) => name).at(-1)).toBe('inside.tool')
+    expect(backend.collector.store.list()).toHaveLength(1)
+  })
+
+  test('a handler that returns nothing is a failure', async () => {
+    expect((await fetch(`${worker.url}/nothing`)).status).toBe(500)
+    expect((await backend.session()).root?.attributes['agentops.session.end_state']).toBe('Fail')
+  })
+
   test('a body of known length keeps its Content-Length', async () => {
     const response = await fetch(`${worker.url}/hello/bob`, { headers: { 'accept-encoding': 'identity' } })
     expect(response.headers.get('content-length')).toBe('9')

@@ -27,6 +27,23 @@ describe.each(node ? ['Node'] : [])('startSession in %s', () => {
     await third.end()
   })
 
+  test('a session that has ended leaves no scope that later requests would share', async () => {
+    const agentops = createAgentOps(toCollector())
+    const boot = agentops.startSession({ name: 'boot' })
+    await boot.end()
+    const requests = await Promise.all(
+      ['a', 'b', 'c'].map(async (name) => {
+        await new Promise((resolve) => setTimeout(resolve, 5))
+        const session = agentops.startSession({ name })
+        await new Promise((resolve) => setTimeout(resolve, 5))
+        expect(agentops.currentSession).toBe(session)
+        await session.end()
+        return session.name
+      }),
+    )
+    expect(requests).toEqual(['a', 'b', 'c'])
+  })
+
   test('module-level calls find the scope’s session', async () => {
     const agentops = createAgentOps(toCollector())
     const session = agentops.startSession()

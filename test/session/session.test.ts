@@ -141,10 +141,20 @@ describe('a session’s life', () => {
     expect(outer?.status.code).toBe(1)
   })
 
+  test('attributes of the user’s own come last and replace none of ours', async () => {
+    const session = open({ attributes: { 'session.id': 'mine', 'event.id': 'mine', tenant: 'blue' } })
+    session.tool('t', () => 1)
+    await session.end()
+    const tool = named(await spansOf(session), 't.tool')
+    expect(tool.attributes['event.id']).not.toBe('mine')
+    expect(Object.keys(tool.attributes).at(-1)).toBe('tenant')
+  })
+
   test('a given id is used, one that is no UUID is said and replaced', async () => {
     vi.spyOn(console, 'warn').mockImplementation(() => {})
     const id = '0190a7b2-0000-7000-8000-00000000abcd'
     expect(open({}, { id })).toMatchObject({ id, traceId: id.replaceAll('-', '') })
+    expect(open({}, { id: '00000000-0000-0000-0000-000000000000' }).traceId).not.toMatch(/^0+$/)
     expect(open({}, { id: 'mine' }).id).toMatch(/^[0-9a-f-]{36}$/)
   })
 
