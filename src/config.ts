@@ -255,6 +255,8 @@ export function readConfig(
     destination: destination(),
     // What is undefined overrides nothing.
     resource: [
+      // The SDK's own default shows the path of the running program.
+      { [SERVICE_NAME]: 'unknown_service' },
       pairs('OTEL_RESOURCE_ATTRIBUTES'),
       { [SERVICE_NAME]: settings.OTEL_SERVICE_NAME },
       settings.resourceAttributes,
