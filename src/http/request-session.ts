@@ -49,8 +49,8 @@ export interface Platform {
 
 export function openRequestSession(config: Config, request: Request, platform: Platform): RequestSession {
   const { execution, route } = platform
-  const ours = execution && weakWaitUntil(execution)
-  const waitUntil = config.waitUntil ?? ours
+  const waitUntil: WaitUntil | undefined =
+    config.waitUntil ?? (execution && ((promise) => execution.waitUntil(promise)))
   const method = methodName(request)
   const isHead = method === 'HEAD'
   const session = new Session(config, {
@@ -61,7 +61,7 @@ export function openRequestSession(config: Config, request: Request, platform: P
     rootAttributes: requestAttributes(request, route),
     ...readInbound(request.headers, config.inbound),
     waitUntil,
-    lateWaitUntil: config.waitUntil ? undefined : ours,
+    lateWaitUntil: execution && weakWaitUntil(execution),
   })
   setOwner(request, session)
   setOwner(execution, session)
@@ -119,8 +119,12 @@ async function endWith(session: Session, ended: WatchedBody['ended'], end: () =>
   await end()
 }
 
-/** A session outlives its request in AsyncLocalStorage, where a context that is held strongly is never freed. */
-function weakWaitUntil(execution: { waitUntil: WaitUntil }): WaitUntil {
+/**
+ * A session outlives its request in AsyncLocalStorage, where a context that is held strongly is never freed. Undefined
+ * where the runtime has no WeakRef (Workers before the compatibility date 2025-05-05).
+ */
+function weakWaitUntil(execution: { waitUntil: WaitUntil }): WaitUntil | undefined {
+  if (typeof WeakRef === 'undefined') return undefined
   const held = new WeakRef(execution)
   return (promise) => held.deref()?.waitUntil(promise)
 }

@@ -108,6 +108,7 @@ describe('start-up', () => {
   test.each([
     ['without any flag', '2025-09-01', []],
     ['with nodejs_als', '2025-09-01', ['nodejs_als']],
+    ['at a date before WeakRef', '2024-01-01', ['nodejs_als']],
     ['with nodejs_compat', '2025-09-01', ['nodejs_compat']],
     ['at a date that has it by default', '2026-11-01', []],
   ])('%s workerd starts and sessions are delivered', async (_, compatibilityDate, compatibilityFlags) => {
