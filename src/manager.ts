@@ -5,8 +5,8 @@
 import { readConfig } from './config.ts'
 import { guard, warn } from './diag.ts'
 import type { AgentEvent, PlainEvent } from './events/event.ts'
-import type { AgentOpsOptions, Environment, FlushReport, PerRequest } from './options.ts'
-import { activeScope, currentSession, enterScope, runIn, type Scope, withScope } from './session/scope.ts'
+import { type AgentOpsOptions, type Environment, type FlushReport, perRequest } from './options.ts'
+import { activeScope, currentSession, enterScope, ownScope, runIn, type Scope } from './session/scope.ts'
 import { type EndState, Session, type SessionInit } from './session/session.ts'
 
 export interface AgentOps {
@@ -97,8 +97,7 @@ export function createAgentOps(options?: AgentOpsOptions, env?: Environment): Ag
     },
     async withSession(init, fn) {
       const session = start(init ?? {}, undefined)
-      const scope: Scope = new Set([session])
-      return runIn(withScope(session.context, scope), async () => {
+      return runIn(ownScope(session), async () => {
         try {
           const value = await fn(session)
           if (session.endState === 'Indeterminate') session.setEndState('Success')
@@ -132,16 +131,5 @@ export function createAgentOps(options?: AgentOpsOptions, env?: Environment): Ag
         { sent: 0, dropped: 0, spooled: 0, pending: 0 } as FlushReport,
       )
     },
-  }
-}
-
-/** An option that is a value or a function of the request, as a value; a function that throws counts as not given. */
-export function perRequest<T>(option: PerRequest<T> | undefined, request?: globalThis.Request): T | undefined {
-  if (typeof option !== 'function') return option
-  try {
-    return (option as (request: globalThis.Request | undefined) => T | undefined)(request)
-  } catch {
-    warn('an option that is a function of the request threw; it is left out', 'per-request')
-    return undefined
   }
 }

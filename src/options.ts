@@ -2,6 +2,7 @@
  * The options a user may give, and the environment variables that say the same. Every option is optional.
  */
 import type { Attributes } from '@opentelemetry/api'
+import { guard } from './diag.ts'
 import type { Sampler } from './sdk.ts'
 
 /** What became of a session's spans, counted over the session's life. */
@@ -27,6 +28,14 @@ export interface Drop {
 
 /** A value, or a function of the request that opened the session (undefined where none did). */
 export type PerRequest<T> = T | ((request: Request | undefined) => T | undefined)
+
+/** Such an option as a value; a function that throws is said and counts as not given. */
+export function perRequest<T>(option: PerRequest<T> | undefined, request?: Request): T | undefined {
+  if (typeof option !== 'function') return option
+  return guard('an option that is a function of the request', () =>
+    (option as (request: Request | undefined) => T | undefined)(request),
+  )
+}
 
 /** Where and how sessions are delivered. */
 export interface DeliveryOptions {

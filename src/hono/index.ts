@@ -5,6 +5,7 @@ import type { Context, MiddlewareHandler } from 'hono'
 import { matchedRoutes } from 'hono/route'
 import { findTargetHandler, isMiddleware } from 'hono/utils/handler'
 import { guard } from '../diag.ts'
+import { requestName } from '../http/attributes.ts'
 import { configReader } from '../http/per-environment.ts'
 import { openRequestSession, prepare } from '../http/request-session.ts'
 import type { AgentOpsOptions, Environment } from '../options.ts'
@@ -73,7 +74,9 @@ function nameByRoute(c: Context, session: Session): void {
   const route = routeOf(c)
   const { attributes } = session.root as { attributes?: Record<string, unknown> }
   if (!route || attributes?.[HTTP_ROUTE] !== undefined) return
-  session.rename(session.name === c.req.method ? `${c.req.method} ${route}` : session.name, { [HTTP_ROUTE]: route })
+  const request = c.req.raw
+  const named = session.name !== requestName(request)
+  session.rename(named ? session.name : requestName(request, route), { [HTTP_ROUTE]: route })
 }
 
 /** The pattern of the handler that will answer, not of the middleware before it; undefined where no handler matched. */

@@ -24,7 +24,8 @@ export function requestAttributes(request: Request, route?: string): Attributes 
   }
 }
 
-/** A method as a span name may carry it: low cardinality, so an unknown one is `HTTP`. */
-export function methodName({ method }: Request): string {
-  return METHODS.test(method) ? method : 'HTTP'
+/** The name of a request's session: low cardinality, so without a route only the method, and `HTTP` for an unknown one. */
+export function requestName({ method }: Request, route?: string): string {
+  const known = METHODS.test(method) ? method : 'HTTP'
+  return route ? `${known} ${route}` : known
 }

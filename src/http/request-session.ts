@@ -5,12 +5,12 @@
 import type { Config } from '../config.ts'
 import { guard } from '../diag.ts'
 import { sleep } from '../export/retry.ts'
-import { perRequest } from '../manager.ts'
+import { perRequest } from '../options.ts'
 import { readInbound } from '../propagation/inbound.ts'
 import * as key from '../semconv.ts'
-import { loadStorage, runIn, setOwner, withScope } from '../session/scope.ts'
+import { loadStorage, ownScope, runIn, setOwner } from '../session/scope.ts'
 import { Session } from '../session/session.ts'
-import { methodName, requestAttributes } from './attributes.ts'
+import { requestAttributes, requestName } from './attributes.ts'
 import { type WatchedBody, watchBody } from './body.ts'
 
 export type WaitUntil = (promise: Promise<unknown>) => void
@@ -51,10 +51,9 @@ export function openRequestSession(config: Config, request: Request, platform: P
   const { execution, route } = platform
   const waitUntil: WaitUntil | undefined =
     config.waitUntil ?? (execution && ((promise) => execution.waitUntil(promise)))
-  const method = methodName(request)
-  const isHead = method === 'HEAD'
+  const isHead = request.method === 'HEAD'
   const session = new Session(config, {
-    name: perRequest(config.name, request) ?? (route ? `${method} ${route}` : method),
+    name: perRequest(config.name, request) ?? requestName(request, route),
     tags: perRequest(config.tags, request),
     attributes: perRequest(config.attributes, request),
     kind: SERVER,
@@ -66,7 +65,7 @@ export function openRequestSession(config: Config, request: Request, platform: P
   setOwner(request, session)
   setOwner(execution, session)
   const { root } = session
-  const context = withScope(session.context, new Set([session]))
+  const context = ownScope(session)
 
   const end = (status: number): Promise<unknown> => {
     if (session.endState !== 'Indeterminate') return session.end()
@@ -91,14 +90,13 @@ export function openRequestSession(config: Config, request: Request, platform: P
         [key.HTTP_STATUS]: status,
         [key.ERROR_TYPE]: status < 500 ? undefined : String(status),
       })
-      const watched = guard('watching the body', () =>
-        // Hono answers HEAD with the headers alone: nobody would read the body.
-        isHead
-          ? undefined
-          : watchBody(response, session, config.workDeadlineMs, () =>
-              guard('the first byte', () => root.addEvent('http.response.first_byte')),
-            ),
-      )
+      const onFirstByte = (): void => {
+        guard('the first byte', () => root.addEvent('http.response.first_byte'))
+      }
+      // Hono answers HEAD with the headers alone: nobody would read the body.
+      const watched = isHead
+        ? undefined
+        : guard('watching the body', () => watchBody(response, session, config.workDeadlineMs, onFirstByte))
       // `end` itself is given to waitUntil by the session; a body that is still being read has to be, too.
       if (watched) {
         const over = endWith(session, watched.ended, () => end(status))

@@ -73,8 +73,13 @@ export function enterScope(): Scope | undefined {
   }
 }
 
-export function withScope(context: Context, scope: Scope): Context {
+function withScope(context: Context, scope: Scope): Context {
   return context.setValue(SCOPE, scope).deleteValue(SESSION)
+}
+
+/** The context of a scope that holds this session alone: requests and `withSession` never meet in one. */
+export function ownScope(session: Session): Context {
+  return withScope(session.context, new Set([session]))
 }
 
 export function activeScope(): Scope | undefined {
