@@ -3,6 +3,8 @@ import { defineConfig, type ViteUserConfig } from 'vitest/config'
 
 // Tests of the core run twice, in Node and inside workerd; the adapters' run in Node as the client of a real workerd.
 const CORE = ['test/{session,events,export,config}/**/*.test.ts']
+// Runs beside the others.
+const LONG = 'test/long/**/*.test.ts'
 // Generous: the machine that runs them may be busy.
 const timeouts = { testTimeout: 60_000, hookTimeout: 60_000 }
 
@@ -20,13 +22,14 @@ const config: ViteUserConfig = defineConfig({
         ],
         test: { ...timeouts, name: 'workerd', include: CORE },
       },
+      { extends: true, test: { ...timeouts, name: 'long', include: [LONG] } },
       {
         extends: true,
         test: {
           ...timeouts,
           name: 'end-to-end',
           include: ['test/**/*.test.ts'],
-          exclude: CORE,
+          exclude: [...CORE, LONG],
           fileParallelism: false,
         },
       },

@@ -31,19 +31,19 @@ const ENTRIES: Entry[] = [
     name: 'agentops-edge/hono',
     code: hono(`import { agentops } from 'agentops-edge/hono'\nconst app = new Hono()\napp.use(agentops())\n`),
     without: HONO,
-    budget: { wrangler: 28_200, vite: 24_000 },
+    budget: { wrangler: 29_700, vite: 25_700 },
   },
   {
     name: 'agentops-edge/workers',
     code: `import { instrument } from 'agentops-edge/workers'\n${WORKER.replace('{', 'instrument({')})`,
     without: WORKER,
-    budget: { wrangler: 28_050, vite: 24_150 },
+    budget: { wrangler: 29_850, vite: 25_950 },
   },
   {
     name: 'agentops-edge',
     code: `import { createAgentOps } from 'agentops-edge'\n${WORKER.replace("'x'", 'createAgentOps().startSession().id')}`,
     without: WORKER,
-    budget: { wrangler: 26_900, vite: 22_650 },
+    budget: { wrangler: 28_650, vite: 24_350 },
   },
   {
     name: '(OpenTelemetry’s SDK and JSON serializer alone)',

@@ -4,9 +4,11 @@
  */
 import type { Attributes } from '@opentelemetry/api'
 import { defaultResource, type Resource, resourceFromAttributes } from '@opentelemetry/resources'
-import { describe, warn } from './diag.ts'
-import type { AgentOpsOptions, Environment } from './options.ts'
-import type { Sampler } from './sdk.ts'
+import { describe, guard, warn } from './diag.ts'
+import type { Format } from './export/format.ts'
+import { otlpJson } from './export/otlp-json.ts'
+import type { AgentOpsOptions, Environment, Spool } from './options.ts'
+import type { Sampler, SpanExporter } from './sdk.ts'
 import { AGENTOPS_SDK_NAME, AGENTOPS_SDK_VERSION, SERVICE_NAME } from './semconv.ts'
 import { VERSION } from './version.ts'
 
@@ -16,7 +18,15 @@ const SAFE = /^http(s:|:\/\/(([^/]+\.)?localhost|127(\.\d+){3}|\[::1\])[:/])/
 /** Headers of a destination that has a token; the same list as in AgentOps' own exporter. */
 const PROTECTED_HEADER = /^(authorization|content-type|user-agent|(x-)?api-key|bearer|x-(auth|session)-token)$/i
 
-/** Where sessions go. `tokenUrl` and `apiKey` are there together: the key is exchanged for a token that exports carry. */
+const BREAKER = { failures: 5, cooldownMs: 30_000 }
+const { navigator } = globalThis as { navigator?: { userAgent?: string } }
+/** A Worker's request on the free plan may make 50, the user's own included. */
+const MAX_REQUESTS = navigator?.userAgent === 'Cloudflare-Workers' ? 12 : Number.POSITIVE_INFINITY
+/** What the further destinations take over from the options. */
+const INHERITED =
+  /^(apiEndpoint|exportTimeoutMs|flushDeadlineMs|retryAttempts|maxExportBytes|compression|breaker|spool|fetch)$/
+
+/** Where sessions go. Where there is a `tokenUrl`, the key is exchanged for a token that exports carry. */
 export interface Destination {
   url: string
   headers: Readonly<Record<string, string>>
@@ -25,7 +35,7 @@ export interface Destination {
 }
 
 /** Options as they were given, if they were. */
-type Kept = 'name' | 'tags' | 'attributes' | 'onDrop' | 'onExport' | 'fetch' | 'waitUntil' | 'clock'
+type Kept = 'name' | 'tags' | 'attributes' | 'onDrop' | 'onExport' | 'fetch' | 'waitUntil' | 'clock' | 'parentKey'
 type Defaulted =
   | 'mode'
   | 'scope'
@@ -38,11 +48,20 @@ type Defaulted =
   | 'exportTimeoutMs'
   | 'flushDeadlineMs'
   | 'retryAttempts'
+  | 'maxExportBytes'
+  | 'compression'
+  | 'maxRequests'
+  | 'faithful'
 
 export interface Config
   extends Readonly<Pick<AgentOpsOptions, Kept>>,
     Readonly<Required<Pick<AgentOpsOptions, Defaulted>>> {
   readonly destination?: Destination
+  readonly format: Format
+  readonly breaker: { readonly failures: number; readonly cooldownMs: number }
+  readonly spool?: Spool
+  /** The destinations beside `destination`. */
+  readonly exporters: readonly (Config | SpanExporter)[]
   readonly resource: Resource
   /** A share of sessions, decided by trace id, or the user's own sampler. */
   readonly sampler: number | Sampler
@@ -71,6 +90,27 @@ const oneOf = (...choices: string[]): Kind => [
   choices.join(' or '),
   (_, text) => (choices.includes(text) ? text : undefined),
 ]
+/** OpenTelemetry's environment has another name for the same. */
+const formatKind: Kind = [
+  'otlp-json, or otlpProtobuf or agentopsV2 from agentops-edge/formats',
+  (value, text) => {
+    if (text === 'otlp-json' || text === 'http/json') return 'otlp-json'
+    return typeof (value as Format).deliver === 'function' ? value : undefined
+  },
+]
+const breaker: Kind = [
+  '{ failures, cooldownMs } as whole numbers',
+  (value) => {
+    const limits = { ...BREAKER, ...(value as object) }
+    const [, check] = whole(1, 1e9)
+    return Object.values(limits).every((limit) => check(limit, `${limit}`, '')) ? limits : undefined
+  },
+]
+const spool: Kind = [
+  'an object with put(batch), or a function of the environment',
+  (value) => (typeof value === 'function' || typeof (value as Spool).put === 'function' ? value : undefined),
+]
+const list: Kind = ['a list', (value) => (Array.isArray(value) ? value : undefined)]
 const perRequest = ([expected, check]: Kind): Kind => [
   `${expected} or a function of the request`,
   (value, text, source) => (typeof value === 'function' ? value : check(value, text, source)),
@@ -107,8 +147,20 @@ const SETTINGS: Record<string, readonly [kind: Kind, fallback?: unknown, ...vari
   OTEL_EXPORTER_OTLP_ENDPOINT: [url],
   OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: [url],
   headers: [object, {}],
-  format: [oneOf('otlp-json'), 'otlp-json'],
-  OTEL_EXPORTER_OTLP_TRACES_PROTOCOL: [oneOf('http/json'), 'http/json', 'OTEL_EXPORTER_OTLP_PROTOCOL'],
+  format: [formatKind, 'otlp-json', 'OTEL_EXPORTER_OTLP_TRACES_PROTOCOL', 'OTEL_EXPORTER_OTLP_PROTOCOL'],
+  faithful: [flag, false],
+  parentKey: [text, undefined, 'AGENTOPS_PARENT_KEY'],
+  compression: [
+    oneOf('auto', 'gzip', 'none'),
+    'auto',
+    'OTEL_EXPORTER_OTLP_TRACES_COMPRESSION',
+    'OTEL_EXPORTER_OTLP_COMPRESSION',
+  ],
+  maxExportBytes: [whole(1000, 1e8), 4 << 20],
+  maxRequests: [whole(1, 1e6), MAX_REQUESTS],
+  breaker: [breaker, BREAKER],
+  spool: [spool],
+  exporters: [list, []],
   serviceName: [text],
   OTEL_SERVICE_NAME: [text],
   resourceAttributes: [object, {}],
@@ -154,6 +206,10 @@ interface Settings extends Pick<Config, Kept | Defaulted> {
   endpoint?: string
   AGENTOPS_EXPORTER_ENDPOINT?: string
   apiEndpoint: string
+  format: Format | 'otlp-json'
+  breaker: Config['breaker']
+  spool?: Spool | ((env: Environment) => Spool | undefined)
+  exporters: readonly (object | undefined)[]
   OTEL_EXPORTER_OTLP_ENDPOINT?: string
   OTEL_EXPORTER_OTLP_TRACES_ENDPOINT?: string
   headers: object
@@ -167,17 +223,20 @@ interface Settings extends Pick<Config, Kept | Defaulted> {
   AGENTOPS_INSTRUMENT_LLM_CALLS: boolean
 }
 
-/** `options` go before `env`, and `env` before the process's environment. `say`: where a complaint goes. */
+/**
+ * `options` go before `env`, and `env` before the process's environment; null: neither is read. `say`: where a complaint
+ * goes.
+ */
 export function readConfig(
   options?: AgentOpsOptions,
-  env: Environment = {},
+  env: Environment | null = {},
   say: (message: string) => void = warn,
 ): Config {
   const given = (options ?? {}) as Record<string, unknown>
 
   /** Cloudflare's variables may be numbers, booleans or bindings too. */
   const variable = (name: string): unknown => {
-    const value = env[name] ?? (globalThis as { process?: { env?: Environment } }).process?.env?.[name]
+    const value = env && (env[name] ?? (globalThis as { process?: { env?: Environment } }).process?.env?.[name])
     return typeof value === 'string' ? value.trim() : value
   }
 
@@ -215,27 +274,28 @@ export function readConfig(
   }
   const settings = picked as unknown as Settings
   const { sampler, OTEL_TRACES_SAMPLER: samplerName, instrumentations: toggles } = settings
+  const format = settings.format === 'otlp-json' ? otlpJson : settings.format
 
   /** "Which destination" in the README: the options, then AgentOps, then the `OTEL_EXPORTER_OTLP_*` variables. */
   const destination = (): Destination | undefined => {
     const { apiKey, endpoint, apiEndpoint, AGENTOPS_EXPORTER_ENDPOINT: agentops } = settings
     const base = settings.OTEL_EXPORTER_OTLP_ENDPOINT
     const otlp = settings.OTEL_EXPORTER_OTLP_TRACES_ENDPOINT ?? (base && under(base, '/v1/traces'))
-    const target = endpoint ?? agentops ?? (apiKey ? AGENTOPS_TRACES : otlp)
+    const target = format.api ? apiKey && apiEndpoint : (endpoint ?? agentops ?? (apiKey ? AGENTOPS_TRACES : otlp))
     // The token carries the key in clear: only a destination named together with the key, or AgentOps' own, gets one.
-    const withToken = apiKey && (!endpoint || endpoint === AGENTOPS_TRACES || given.apiKey === apiKey)
+    const withKey = apiKey && (format.api || !endpoint || endpoint === AGENTOPS_TRACES || given.apiKey === apiKey)
     const headers = new Headers()
     const addHeaders = (source: string, added: object): void => {
       for (const [name, value] of Object.entries(added)) {
         try {
-          if (typeof value !== 'string' || (withToken && PROTECTED_HEADER.test(name))) throw 0
+          if (typeof value !== 'string' || (withKey && PROTECTED_HEADER.test(name))) throw 0
           headers.set(name, value)
         } catch {
           say(`${source}: "${name}" is reserved, or no header with a text value; it is left out`)
         }
       }
     }
-    if (target && !withToken && target !== agentops && originOf(otlp ?? target) === originOf(target)) {
+    if (target && !withKey && target !== agentops && originOf(otlp ?? target) === originOf(target)) {
       // The environment's headers may hold another vendor's secret: they go where the environment sends.
       const name = ['OTEL_EXPORTER_OTLP_TRACES_HEADERS', 'OTEL_EXPORTER_OTLP_HEADERS'].find(variable)
       if (name) addHeaders(name, pairs(name))
@@ -243,16 +303,33 @@ export function readConfig(
     addHeaders('headers', settings.headers)
     if (!target) return undefined
     const found = { url: target, headers: Object.fromEntries(headers) }
-    if (!withToken) return found
+    if (!withKey) return found
     const open = [target, apiEndpoint].find((to) => !SAFE.test(to))
-    if (!open) return { ...found, apiKey, tokenUrl: under(apiEndpoint, '/v3/auth/token') }
+    if (!open) return { ...found, apiKey, tokenUrl: format.api ? undefined : under(apiEndpoint, '/v3/auth/token') }
     say(`${originOf(open)}: expected https, as the key goes there; nothing is sent`)
     return undefined
   }
 
+  const inherited = Object.fromEntries(Object.entries(given).filter(([name]) => INHERITED.test(name)))
+  const isExporter = (exporter: object): exporter is SpanExporter => 'export' in exporter
+  const exporters = settings.exporters.flatMap((exporter, i): Config | SpanExporter | [] => {
+    if (Object(exporter) !== exporter || !exporter) {
+      say(`exporters[${i}]: expected delivery options or a SpanExporter; it is left out`)
+      return []
+    }
+    return isExporter(exporter)
+      ? exporter
+      : readConfig({ ...inherited, ...exporter }, null, (complaint) => say(`exporters[${i}]: ${complaint}`))
+  })
   const config: Config = {
     ...settings,
     destination: destination(),
+    format,
+    exporters,
+    spool:
+      typeof settings.spool === 'function'
+        ? guard('spool', () => (settings.spool as (env: Environment) => Spool)(env ?? {}))
+        : settings.spool,
     // What is undefined overrides nothing.
     resource: [
       // The SDK's own default shows the path of the running program.
@@ -278,7 +355,7 @@ export function readConfig(
   const unknown = (name: string): void => say(`${name}: no option of this version; it is left out`)
   for (const name of Object.keys(given)) if (!SETTINGS[name]) unknown(name)
   for (const name of Object.keys(toggles)) if (toggles[name] && name !== 'global') unknown(`instrumentations.${name}`)
-  if (!config.destination && !config.disabled) {
+  if (!config.destination && !exporters.length && !config.disabled) {
     say('no apiKey and no endpoint: nothing is sent. Set AGENTOPS_API_KEY or OTEL_EXPORTER_OTLP_ENDPOINT')
   }
   return Object.freeze(config)

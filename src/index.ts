@@ -19,10 +19,23 @@ export {
   ToolEvent,
   type ToolEventInit,
 } from './events/event.ts'
+export { type Analytics, analyticsOf } from './export/analytics.ts'
 export { type BufferOptions, SessionSpanProcessor } from './export/buffer.ts'
-export { type Delivery, SessionExporter } from './export/exporter.ts'
+export { SessionExporter } from './export/exporter.ts'
+export type { Authorise, Connection, Format } from './export/format.ts'
+export type { Delivery } from './export/parts.ts'
+export type { Encoded, Outcome } from './export/transport.ts'
 export { action, addTags, agent, llm, record, setEndState, tool } from './helpers.ts'
 export { type AgentOps, createAgentOps } from './manager.ts'
-export type { AgentOpsOptions, DeliveryOptions, Drop, Environment, FlushReport, PerRequest } from './options.ts'
+export type {
+  AgentOpsOptions,
+  DeliveryOptions,
+  Drop,
+  Environment,
+  FlushReport,
+  PerRequest,
+  Spool,
+  SpooledBatch,
+} from './options.ts'
 export { currentSession } from './session/scope.ts'
 export type { EndState, Session, SessionInit, SessionStats } from './session/session.ts'

@@ -5,6 +5,7 @@
 import { readConfig } from './config.ts'
 import { guard, warn } from './diag.ts'
 import type { AgentEvent, PlainEvent } from './events/event.ts'
+import { sumOf } from './export/report.ts'
 import { type AgentOpsOptions, type Environment, type FlushReport, perRequest } from './options.ts'
 import { activeScope, currentSession, enterScope, ownScope, runIn, type Scope } from './session/scope.ts'
 import { type EndState, Session, type SessionInit } from './session/session.ts'
@@ -25,7 +26,10 @@ export interface AgentOps {
   record(event: AgentEvent | PlainEvent): void
   addTags(tags: string | readonly string[]): void
   setTags(tags: string | readonly string[]): void
-  /** Returns the agent's id, or undefined where no session could be told. */
+  /**
+   * Opens an agent that later events of the session carry; before any session, of the next one that this client starts.
+   * Returns the agent's id, or undefined where no session could be told.
+   */
   createAgent(name: string, id?: string): string | undefined
   /** Sends what the active sessions have finished. Never rejects. */
   flush(): Promise<FlushReport>
@@ -35,6 +39,8 @@ export interface AgentOps {
 export function createAgentOps(options?: AgentOpsOptions, env?: Environment): AgentOps {
   const config = readConfig(options, env)
   const active: Set<Session> = new Set()
+  /** Opened before there was a session: the next one that this client starts has them. */
+  const early: Map<string, string> = new Map()
 
   const start = (init: SessionInit, scope: Scope | undefined): Session => {
     const attributes = guard('the attributes', () => ({ ...perRequest(config.attributes), ...init.attributes }))
@@ -51,6 +57,8 @@ export function createAgentOps(options?: AgentOpsOptions, env?: Environment): Ag
     })
     active.add(session)
     scope?.add(session)
+    for (const [id, name] of early) session.createAgent(name, id)
+    early.clear()
     return session
   }
 
@@ -117,19 +125,13 @@ export function createAgentOps(options?: AgentOpsOptions, env?: Environment): Ag
     record: (event) => target('record')?.record(event),
     addTags: (tags) => target('addTags')?.addTags(tags),
     setTags: (tags) => target('setTags')?.setTags(tags),
-    createAgent: (name, id) => target('createAgent')?.createAgent(name, id),
+    createAgent(name, id = crypto.randomUUID()) {
+      if (active.size || find()) return target('createAgent')?.createAgent(name, id)
+      early.set(id, name)
+      return id
+    },
     async flush() {
-      const reports = await Promise.all([...active].map((session) => session.flush()))
-      return reports.reduce(
-        (sum, { sent, dropped, spooled, pending, error }) => ({
-          sent: sum.sent + sent,
-          dropped: sum.dropped + dropped,
-          spooled: sum.spooled + spooled,
-          pending: sum.pending + pending,
-          error: sum.error ?? error,
-        }),
-        { sent: 0, dropped: 0, spooled: 0, pending: 0 } as FlushReport,
-      )
+      return sumOf(await Promise.all([...active].map((session) => session.flush())))
     },
   }
 }

@@ -3,9 +3,10 @@
  */
 import type { Attributes } from '@opentelemetry/api'
 import { guard } from './diag.ts'
-import type { Sampler } from './sdk.ts'
+import type { Format } from './export/format.ts'
+import type { Sampler, SpanExporter } from './sdk.ts'
 
-/** What became of a session's spans, counted over the session's life. */
+/** What became of a session's spans, counted over the session's life; where there are several destinations, for each of them. */
 export interface FlushReport {
   /** Accepted by the backend. */
   sent: number
@@ -13,16 +14,19 @@ export interface FlushReport {
   dropped: number
   /** Handed to a spool, to be sent later. */
   spooled: number
-  /** Still in the buffer. */
+  /** Still in the buffer: they go with the next export. */
   pending: number
-  /** Why the last export did not succeed. */
+  /** Why spans were dropped, or why the last export did not succeed. */
   error?: string
 }
 
 export interface Drop {
   spans: number
-  /** `queue-full`: the buffer was full. `rejected`: the backend refused them. `undelivered`: it could not be reached. */
-  reason: 'queue-full' | 'rejected' | 'undelivered' | 'no-destination'
+  /**
+   * `queue-full`: the buffer was full. `rejected`: the backend refused them. `undelivered`: it could not be reached, nor
+   * could the spool. `request-limit`: `maxRequests` was used up. `no-destination`: none is configured.
+   */
+  reason: 'queue-full' | 'rejected' | 'undelivered' | 'request-limit' | 'no-destination'
   error?: string
 }
 
@@ -35,6 +39,28 @@ export function perRequest<T>(option: PerRequest<T> | undefined, request?: Reque
   return guard('an option that is a function of the request', () =>
     (option as (request: Request | undefined) => T | undefined)(request),
   )
+}
+
+/** Encoded spans that could not be sent. Plain data, without key, token or configured header. */
+export interface SpooledBatch {
+  /** UUID: the same where a batch is delivered twice. */
+  id: string
+  /** Where it is to be sent. */
+  url: string
+  format: Format['name']
+  /** How many spans are in it. */
+  spans: number
+  /** `content-type`, and `content-encoding` where the body is compressed. */
+  headers: Readonly<Record<string, string>>
+  body: Uint8Array
+}
+
+/** Keeps batches until a consumer of yours sends them. */
+export interface Spool {
+  /** The largest body that it takes, as it is in the batch; a larger one is split. Default: any. */
+  maxBytes?: number
+  /** Resolves when the batch is safe; a rejection, or no answer within 5 s, drops the batch. */
+  put(batch: SpooledBatch): unknown
 }
 
 /** Where and how sessions are delivered. */
@@ -50,19 +76,42 @@ export interface DeliveryOptions {
   apiEndpoint?: string
   /** Sent with every export. Env: `OTEL_EXPORTER_OTLP_TRACES_HEADERS`, `OTEL_EXPORTER_OTLP_HEADERS`, both only to an endpoint of the same origin as the environment's. */
   headers?: Record<string, string>
-  /** Default and, so far, only value `otlp-json`. Env: `OTEL_EXPORTER_OTLP_TRACES_PROTOCOL`, `OTEL_EXPORTER_OTLP_PROTOCOL`. */
-  format?: 'otlp-json'
+  /**
+   * Default `otlp-json`. The others are passed, so that no bundle holds what it does not use:
+   * `import { otlpProtobuf, agentopsV2 } from 'agentops-edge/formats'`. Env: `OTEL_EXPORTER_OTLP_TRACES_PROTOCOL`,
+   * `OTEL_EXPORTER_OTLP_PROTOCOL` (only `http/json`, where no format is passed).
+   */
+  format?: 'otlp-json' | Format
+  /** AgentOps v2: values keep their types, as its Python SDK sends them. Default `false`: text where its backend takes nothing else. */
+  faithful?: boolean
+  /** AgentOps v2: the key of a parent organisation, sent with `create_session`. Env: `AGENTOPS_PARENT_KEY`. */
+  parentKey?: string
+  /** Of a request's body. `auto` (default): gzip where the runtime has CompressionStream and the body is larger than a packet. Env: `OTEL_EXPORTER_OTLP_TRACES_COMPRESSION`, `OTEL_EXPORTER_OTLP_COMPRESSION`. */
+  compression?: 'auto' | 'gzip' | 'none'
+  /** Largest body of a request before compression, bytes, 1000 to 100 000 000. Default 4 194 304. A larger batch is split. */
+  maxExportBytes?: number
   /** Longest time for one attempt, ms, 1 to 600 000. Default 10 000. Env: `OTEL_EXPORTER_OTLP_TRACES_TIMEOUT`, `OTEL_EXPORTER_OTLP_TIMEOUT`. */
   exportTimeoutMs?: number
-  /** Longest time for one export with all its attempts, ms, 1 to 600 000. Default 25 000: Workers get 30 s after the response. */
+  /** Longest time for one flush with all its batches and attempts, ms, 1 to 600 000. Default 25 000, and never past 28 s after the response where the platform ends an invocation at 30. */
   flushDeadlineMs?: number
   /** Attempts after the first, 0 to 20. Default 4. */
   retryAttempts?: number
+  /**
+   * After `failures` deliveries in a row that failed with all their attempts, a delivery makes no retries (and with a
+   * spool no attempt, but for one each `cooldownMs`) until one succeeds. Default `{ failures: 5, cooldownMs: 30_000 }`.
+   */
+  breaker?: { failures?: number; cooldownMs?: number }
+  /** Takes what could not be sent, or a function of the environment that gives it: see `agentops-edge/spool`. Default: none, and spans are dropped. */
+  spool?: Spool | ((env: Environment) => Spool | undefined)
   /** The `fetch` to send with. Default: the platform's. */
   fetch?: typeof fetch
 }
 
 export interface AgentOpsOptions extends DeliveryOptions {
+  /** Further destinations beside the one that these options or the environment name: delivery options, which default to these (but for the destination and its headers), or any OpenTelemetry `SpanExporter`. Each has a buffer of its own. */
+  exporters?: readonly (DeliveryOptions | SpanExporter)[]
+  /** Outgoing requests that a session may cost, tokens, retries and splits included, 1 to 1 000 000; several destinations share them evenly. The last is kept for the root. Default 12 on Workers (a request has 50 on the free plan), else unlimited. */
+  maxRequests?: number
   /** Default `unknown_service`. Env: `OTEL_SERVICE_NAME`. */
   serviceName?: string
   /** Attributes of the resource. Env: `OTEL_RESOURCE_ATTRIBUTES` (`key=value,…`). */

@@ -1,6 +1,9 @@
 /**
- * The only file that imports `@opentelemetry/sdk-trace-base`, so that its successor costs one file.
+ * The only file that imports the SDK, so that its successor costs one file. The provider comes from `sdk-trace`, which
+ * `sdk-trace-base` 2.x wraps to read `OTEL_*` variables and merge them deeply for each provider: ours is one a session,
+ * and has read them already.
  */
+export { TracerProvider } from '@opentelemetry/sdk-trace'
 export type {
   IdGenerator,
   ReadableSpan,
@@ -10,9 +13,4 @@ export type {
   SpanProcessor,
   TracerConfig,
 } from '@opentelemetry/sdk-trace-base'
-export {
-  BasicTracerProvider,
-  ParentBasedSampler,
-  RandomIdGenerator,
-  TraceIdRatioBasedSampler,
-} from '@opentelemetry/sdk-trace-base'
+export { ParentBasedSampler, RandomIdGenerator, TraceIdRatioBasedSampler } from '@opentelemetry/sdk-trace-base'

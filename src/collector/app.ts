@@ -26,6 +26,8 @@ export interface Collector {
 
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i
 const TOKEN_LIFETIME_S = 30 * 24 * 3600
+// The OpenTelemetry Collector's own limit: what is larger there should be noticed here.
+const MAX_UNZIPPED_BYTES = 20 * 1024 * 1024
 
 export function createCollector({ onSession, onRequest, limit = 1000 }: CollectorOptions = {}): Collector {
   const store = new SessionStore(limit)
@@ -45,8 +47,11 @@ export function createCollector({ onSession, onRequest, limit = 1000 }: Collecto
     const authorization = c.req.header('authorization')
     const valid = authorization === undefined || (await isValid(authorization.replace(/^Bearer /, ''), secret))
     if (!valid) return c.text('Unauthorized', 401)
-    if (!/^application\/json\b/i.test(c.req.header('content-type') ?? ''))
-      return c.text('expected application/json', 415)
+    const type = c.req.header('content-type') ?? ''
+    if (/^application\/x-protobuf\b/i.test(type)) {
+      return c.text('this collector reads OTLP as JSON only: export with the format `otlp-json`', 415)
+    }
+    if (!/^application\/json\b/i.test(type)) return c.text('expected application/json', 415)
     let spans: ReturnType<typeof readOtlp>
     try {
       spans = readOtlp(await readJson(c.req.raw))
@@ -85,7 +90,19 @@ async function isValid(token: string, secret: string): Promise<boolean> {
 }
 
 async function readJson(request: Request): Promise<unknown> {
-  const gzip = request.headers.get('content-encoding') === 'gzip' && request.body
-  const body = gzip ? new Response(gzip.pipeThrough(new DecompressionStream('gzip'))) : request
-  return body.json()
+  const gzip = /^gzip$/i.test(request.headers.get('content-encoding') ?? '') && request.body
+  if (!gzip) return request.json()
+  return new Response(gzip.pipeThrough(new DecompressionStream('gzip')).pipeThrough(limit(MAX_UNZIPPED_BYTES))).json()
+}
+
+/** Fails once more than `bytes` have passed, before the rest of a small body that unpacks into a huge one is unpacked. */
+function limit(bytes: number): TransformStream<Uint8Array, Uint8Array> {
+  let passed = 0
+  return new TransformStream({
+    transform(chunk, controller) {
+      passed += chunk.byteLength
+      if (passed > bytes) throw new RangeError(`the body unpacks to more than ${bytes} bytes`)
+      controller.enqueue(chunk)
+    },
+  })
 }

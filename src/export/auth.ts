@@ -3,15 +3,19 @@
  * are plain values, never a promise: workerd may not let one request wait for another's I/O. So one session takes a
  * lease and fetches, the others look again on their own timers and take over a lease that ran out.
  */
-import type { Destination } from '../config.ts'
+import type { Authorise, Connection } from './format.ts'
+import { remembered } from './isolate.ts'
 import { sleep } from './retry.ts'
-import { type Outcome, send } from './transport.ts'
+import type { Outcome } from './transport.ts'
 
 interface TokenState {
-  /** The token, or why there is none. */
-  token: string | Outcome
-  /** How long `token` is used, milliseconds since the epoch. */
-  usedUntil: number
+  token: string
+  /** When `token` ends, milliseconds since the epoch. */
+  validUntil: number
+  /** Why there is no new one. */
+  failure?: Outcome
+  /** When a new one is asked for. */
+  refreshAt: number
   leasedUntil: number
 }
 
@@ -21,83 +25,85 @@ const LOOK_AGAIN_MS = 25
 const FAILURE_MS = 1000
 const REFRESH_BEFORE_MS = 5 * 60_000
 const UNKNOWN_LIFETIME_MS = 60 * 60_000
-/** Keys an isolate remembers before it starts anew: more than one only where each tenant has its own. */
-const MAX_KEYS = 256
 
 const states: Map<string, TokenState> = new Map()
 
-/** Makes `attempt` with the headers that `destination` asks for; after a 401 once more, with a new token. */
-export async function authorised(
-  destination: Destination,
-  fetch: typeof globalThis.fetch,
-  timeoutMs: number,
-  attempt: (headers: Destination['headers']) => Promise<Outcome>,
-): Promise<Outcome> {
-  const { tokenUrl, apiKey, headers } = destination
+/** With the destination's headers, and a token where it has a key; after a 401 once more, with a new token. */
+export const authorised: Authorise = async (connection, timeoutMs, attempt) => {
+  const { tokenUrl, apiKey, headers } = connection.destination
   if (!tokenUrl) return attempt(headers)
-  const name = `${tokenUrl} ${apiKey}`
-  let state = states.get(name)
-  if (!state) {
-    if (states.size >= MAX_KEYS) states.clear()
-    state = { token: '', usedUntil: 0, leasedUntil: 0 }
-    states.set(name, state)
-  }
+  const state = remembered(states, `${tokenUrl} ${apiKey}`, () => {
+    return { token: '', validUntil: 0, refreshAt: 0, leasedUntil: 0 }
+  })
   for (let refreshed = false; ; refreshed = true) {
-    const token = await tokenOf(state, destination, fetch, timeoutMs)
+    const token = await tokenOf(state, connection, timeoutMs)
     if (typeof token !== 'string') return token
     const outcome = await attempt({ ...headers, authorization: `Bearer ${token}` })
     if (outcome.status !== 401 || refreshed) return outcome
     // Another session may have fetched a new one already.
-    if (state.token === token) state.usedUntil = 0
+    if (state.token === token) state.validUntil = state.refreshAt = 0
   }
 }
 
-async function tokenOf(
-  state: TokenState,
-  destination: Destination,
-  fetch: typeof globalThis.fetch,
-  timeoutMs: number,
-): Promise<string | Outcome> {
+async function tokenOf(state: TokenState, connection: Connection, timeoutMs: number): Promise<string | Outcome> {
   const deadline = Date.now() + timeoutMs
   for (;;) {
     const now = Date.now()
-    if (now < state.usedUntil) return state.token
-    if (now >= state.leasedUntil) await fetchToken(state, destination, fetch, Math.min(timeoutMs, LEASE_MS))
-    else if (now < deadline) await sleep(LOOK_AGAIN_MS)
-    else return { reason: 'undelivered', error: `${destination.tokenUrl} did not answer within ${timeoutMs} ms` }
+    const leased = now < state.leasedUntil
+    // While another session asks for the next one, or asking failed, the present one is good to its end.
+    if (now < state.validUntil && (leased || now < state.refreshAt)) return state.token
+    if (now < state.refreshAt && state.failure) return state.failure
+    if (!leased) {
+      const failure = await fetchToken(state, connection, Math.min(timeoutMs, LEASE_MS))
+      if (failure?.reason === 'request-limit') return failure
+    } else if (now < deadline) await sleep(LOOK_AGAIN_MS)
+    else return { reason: 'undelivered', error: `${connection.destination.tokenUrl} did not answer in time` }
   }
 }
 
 async function fetchToken(
   state: TokenState,
-  { tokenUrl = '', apiKey }: Destination,
-  fetch: typeof globalThis.fetch,
+  { destination: { tokenUrl = '', apiKey }, send }: Connection,
   timeoutMs: number,
-): Promise<void> {
-  state.leasedUntil = Date.now() + LEASE_MS
-  const outcome = await send(tokenUrl, {}, JSON.stringify({ api_key: apiKey }), fetch, timeoutMs)
-  state.token = outcome
-  state.usedUntil = Date.now() + FAILURE_MS
+): Promise<Outcome | undefined> {
+  const lease = Date.now() + LEASE_MS
+  state.leasedUntil = lease
+  let outcome = await send(
+    tokenUrl,
+    {
+      body: new TextEncoder().encode(JSON.stringify({ api_key: apiKey })),
+      headers: { 'content-type': 'application/json' },
+    },
+    timeoutMs,
+  )
+  // Another session took over meanwhile.
+  if (state.leasedUntil === lease) state.leasedUntil = 0
   if (!outcome.reason) {
     try {
-      const { token } = JSON.parse(outcome.body)
-      state.usedUntil = refreshTime(token)
-      state.token = token
+      const { token } = JSON.parse(new TextDecoder().decode(outcome.body))
+      Object.assign(state, lifetimeOf(token), { token, failure: undefined })
+      return undefined
     } catch {
-      state.token = { reason: 'undelivered', error: `${tokenUrl} answered without a token` }
+      outcome = { reason: 'undelivered', error: `${tokenUrl} answered without a token` }
     }
   }
-  state.leasedUntil = 0
+  // Of this session alone.
+  if (outcome.reason !== 'request-limit') {
+    state.failure = outcome
+    state.refreshAt = Date.now() + FAILURE_MS
+  }
+  return outcome
 }
 
-/** Before the token's own expiry (JWT, RFC 7519 `exp`); an hour from now where it has none. Throws unless it is text. */
-function refreshTime(token: string): number {
+/** From the token's own expiry (JWT, RFC 7519 `exp`); an hour from now where it has none. Throws unless it is text. */
+function lifetimeOf(token: string): Pick<TokenState, 'validUntil' | 'refreshAt'> {
   const now = Date.now()
   const [, claims = ''] = token.split('.')
+  let left = 0
   try {
-    const left = JSON.parse(atob(claims.replace(/-/g, '+').replace(/_/g, '/'))).exp * 1000 - now
-    // A short-lived token is still used for half of its life.
-    if (left > 0) return now + Math.max(left - REFRESH_BEFORE_MS, left / 2)
+    left = JSON.parse(atob(claims.replace(/-/g, '+').replace(/_/g, '/'))).exp * 1000 - now
   } catch {}
-  return now + UNKNOWN_LIFETIME_MS
+  if (!(left > 0)) left = UNKNOWN_LIFETIME_MS
+  // A short-lived token is still used for half of its life.
+  return { validUntil: now + left, refreshAt: now + Math.max(left - REFRESH_BEFORE_MS, left / 2) }
 }

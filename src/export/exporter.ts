@@ -1,78 +1,119 @@
 /**
- * The SessionExporter: a standard OpenTelemetry `SpanExporter` that needs nothing but `fetch`. This file only puts the
- * parts together: encode → authorise → send → read, the middle two inside the retry.
+ * The SessionExporter: a standard OpenTelemetry `SpanExporter` that needs nothing but `fetch`. It has a format deliver
+ * the spans through a connection, and hands to the spool what could not be sent.
  */
-import { context, ROOT_CONTEXT } from '@opentelemetry/api'
-import { type ExportResult, type ExportResultCode, suppressTracing } from '@opentelemetry/core'
+import type { ExportResult, ExportResultCode } from '@opentelemetry/core'
 import { type Config, readConfig } from '../config.ts'
 import { describe, guard } from '../diag.ts'
-import type { AgentOpsOptions, Drop, Environment } from '../options.ts'
+import type { AgentOpsOptions, Environment } from '../options.ts'
 import type { ReadableSpan, SpanExporter } from '../sdk.ts'
-import { runIn } from '../session/scope.ts'
-import { authorised } from './auth.ts'
-import { encodeOtlpJson, readOtlpJson } from './otlp-json.ts'
-import { retrying } from './retry.ts'
-import { type Outcome, send } from './transport.ts'
-
-/** What became of one batch. */
-export interface Delivery {
-  sent: number
-  dropped: number
-  reason?: Drop['reason']
-  error?: string
-}
+import { runQuietly } from '../session/scope.ts'
+import type { Session } from '../session/session.ts'
+import { connect, type Requests } from './connection.ts'
+import type { Connection } from './format.ts'
+import { type Delivery, deliverInParts } from './parts.ts'
+import { type Deadline, within } from './retry.ts'
 
 // OpenTelemetry's numbers, typed by its enums: the enums themselves cost bytes in every bundle.
 const SUCCESS: ExportResultCode.SUCCESS = 0
 const FAILED: ExportResultCode.FAILED = 1
+/** For one batch. */
+const SPOOL_TIMEOUT_MS = 5000
 
 export class SessionExporter implements SpanExporter {
   readonly #config: Config
+  readonly #session: Session | undefined
+  readonly #requests: Requests
+  #rootSeen = false
   #shutdown = false
   /** The exports under way. */
   #running: Promise<void> | undefined
 
-  /** `config`: options as for `createAgentOps`, of which the delivery options count, or a Config that is read already. */
-  constructor(config: AgentOpsOptions | Config = {}, env?: Environment) {
+  /**
+   * `config`: options as for `createAgentOps`, of which the delivery options count, or a Config that is read already.
+   * `session`: the one session whose spans these are, and the `requests` that it may cost.
+   */
+  constructor(
+    config: AgentOpsOptions | Config = {},
+    env?: Environment,
+    session?: Session,
+    requests: Requests = { left: Number.POSITIVE_INFINITY },
+  ) {
     this.#config = 'resource' in config ? (config as Config) : readConfig(config, env)
+    this.#session = session
+    this.#requests = requests
+  }
+
+  /** Whether it delivers while the session goes on: AgentOps v2 does so only when it has to. */
+  get early(): boolean {
+    return !this.#config.format.api
   }
 
   /** OpenTelemetry's contract. An empty list, and anything after `shutdown`, succeeds without a request. */
   export(spans: ReadableSpan[], callback: (result: ExportResult) => void): void {
     const earlier = this.#running
-    this.#running = this.deliver(spans).then(({ dropped, error = 'no destination' }) => {
+    this.#running = this.deliver(spans).then(({ dropped, unsent, error = 'no destination' }) => {
       guard('an export callback', () =>
-        callback(dropped ? { code: FAILED, error: new Error(error) } : { code: SUCCESS }),
+        callback(dropped + unsent.length ? { code: FAILED, error: new Error(error) } : { code: SUCCESS }),
       )
       return earlier
     })
   }
 
-  /** Sends `spans` and says what became of them; never rejects. */
-  async deliver(spans: readonly ReadableSpan[]): Promise<Delivery> {
-    const { destination, fetch = globalThis.fetch } = this.#config
-    const dropped = spans.length
-    if (!dropped || this.#shutdown) return { sent: 0, dropped: 0 }
-    if (!destination) return { sent: 0, dropped, reason: 'no-destination' }
+  /** Sends `spans` until `deadline`, by default `flushDeadlineMs` from now, and says what became of them; never rejects. */
+  async deliver(
+    spans: readonly ReadableSpan[],
+    deadline: Deadline = { at: Date.now() + this.#config.flushDeadlineMs },
+  ): Promise<Delivery<ReadableSpan>> {
+    const { destination, format, maxRequests } = this.#config
+    const delivery = { sent: 0, dropped: 0, spooled: 0, unsent: [] }
+    if (!spans.length || this.#shutdown) return delivery
+    if (!destination) return { ...delivery, dropped: spans.length, reason: 'no-destination' }
+    const root = this.#session?.root.spanContext().spanId
+    this.#rootSeen ||= !root || spans.some((span) => span.spanContext().spanId === root)
+    // The last request is the root's: without it the backend has no session to show the others in.
+    const keep = this.#rootSeen ? 0 : 1
+    if (this.#requests.left <= keep) {
+      return { ...delivery, unsent: spans, reason: 'request-limit', error: `maxRequests (${maxRequests}) is used up` }
+    }
     try {
-      const { url } = destination
-      const body = encodeOtlpJson(spans)
-      // The exporter's own requests are nobody's spans, and must not keep the session's context alive.
-      const quiet = suppressTracing(ROOT_CONTEXT)
-      const post = (): Promise<Outcome> =>
-        retrying(this.#config, (timeoutMs) => {
-          const until = Date.now() + timeoutMs
-          // Waiting for a token is part of the attempt.
-          return authorised(destination, fetch, timeoutMs, (headers) =>
-            send(url, headers, body, fetch, Math.max(until - Date.now(), 1)),
-          )
-        })
-      // In our storage, and in that of whoever registered a context manager first.
-      const outcome = await context.with(quiet, () => runIn(quiet, post))
-      if (!outcome.reason) return readOtlpJson(outcome.body, dropped)
-      return { sent: 0, dropped, reason: outcome.reason, error: outcome.error }
+      const connection = connect(this.#config, destination, deadline, this.#requests, keep, this.#session)
+      const sent = await runQuietly(() => format.deliver(spans, connection))
+      return this.#config.spool && sent.unsent.length ? await this.#spool(sent, connection) : sent
     } catch (error) {
-      return { sent: 0, dropped, reason: 'undelivered', error: describe(error) }
+      return { ...delivery, dropped: spans.length, reason: 'undelivered', error: describe(error) }
+    }
+  }
+
+  async #spool(delivery: Delivery<ReadableSpan>, connection: Connection): Promise<Delivery<ReadableSpan>> {
+    const { spool, format } = this.#config
+    if (!spool) return delivery
+    const spooled = await deliverInParts(delivery.unsent, {
+      maxBytes: spool.maxBytes ?? Number.POSITIVE_INFINITY,
+      encode: (spans) => format.pack(spans, connection),
+      async post({ body, headers }, spans) {
+        const batch = {
+          id: crypto.randomUUID(),
+          url: connection.destination.url,
+          format: format.name,
+          spans,
+          headers,
+          body,
+        }
+        try {
+          await within(SPOOL_TIMEOUT_MS, Promise.resolve(spool.put(batch)))
+          return { status: 200, body }
+        } catch (error) {
+          return { reason: 'undelivered', error: `${delivery.error}; the spool failed: ${describe(error)}` }
+        }
+      },
+    })
+    return {
+      ...delivery,
+      ...spooled,
+      sent: delivery.sent,
+      dropped: delivery.dropped + spooled.dropped,
+      spooled: spooled.sent,
     }
   }
 

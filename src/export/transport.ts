@@ -1,26 +1,38 @@
 /**
- * One POST with a time limit, read to its end. The result is a value, never an exception; a body that is not read or
- * cancelled would hold one of the six connections that a Workers request has.
+ * One POST with a time limit. The result is a value, never an exception; a body that is not read or cancelled would hold
+ * one of the six connections that a Workers request has.
  */
 
-/** `rejected` is final, `undelivered` may succeed later, and without a `reason` it was accepted. */
-export type Outcome =
-  | { reason?: undefined; status: number; body: string }
-  | {
-      reason: 'rejected' | 'undelivered'
-      error: string
-      /** None where no answer came. */
-      status?: number
-      retryAfterMs?: number
-    }
+/** A body, and the headers that say what it is. */
+export interface Encoded {
+  body: Uint8Array
+  headers: Readonly<Record<string, string>>
+}
+
+export interface Accepted {
+  reason?: undefined
+  status: number
+  /** Empty where the answer broke off: its status had said that the request was taken. */
+  body: Uint8Array
+}
+
+export interface Refused {
+  /** `rejected` is final, `undelivered` may succeed later; `request-limit`: `maxRequests` is used up. */
+  reason: 'rejected' | 'undelivered' | 'request-limit'
+  error: string
+  /** None where no answer came. */
+  status?: number
+  retryAfterMs?: number
+}
+
+export type Outcome = Accepted | Refused
 
 /** OTLP/HTTP names these four; every other status is final. */
 const RETRYABLE: readonly number[] = [429, 502, 503, 504]
 
 export async function send(
   url: string,
-  headers: Readonly<Record<string, string>>,
-  body: Uint8Array | string,
+  { body, headers }: Encoded,
   fetch: typeof globalThis.fetch,
   timeoutMs: number,
 ): Promise<Outcome> {
@@ -31,15 +43,16 @@ export async function send(
   try {
     const response = await fetch(url, {
       method: 'POST',
-      headers: { ...headers, 'content-type': 'application/json' },
+      headers,
       body: body as BodyInit,
       // A redirect would take the body, and what authorises it, to a host that nobody configured.
       redirect: 'manual',
       signal: abort.signal,
     })
     const { ok, status } = response
-    const text = await response.text()
-    if (ok) return { status, body: text }
+    // Once the status is here, a body that breaks off or hangs changes nothing: to send again would send twice.
+    const answer = await response.arrayBuffer().catch(() => new ArrayBuffer(0))
+    if (ok) return { status, body: new Uint8Array(answer) }
     return {
       reason: RETRYABLE.includes(status) ? 'undelivered' : 'rejected',
       error: `${origin} answered ${status}${hint(status)}`,
@@ -60,8 +73,7 @@ export async function send(
 function hint(status: number): string {
   if (status < 400) return ': redirects are not followed'
   if (status === 401 || status === 403) return ': check the API key or headers'
-  if (status === 404) return ': check the endpoint with its path'
-  return status === 413 ? ': lower maxExportBatchSize' : ''
+  return status === 404 ? ': check the endpoint with its path' : ''
 }
 
 /** `Retry-After` in seconds or as a date (RFC 9110, section 10.2.3), as milliseconds from now. */

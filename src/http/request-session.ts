@@ -17,6 +17,8 @@ export type WaitUntil = (promise: Promise<unknown>) => void
 
 /** Work that is over so soon after the response goes out in one request with the rest. */
 const ONE_POST_MS = 100
+/** Workers and Vercel end an invocation 30 s after its response. */
+const GRACE_MS = 28_000
 /** `SpanKind.SERVER`, without importing an object of all kinds. */
 const SERVER = 1
 
@@ -68,6 +70,7 @@ export function openRequestSession(config: Config, request: Request, platform: P
   const context = ownScope(session)
 
   const end = (status: number): Promise<unknown> => {
+    if (waitUntil) session.flushBy = Date.now() + GRACE_MS
     if (session.endState !== 'Indeterminate') return session.end()
     return status < 500 ? session.end('Success') : session.end('Fail', `the response's status was ${status}`)
   }

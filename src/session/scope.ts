@@ -3,7 +3,8 @@
  * session is a value in it. It is found at run time and never imported here: the core loads on runtimes without it,
  * where everything works through an explicit session.
  */
-import { type Context, createContextKey, ROOT_CONTEXT } from '@opentelemetry/api'
+import { type Context, context, createContextKey, ROOT_CONTEXT } from '@opentelemetry/api'
+import { suppressTracing } from '@opentelemetry/core'
 import { warn } from '../diag.ts'
 import type { Session } from './session.ts'
 
@@ -57,8 +58,17 @@ export function activeContext(): Context {
   return storage?.getStore() ?? ROOT_CONTEXT
 }
 
-export function runIn<T>(context: Context, fn: () => T): T {
-  return storage ? storage.run(context, fn) : fn()
+export function runIn<T>(active: Context, fn: () => T): T {
+  return storage ? storage.run(active, fn) : fn()
+}
+
+/**
+ * Runs the exporter's own work: its requests are nobody's spans, and must not keep a session's context alive. In our
+ * storage, and in that of whoever registered a context manager first.
+ */
+export function runQuietly<T>(fn: () => T): T {
+  const quiet = suppressTracing(ROOT_CONTEXT)
+  return context.with(quiet, () => runIn(quiet, fn))
 }
 
 /** Opens a scope for the rest of the running async flow; undefined where the runtime cannot. */
@@ -73,8 +83,8 @@ export function enterScope(): Scope | undefined {
   }
 }
 
-function withScope(context: Context, scope: Scope): Context {
-  return context.setValue(SCOPE, scope).deleteValue(SESSION)
+function withScope(active: Context, scope: Scope): Context {
+  return active.setValue(SCOPE, scope).deleteValue(SESSION)
 }
 
 /** The context of a scope that holds this session alone: requests and `withSession` never meet in one. */
@@ -86,14 +96,14 @@ export function activeScope(): Scope | undefined {
   return activeContext().getValue(SCOPE) as Scope | undefined
 }
 
-export function withSession(context: Context, session: Session): Context {
-  return context.setValue(SESSION, session)
+export function withSession(active: Context, session: Session): Context {
+  return active.setValue(SESSION, session)
 }
 
-/** The session that `context` names, or the only one of its scope; undefined when there are several. */
-export function sessionIn(context: Context): Session | undefined {
-  const scope = context.getValue(SCOPE) as Scope | undefined
-  return (context.getValue(SESSION) as Session | undefined) ?? (scope?.size === 1 ? [...scope][0] : undefined)
+/** The session that `active` names, or the only one of its scope; undefined when there are several. */
+export function sessionIn(active: Context): Session | undefined {
+  const scope = active.getValue(SCOPE) as Scope | undefined
+  return (active.getValue(SESSION) as Session | undefined) ?? (scope?.size === 1 ? [...scope][0] : undefined)
 }
 
 /** Sessions by the request, or the execution context of one request, that an adapter opened them for. */

@@ -34,6 +34,7 @@ import { observe } from '../events/observe.ts'
 import { cut, fields } from '../events/serialize.ts'
 import { SessionSpanProcessor } from '../export/buffer.ts'
 import { SessionExporter } from '../export/exporter.ts'
+import { sumOf } from '../export/report.ts'
 import type { FlushReport } from '../options.ts'
 import { ParentBasedSampler, RandomIdGenerator, type Sampler, type SdkSpan, TraceIdRatioBasedSampler } from '../sdk.ts'
 import * as key from '../semconv.ts'
@@ -53,6 +54,8 @@ export interface SessionStats {
   actions: number
   errors: number
   apis: number
+  /** US dollars: of the model calls that named one, or, over AgentOps v2, what its backend has computed. */
+  cost: number
 }
 
 export interface SessionInit {
@@ -106,10 +109,11 @@ export class Session {
   readonly endState: EndState = 'Indeterminate'
   readonly endStateReason: string | undefined
   readonly tags: readonly string[] = []
-  readonly stats: SessionStats = { llms: 0, tools: 0, actions: 0, errors: 0, apis: 0 }
+  readonly stats: SessionStats = { llms: 0, tools: 0, actions: 0, errors: 0, apis: 0, cost: 0 }
   readonly tracerProvider: SessionTracerProvider
   readonly tracer: Tracer
-  readonly exporter: SessionExporter
+  /** The names of the agents opened in it, by id. */
+  readonly agents: Map<string, string> = new Map()
   /** The session's root span, for attributes and span events of your own. */
   readonly root: Span
   /** The context in which the root is the active span: pass it where a library takes an OpenTelemetry context. */
@@ -117,12 +121,14 @@ export class Session {
 
   readonly #config: Config
   readonly #clock: SessionClock
-  readonly #processor: SessionSpanProcessor
+  readonly #processors: readonly SessionSpanProcessor[]
   readonly #attributes: Attributes | undefined
   readonly #open: Map<SdkSpan, OpenSpan> = new Map()
   readonly #spans: WeakMap<object, SpanContext> = new WeakMap()
   readonly #recordedErrors: WeakSet<object> = new WeakSet()
   readonly #holds: Set<Promise<unknown>> = new Set()
+  /** @internal For adapters: when the platform ends the invocation, milliseconds since the epoch. */
+  flushBy: number | undefined
   #agent: Agent | undefined
   #ended: Promise<FlushReport> | undefined
   #waitUntil: RootInit['waitUntil']
@@ -151,13 +157,24 @@ export class Session {
     this.traceId =
       caller && trace.isSpanContextValid(caller) ? caller.traceId : this.id.replaceAll('-', '').toLowerCase()
 
-    this.exporter = new SessionExporter(config)
-    this.#processor = new SessionSpanProcessor(this.exporter, config)
+    const { destination, exporters, maxRequests, onExport } = config
+    const targets = destination || !exporters.length ? [config, ...exporters] : exporters
+    this.#processors = targets.map((target, i) => {
+      // Each has its share, so that one destination's faults cost the others nothing.
+      const requests = { left: Math.floor((maxRequests + i) / targets.length) }
+      const exporter = 'export' in target ? target : new SessionExporter(target, undefined, this, requests)
+      return new SessionSpanProcessor(exporter, {
+        ...config,
+        ...('export' in target ? {} : target),
+        onDrop: config.onDrop,
+        onExport: onExport && (() => onExport(this.#report())),
+      })
+    })
     this.tracerProvider = new SessionTracerProvider(
       {
         resource: config.resource,
         sampler: samplerOf(config),
-        spanProcessors: [this.#processor],
+        spanProcessors: [...this.#processors],
         spanLimits: { attributeCountLimit: ATTRIBUTE_COUNT_LIMIT },
         idGenerator: Object.assign(new RandomIdGenerator(), { generateTraceId: () => this.traceId }),
       },
@@ -243,12 +260,14 @@ export class Session {
   /** Runs `fn` as an agent: the events inside carry the agent's id and name. */
   agent<T>(name: string, fn: (agent: Agent) => T): T {
     const agent: Agent = { id: crypto.randomUUID(), name }
+    this.agents.set(agent.id, name)
     return this.#perform(() => ({ eventType: 'agents', name, agentId: agent.id }), [() => fn(agent)], agent)
   }
 
   /** Opens an agent that later events of this session carry; returns its id. */
   createAgent(name: string, id: string = crypto.randomUUID()): string {
     this.#agent = { id, name: cut(name, 256) }
+    this.agents.set(id, this.#agent.name)
     return id
   }
 
@@ -291,8 +310,8 @@ export class Session {
 
   /** Sends what is finished. Never rejects. */
   async flush(): Promise<FlushReport> {
-    await this.#processor.forceFlush()
-    return this.#processor.report()
+    await this.#eachProcessor((processor) => processor.forceFlush())
+    return this.#report()
   }
 
   /**
@@ -305,7 +324,7 @@ export class Session {
     if (endState !== undefined) this.setEndState(endState, reason)
     if (endState !== undefined && endState !== this.endState) {
       const error = 'invalid end state: the session is still running'
-      return Promise.resolve({ ...this.#processor.report(), error })
+      return Promise.resolve({ ...this.#report(), error })
     }
     ;(this as Own).state = 'ending'
     const ended = this.#finish()
@@ -346,11 +365,22 @@ export class Session {
     guard('ending the session', () => this.#close())
     ;(this as Own).state = 'ended'
     guard('onEnded', () => this.#onEnded?.(this))
-    const report = await this.flush()
+    await this.#eachProcessor((processor) => processor.close(this.flushBy))
+    const report = this.#report()
     // The session stays in AsyncLocalStorage for as long as the request's code may run; the runtime's context must not.
     this.#waitUntil = this.#lateWaitUntil
-    this.#processor.release((flushed) => guard('waitUntil', () => this.#waitUntil?.(flushed)))
+    for (const processor of this.#processors) {
+      processor.release((flushed) => guard('waitUntil', () => this.#waitUntil?.(flushed)))
+    }
     return report
+  }
+
+  async #eachProcessor(task: (processor: SessionSpanProcessor) => Promise<void>): Promise<void> {
+    await Promise.all(this.#processors.map(task))
+  }
+
+  #report(): FlushReport {
+    return sumOf(this.#processors.map((processor) => processor.report()))
   }
 
   async #released(): Promise<void> {
@@ -391,7 +421,7 @@ export class Session {
   #openEvent(event: AgentEvent | PlainEvent, context: Context, startTime?: number, original: object = event): Span {
     event.id ??= crypto.randomUUID()
     const { eventType } = event
-    if (Object.hasOwn(this.stats, eventType)) this.stats[eventType as keyof SessionStats]++
+    if (eventType !== 'cost' && Object.hasOwn(this.stats, eventType)) this.stats[eventType as keyof SessionStats]++
     const { name, ...options } = openingOf(event)
     const span = this.tracer.startSpan(name, { ...options, startTime }, context) as SdkSpan
     if (span.isRecording()) this.#open.set(span, { event, agent: this.#agentIn(context) })
@@ -435,6 +465,7 @@ export class Session {
     guard('a span', () => {
       const failed = span.status.code === STATUS.Fail
       const own = event ? attributesOf(event, agent, this.tags, failed) : {}
+      this.stats.cost += Number(own[key.GEN_AI_TOTAL_COST] ?? 0)
       if (!event && agent && Object.keys(span.attributes).some((name) => /^(gen_ai|tool)\./.test(name))) {
         Object.assign(own, { [key.AGENT_ID]: agent.id, [key.AGENT_NAME]: agent.name })
       }

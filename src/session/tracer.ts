@@ -5,7 +5,7 @@
 import { type Context, type Span, type SpanOptions, type TimeInput, type Tracer, trace } from '@opentelemetry/api'
 import { timeInputToHrTime } from '@opentelemetry/core'
 import { guard } from '../diag.ts'
-import { BasicTracerProvider, type SdkSpan, type TracerConfig } from '../sdk.ts'
+import { type SdkSpan, type TracerConfig, TracerProvider } from '../sdk.ts'
 import { fromHrTime, type Nanos, type SessionClock } from './clock.ts'
 import { activeContext, runIn } from './scope.ts'
 
@@ -19,7 +19,7 @@ export interface SpanOwner {
   ending(span: SdkSpan): void
 }
 
-export class SessionTracerProvider extends BasicTracerProvider {
+export class SessionTracerProvider extends TracerProvider {
   readonly #owner: SpanOwner
 
   constructor(config: TracerConfig, owner: SpanOwner) {
@@ -27,9 +27,7 @@ export class SessionTracerProvider extends BasicTracerProvider {
     this.#owner = owner
   }
 
-  override getTracer(
-    ...name: Parameters<BasicTracerProvider['getTracer']>
-  ): ReturnType<BasicTracerProvider['getTracer']> {
+  override getTracer(...name: Parameters<TracerProvider['getTracer']>): ReturnType<TracerProvider['getTracer']> {
     const tracer = super.getTracer(...name)
     // The SDK keeps one tracer a name; it is adapted once and stays the SDK's own object.
     if (!Object.hasOwn(tracer, 'startSpan')) adapt(tracer, this.#owner)

@@ -41,6 +41,8 @@ function otlp(session: string, kind = 'session', fields: object = {}): string {
     resourceSpans: [{ resource: { attributes: [] }, scopeSpans: [{ scope: { name: 's' }, spans: [span] }] }],
   })
 }
+/** Spaces around JSON mean nothing. */
+const padded = (bytes: number): string => otlp('large').padEnd(bytes)
 const post = (path: string, body: BodyInit, headers: Record<string, string> = JSON_TYPE): Promise<Response> =>
   fetch(collector.url + path, { method: 'POST', body, headers })
 
@@ -71,6 +73,19 @@ describe('traces', () => {
   test.each<[string, BodyInit, Record<string, string>, number]>([
     ['JSON', otlp('ok'), JSON_TYPE, 200],
     ['gzip', gzipSync(otlp('zipped')), { ...JSON_TYPE, 'content-encoding': 'gzip' }, 200],
+    ['gzip up to the limit', gzipSync(padded(20 * 1024 * 1024)), { ...JSON_TYPE, 'content-encoding': 'GZIP' }, 200],
+    [
+      'gzip beyond the limit',
+      gzipSync(padded(20 * 1024 * 1024 + 1)),
+      { ...JSON_TYPE, 'content-encoding': 'gzip' },
+      400,
+    ],
+    [
+      'a gzip that breaks off',
+      gzipSync(otlp('cut')).subarray(0, -8),
+      { ...JSON_TYPE, 'content-encoding': 'gzip' },
+      400,
+    ],
     ['another content type', otlp('x'), { 'content-type': 'text/plain' }, 415],
     ['no JSON', 'x', JSON_TYPE, 400],
     ['no OTLP', '{}', JSON_TYPE, 400],
@@ -78,6 +93,18 @@ describe('traces', () => {
     ['a broken gzip', 'x', { ...JSON_TYPE, 'content-encoding': 'gzip' }, 400],
   ])('%s', async (_, body, headers, status) => {
     expect((await post('/v1/traces', body, headers)).status).toBe(status)
+  })
+
+  test('what it says about protobuf helps', async () => {
+    const response = await post('/v1/traces', new Uint8Array([10, 0]), { 'content-type': 'application/x-protobuf' })
+    expect(response.status).toBe(415)
+    expect(await response.text()).toContain('otlp-json')
+  })
+
+  test('a body that unpacks to more than the limit is refused with a reason', async () => {
+    const body = gzipSync(padded(40 * 1024 * 1024))
+    const response = await post('/v1/traces', body, { ...JSON_TYPE, 'content-encoding': 'gzip' })
+    expect(((await response.json()) as { message: string }).message).toContain('more than 20971520 bytes')
   })
 
   test('a session has ended when its root arrives, with the spans that came before', async () => {

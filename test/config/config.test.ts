@@ -15,7 +15,7 @@ function read(
 const defined = (object: object): object =>
   Object.fromEntries(Object.entries(object).filter(([, value]) => value !== undefined))
 /** What was said but for the line about a missing destination. */
-const complaints = (said: string[]): string[] => said.filter((line) => !line.startsWith('no apiKey and no endpoint'))
+const complaints = (said: string[]): string[] => said.filter((line) => !line.includes('no apiKey and no endpoint'))
 
 describe('every variable, every form', () => {
   test.each<[variable: string, form: unknown, pick: (config: Config) => unknown, expected: unknown]>([
@@ -92,7 +92,11 @@ describe('every variable, every form', () => {
     ['OTEL_TRACES_SAMPLER', 'always_off', (c) => [c.sampler, c.parentBased], [0, false]],
     ['OTEL_TRACES_SAMPLER', 'parentbased_always_off', (c) => [c.sampler, c.parentBased], [0, true]],
     ['OTEL_TRACES_SAMPLER', 'parentbased_traceidratio', (c) => [c.sampler, c.parentBased], [1, true]],
-    ['OTEL_EXPORTER_OTLP_PROTOCOL', 'http/json', () => 'taken', 'taken'],
+    ['OTEL_EXPORTER_OTLP_PROTOCOL', 'http/json', (c) => c.format.name, 'otlp-json'],
+    ['OTEL_EXPORTER_OTLP_COMPRESSION', 'gzip', (c) => c.compression, 'gzip'],
+    ['OTEL_EXPORTER_OTLP_TRACES_COMPRESSION', 'none', (c) => c.compression, 'none'],
+    ['OTEL_EXPORTER_OTLP_COMPRESSION', '', (c) => c.compression, 'auto'],
+    ['AGENTOPS_PARENT_KEY', KEY, (c) => c.parentKey, KEY],
   ])('%s=%j', (variable, form, pick, expected) => {
     const { config, said } = read({}, { [variable]: form })
     expect(pick(config)).toEqual(expected)
@@ -275,8 +279,23 @@ describe('a wrong value names itself, what was expected, and what is used', () =
     [{ disabled: 'maybe' }, {}, /^disabled: expected true or false, got "maybe"; false is used$/],
     [{}, { OTEL_SDK_DISABLED: '1' }, /^OTEL_SDK_DISABLED: expected true or false, got "1"; false is used$/],
     [{}, { AGENTOPS_INSTRUMENT_LLM_CALLS: 'perhaps' }, /^AGENTOPS_INSTRUMENT_LLM_CALLS: expected true or false/],
-    [{ format: 'xml' }, {}, /^format: expected otlp-json, got "xml"; "otlp-json" is used$/],
-    [{}, { OTEL_EXPORTER_OTLP_PROTOCOL: 'grpc' }, /expected http\/json, got "grpc"; "http\/json" is used$/],
+    [
+      { format: 'xml' },
+      {},
+      /^format: expected otlp-json, or otlpProtobuf or agentopsV2 from .*, got "xml"; "otlp-json" is used$/,
+    ],
+    [{}, { OTEL_EXPORTER_OTLP_PROTOCOL: 'grpc' }, /expected otlp-json, .*, got "grpc"; "otlp-json" is used$/],
+    [{ format: { name: 'own' } }, {}, /^format: expected otlp-json, or .*, got some object; "otlp-json" is used$/],
+    [{ compression: 'br' }, {}, /^compression: expected auto or gzip or none, got "br"; "auto" is used$/],
+    [{ maxExportBytes: 10 }, {}, /^maxExportBytes: .* got 10; 4194304 is used$/],
+    [{ maxRequests: 0 }, {}, /^maxRequests: expected a whole number .* got 0; (12|Infinity) is used$/],
+    [{ breaker: { failures: 0 } }, {}, /^breaker: expected \{ failures, cooldownMs \} as whole numbers/],
+    [{ breaker: { after: 3.5 } }, {}, /^breaker: expected/],
+    [{ spool: {} }, {}, /^spool: expected an object with put\(batch\), or a function/],
+    [{ exporters: {} }, {}, /^exporters: expected a list/],
+    [{ exporters: [5] }, {}, /^exporters\[0\]: expected delivery options or a SpanExporter; it is left out$/],
+    [{ exporters: [{ format: 'x' }] }, {}, /^exporters\[0\]: format: expected otlp-json/],
+    [{ faithful: 'yes, please' }, {}, /^faithful: expected true or false/],
     [{ instrumentations: [] }, {}, /^instrumentations: expected an object/],
     [{ instrumentations: { llm: true } }, {}, /^instrumentations\.llm: no option of this version; it is left out$/],
     [{ maxQueSize: 5 }, {}, /^maxQueSize: no option of this version; it is left out$/],
@@ -309,4 +328,45 @@ describe('a wrong value names itself, what was expected, and what is used', () =
   test('options that are no object at all take nothing down', () => {
     for (const options of [null, undefined, 'x', 5, []]) expect(() => read(options as never)).not.toThrow()
   })
+})
+
+describe('further destinations', () => {
+  test('they take over how to deliver, not where, nor what authorises it', () => {
+    const env = { AGENTOPS_API_KEY: KEY, OTEL_EXPORTER_OTLP_HEADERS: 'x-secret=1', OTEL_EXPORTER_OTLP_TIMEOUT: '7000' }
+    const options = {
+      headers: { 'x-own': '1' },
+      retryAttempts: 1,
+      exporters: [{ endpoint: 'https://other.x/v1/traces' }, { endpoint: 'https://third.x/', retryAttempts: 2 }],
+    }
+    const { config, said } = read(options, env)
+    const [other, third] = config.exporters as Config[]
+    expect(config.destination?.url).toBe(AGENTOPS)
+    expect(other?.destination).toEqual({ url: 'https://other.x/v1/traces', headers: {} })
+    expect(other?.retryAttempts).toBe(1)
+    expect(third?.retryAttempts).toBe(2)
+    expect(said).toEqual([])
+  })
+
+  test('alone they are destinations enough', () => {
+    expect(read({ exporters: [{ endpoint: 'https://other.x/' }] }).said).toEqual([])
+  })
+
+  test('an exporter of OpenTelemetry’s is kept as it is', () => {
+    const exporter = { export: () => {}, shutdown: async () => {} }
+    expect(read({ exporters: [exporter] }).config.exporters).toEqual([exporter])
+  })
+})
+
+test('a spool may be made from the environment; one that cannot be made is said and left out', () => {
+  const env = { SPOOL: { put: () => {} } }
+  expect(read({ spool: (given: object) => (given as typeof env).SPOOL }, env).config.spool).toBe(env.SPOOL)
+  const broken = (): never => {
+    throw new Error('no binding')
+  }
+  expect(read({ spool: broken }).config.spool).toBeUndefined()
+})
+
+test('a session costs at most 12 requests on Workers', () => {
+  const isWorkers = navigator.userAgent === 'Cloudflare-Workers'
+  expect(read().config.maxRequests).toBe(isWorkers ? 12 : Number.POSITIVE_INFINITY)
 })

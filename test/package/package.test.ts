@@ -34,7 +34,13 @@ test('the packed package is well-formed', async () => {
 test('the version in the code is the package’s', () => expect(VERSION).toBe(manifest.version))
 
 describe('every entry', () => {
-  const entries = ['agentops-edge', 'agentops-edge/hono', 'agentops-edge/workers']
+  const entries = [
+    'agentops-edge',
+    'agentops-edge/hono',
+    'agentops-edge/workers',
+    'agentops-edge/formats',
+    'agentops-edge/spool',
+  ]
   test.each(entries)('%s bundles for workerd without a Node module, and importing it does nothing', async (entry) => {
     await writeFile(`${folder}/entry.ts`, `import * as entry from '${entry}'\nexport default Object.keys(entry)`)
     const { outputFiles, metafile } = await build({
@@ -62,6 +68,31 @@ describe('every entry', () => {
     await writeFile(`${folder}/guarded.mjs`, guarded)
     const { stdout } = await run('node_modules/.bin/node', [`${folder}/guarded.mjs`])
     expect(Number(stdout)).toBeGreaterThan(0)
+  })
+
+  test('a bundle holds no format and no spool that it does not use', async () => {
+    const marks = { v2: 'create_events', protobuf: 'x-protobuf', spool: 'batchItemFailures', queue: 'spooled batch' }
+    const bundled = async (code: string): Promise<string[]> => {
+      await writeFile(`${folder}/entry.ts`, code)
+      const { outputFiles } = await build({
+        entryPoints: [`${folder}/entry.ts`],
+        bundle: true,
+        write: false,
+        minify: true,
+        format: 'esm',
+        platform: 'browser',
+        target: 'es2022',
+        conditions: ['workerd', 'worker', 'browser'],
+      })
+      const text = outputFiles[0]?.text ?? ''
+      return Object.keys(marks).filter((mark) => text.includes(marks[mark as keyof typeof marks]))
+    }
+    const worker = (use: string): string =>
+      `import { agentops } from 'agentops-edge/hono'\n${use}\nexport default agentops`
+    expect(await bundled(worker(''))).toEqual([])
+    expect(await bundled(worker(`export { otlpProtobuf } from 'agentops-edge/formats'`))).toEqual(['protobuf'])
+    expect(await bundled(worker(`export { agentopsV2 } from 'agentops-edge/formats'`))).toEqual(['v2'])
+    expect(await bundled(worker(`export { drainSpool } from 'agentops-edge/spool'`))).toEqual(['spool', 'queue'])
   })
 
   test('has declarations and a source map', async () => {

@@ -1,7 +1,7 @@
 import { trace } from '@opentelemetry/api'
 import { afterEach, describe, expect, test, vi } from 'vitest'
 import { ActionEvent, createAgentOps, ErrorEvent, LLMEvent, type Session, ToolEvent } from '../../src/index.ts'
-import { BasicTracerProvider } from '../../src/sdk.ts'
+import { TracerProvider } from '../../src/sdk.ts'
 import * as key from '../../src/semconv.ts'
 import { named, spansOf, toCollector } from '../support/collected.ts'
 
@@ -127,7 +127,7 @@ describe('a session’s life', () => {
 
   test('owns its provider, and library spans in it carry the session', async () => {
     const session = open({ attributes: { tenant: 'blue' } })
-    expect(session.tracerProvider).toBeInstanceOf(BasicTracerProvider)
+    expect(session.tracerProvider).toBeInstanceOf(TracerProvider)
     session.tracerProvider.getTracer('library').startActiveSpan('outer', (outer) => {
       session.tracer.startSpan('inner', {}, trace.setSpan(session.context, outer)).end()
       outer.end()
@@ -184,7 +184,7 @@ describe('a session’s life', () => {
     const session = open()
     for (const event of [new LLMEvent(), new ToolEvent(), new ActionEvent(), new ErrorEvent()]) session.record(event)
     session.record({ eventType: 'apis' })
-    expect(session.stats).toEqual({ llms: 1, tools: 1, actions: 1, errors: 1, apis: 1 })
+    expect(session.stats).toEqual({ llms: 1, tools: 1, actions: 1, errors: 1, apis: 1, cost: 0 })
     expect(session.url).toBe(`https://app.agentops.ai/sessions?trace_id=${session.traceId}`)
     await session.end()
   })

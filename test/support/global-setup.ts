@@ -1,11 +1,12 @@
-/** One collector for the tests of the core: a real HTTP server, reached from Node and from inside workerd alike. */
+/** One collector and one scripted backend for the tests: real HTTP servers, reached from Node and inside workerd alike. */
 import type { TestProject } from 'vitest/node'
 import { startCollector } from '../../src/collector/index.ts'
-import { scriptedBackend } from './scripted.ts'
+import { startScripted } from './scripted.ts'
 
 declare module 'vitest' {
   interface ProvidedContext {
     collectorUrl: string
+    backendUrl: string
   }
 }
 
@@ -18,7 +19,10 @@ export default async function setup(project: TestProject): Promise<() => Promise
     const text = JSON.stringify(found[0]?.spans ?? [], (_, value) => (typeof value === 'bigint' ? `${value}` : value))
     return c.body(text, 200, { 'content-type': 'application/json' })
   })
-  collector.app.route('/scripted', scriptedBackend())
+  const backend = await startScripted()
   project.provide('collectorUrl', collector.url)
-  return () => collector.close()
+  project.provide('backendUrl', backend.url)
+  return async () => {
+    await Promise.all([collector.close(), backend.close()])
+  }
 }

@@ -10,6 +10,10 @@ export interface WorkerOptions {
   /** Default `2025-09-01`: before `nodejs_compat` became a default. */
   compatibilityDate?: string
   bindings?: Record<string, string | number | boolean>
+  /** Queues that the Worker sends to: binding → queue. */
+  queueProducers?: Record<string, string>
+  /** Queues that its `queue` handler takes from, by name. */
+  queueConsumers?: Record<string, { maxBatchSize?: number; maxBatchTimeout?: number; maxRetries?: number }>
 }
 
 export interface RunningWorker {
@@ -49,6 +53,8 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
       compatibilityDate: options.compatibilityDate ?? '2025-09-01',
       compatibilityFlags: options.compatibilityFlags ?? ['nodejs_als'],
       bindings: options.bindings ?? {},
+      queueProducers: options.queueProducers ?? {},
+      queueConsumers: options.queueConsumers ?? {},
       host: '127.0.0.1',
     }),
     log: new Log(LogLevel.NONE),

@@ -1,0 +1,368 @@
+/**
+ * AgentOps' v2 API: create_session → create_agent → create_events, one request a type → update_session. It knows events
+ * only: other spans are dropped and counted. Nothing is sent while the session goes on, unless a flush or a full buffer
+ * asks for it, and nothing after `update_session`.
+ */
+import type { HrTime } from '@opentelemetry/api'
+import { hrTimeToMilliseconds } from '@opentelemetry/core'
+import type { Config } from '../config.ts'
+import { warn } from '../diag.ts'
+import { toJson } from '../events/serialize.ts'
+import type { ReadableSpan } from '../sdk.ts'
+import * as key from '../semconv.ts'
+import type { Session } from '../session/session.ts'
+import { compress } from './compress.ts'
+import type { Authorise, Connection, Format } from './format.ts'
+import { type Delivery, deliverInParts } from './parts.ts'
+import type { Encoded, Outcome, Refused } from './transport.ts'
+
+/** What `create_session` and `update_session` take. What is left out of an update is overwritten with null. */
+interface SessionBody {
+  session_id: string
+  init_timestamp: string
+  end_timestamp: string | null
+  end_state: string
+  end_state_reason: string | null
+  tags: readonly string[]
+  video: null
+  host_env: null
+}
+
+type EventBody = Record<string, unknown> & { id: string; event_type: string; agent_id: unknown }
+
+/** What one span stands for: an event, an agent (by id), or the session's end. */
+type Item = { event: EventBody } | { agent: string } | { update: SessionBody }
+
+/** Everything that is to be sent for a session. As JSON it is also what a spool keeps. */
+interface Plan {
+  session: SessionBody
+  /** There is a session of this id already: it is resumed, not created. */
+  resume: boolean
+  agents: [id: string, name: string][]
+  /** Those of them that the backend has been told of. */
+  known: string[]
+  items: Item[]
+}
+
+/** What one destination was sent of a session. */
+interface Sent {
+  jwt: string
+  agents: Set<string>
+  updated: boolean
+}
+
+const sentBy: WeakMap<Session, Map<Config, Sent>> = new WeakMap()
+
+const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i
+/** The backend answers 500 where one event of a request does not suit it, and stores none. */
+const SPOILED: readonly number[] = [400, 500]
+/**
+ * The fields of each type, in the order of AgentOps' Python SDK. The types are sent in this order and any other type
+ * last: today's backend refuses those and actions, and to find that out must not cost the others their requests.
+ */
+const FIELDS: Readonly<Record<string, readonly string[]>> = {
+  llms: ['thread_id', 'prompt', 'prompt_tokens', 'completion', 'completion_tokens', 'cost', 'model'],
+  tools: ['name', 'logs', 'tool_name'],
+  errors: ['trigger_event', 'exception', 'error_type', 'code', 'details', 'logs'],
+  actions: ['action_type', 'logs', 'screenshot', 'name'],
+}
+
+export const agentopsV2: Format = {
+  name: 'agentops-v2',
+  api: true,
+
+  async deliver(spans, connection) {
+    const total: Delivery<ReadableSpan> = { sent: 0, dropped: 0, spooled: 0, unsent: [] }
+    const drop = (dropped: number, error: string): void => {
+      total.dropped += dropped
+      Object.assign(total, { reason: 'rejected', error })
+    }
+    // Spans of somebody else's provider each name their session, which somebody has created.
+    const groups = connection.session
+      ? [spans]
+      : groupBy(spans, ({ attributes }) => String(attributes[key.SESSION_ID])).values()
+    for (const group of groups) {
+      const sent = sentOf(connection)
+      if (sent.updated) {
+        drop(group.length, 'AgentOps v2 takes nothing after update_session: end the session later')
+        continue
+      }
+      const spanOf = itemsOf(group, connection)
+      const others = group.length - spanOf.size
+      if (others) drop(others, 'AgentOps v2 knows events only: other spans are left out')
+      // Nothing but those: the session is opened by a request that has more to say.
+      if (!spanOf.size) continue
+      const { unsent, sent: taken, dropped, ...why } = await send(planOf(spanOf, sent, connection), sent, connection)
+      total.sent += taken
+      total.dropped += dropped
+      total.unsent = [...total.unsent, ...unsent.map((item) => spanOf.get(item) as ReadableSpan)]
+      if (why.reason) Object.assign(total, why)
+    }
+    return total
+  },
+
+  pack(spans, connection) {
+    const plan = planOf(itemsOf(spans, connection), sentOf(connection), connection)
+    return compress(encode(plan), connection.config.compression)
+  },
+
+  resend(body, connection) {
+    const plan = JSON.parse(new TextDecoder().decode(body)) as Plan
+    return send(plan, { jwt: '', agents: new Set(plan.known), updated: false }, connection)
+  },
+}
+
+function sentOf({ session, config }: Connection): Sent {
+  const fresh: Sent = { jwt: '', agents: new Set(), updated: false }
+  if (!session) return fresh
+  const byDestination = sentBy.get(session) ?? new Map<Config, Sent>()
+  sentBy.set(session, byDestination)
+  const sent = byDestination.get(config) ?? fresh
+  byDestination.set(config, sent)
+  return sent
+}
+
+/** The spans that this API has a form for, by that form. */
+function itemsOf(spans: readonly ReadableSpan[], { session, config }: Connection): Map<Item, ReadableSpan> {
+  const rootId = session?.root.spanContext().spanId
+  const items = new Map<Item, ReadableSpan>()
+  for (const span of spans) {
+    const { name, attributes } = span
+    const type = attributes[key.EVENT_TYPE] ?? (Object.hasOwn(FIELDS, name) ? name : undefined)
+    if (session && span.spanContext().spanId === rootId) items.set({ update: sessionBody(session, span) }, span)
+    else if (type === 'agents') items.set({ agent: String(attributes[key.AGENT_ID]) }, span)
+    else if (type !== undefined) items.set({ event: eventBody(String(type), span, config.faithful) }, span)
+  }
+  return items
+}
+
+function planOf(spanOf: ReadonlyMap<Item, ReadableSpan>, sent: Sent, { session }: Connection): Plan {
+  const [first] = spanOf.values()
+  return {
+    session: session ? sessionBody(session) : ({ session_id: first?.attributes[key.SESSION_ID] } as SessionBody),
+    resume: !session || !!sent.jwt,
+    agents: [...(session?.agents ?? [])],
+    known: [...sent.agents],
+    items: [...spanOf.keys()],
+  }
+}
+
+/** Sends a plan as far as it goes. */
+async function send(plan: Plan, sent: Sent, connection: Connection): Promise<Delivery<Item>> {
+  const { session, agents, items } = plan
+  const total: Delivery<Item> = { sent: 0, dropped: 0, spooled: 0, unsent: [] }
+  const settle = (those: readonly Item[], refused: Refused | undefined): void => {
+    if (!refused) total.sent += those.length
+    else if (refused.reason === 'rejected') total.dropped += those.length
+    else total.unsent = [...total.unsent, ...those]
+    if (refused && those.length) Object.assign(total, { reason: refused.reason, error: refused.error })
+  }
+  const end = items.filter((item) => 'update' in item)
+  // The last request is for `update_session`: without it the session has no end.
+  if (end.length) connection.keep = 1
+  /** Why nothing more can be sent now. */
+  let stopped = sent.jwt ? undefined : await open(plan, sent, connection)
+  const authorise = bearer(session.session_id, sent)
+
+  let unknown: Refused = { reason: 'rejected', error: 'AgentOps v2 was told of no such agent' }
+  for (const [id, name] of agents) {
+    if (stopped || sent.agents.has(id)) continue
+    const outcome = await request('create_agent', { id, name }, connection, authorise)
+    if (!outcome.reason) sent.agents.add(id)
+    else if (outcome.reason !== 'rejected') stopped = outcome
+    else {
+      // Its events go without it: they would be refused for it.
+      unknown = outcome
+      warn(`AgentOps v2 refused an agent, so its events name none: ${outcome.error}`)
+    }
+  }
+  for (const item of items) {
+    if ('agent' in item) settle([item], sent.agents.has(item.agent) ? undefined : (stopped ?? unknown))
+  }
+
+  const events = items.filter((item) => 'event' in item)
+  const groups = groupBy(events, ({ event }) => event.event_type)
+  for (const type of new Set([...Object.keys(FIELDS), ...groups.keys()])) {
+    const group = groups.get(type) ?? []
+    if (stopped) {
+      settle(group, stopped)
+      continue
+    }
+    const { unsent, reason, error, ...counts } = await deliverInParts(group, {
+      maxBytes: connection.config.maxExportBytes,
+      encode: (part) => encode({ events: part.map(({ event }) => withAgent(event, sent)) }),
+      post: (encoded) => connection.post(urlOf('create_events', connection), encoded, authorise),
+      spoiled: SPOILED,
+    })
+    total.sent += counts.sent
+    total.dropped += counts.dropped
+    if (counts.dropped) Object.assign(total, { reason, error })
+    if (unsent.length) stopped = { reason: reason as Refused['reason'], error: error ?? '' }
+    settle(unsent, stopped)
+  }
+
+  for (const item of end) {
+    if (sent.jwt && stopped?.reason !== 'undelivered') {
+      connection.keep = 0
+      const outcome = await request('update_session', { session: item.update }, connection, authorise)
+      stopped = outcome.reason ? outcome : undefined
+      sent.updated = !stopped
+      // What is absent, or no number, leaves the costs that the model calls named.
+      const cost = outcome.reason ? undefined : Number(fieldOf(outcome.body, 'token_cost') ?? undefined)
+      if (connection.session && cost !== undefined && cost >= 0) connection.session.stats.cost = cost
+    }
+    settle([item], stopped)
+  }
+  return total
+}
+
+/** Creates the session, or resumes one that is there already. */
+async function open({ session, resume }: Plan, sent: Sent, connection: Connection): Promise<Refused | undefined> {
+  const { parentKey } = connection.config
+  const parent: Record<string, string> = parentKey ? { 'x-agentops-parent-key': parentKey } : {}
+  const withKey =
+    (headers?: Record<string, string>): Authorise =>
+    (_, _timeoutMs, attempt) =>
+      attempt({ ...keyOf(connection), ...headers })
+  const created = resume ? undefined : await request('create_session', { session }, connection, withKey(parent))
+  // 500 is also the answer where an earlier attempt, whose answer was lost, has created it.
+  if (created && created.status !== 500) return takeJwt(created, sent)
+  const { session_id } = session
+  const resumed = await request('reauthorize_jwt', { session_id }, connection, withKey())
+  return takeJwt(resumed.reason && created ? created : resumed, sent)
+}
+
+/** The session's own JWT, renewed once where it has expired (it lives 24 hours). */
+function bearer(sessionId: string, sent: Sent): Authorise {
+  return async (connection, timeoutMs, attempt) => {
+    const withJwt = (): Promise<Outcome> => attempt({ ...keyOf(connection), authorization: `Bearer ${sent.jwt}` })
+    const outcome = await withJwt()
+    if (outcome.status !== 401) return outcome
+    const { body, headers } = encode({ session_id: sessionId })
+    const encoded = { body, headers: { ...keyOf(connection), ...headers } }
+    const refused = takeJwt(await connection.send(urlOf('reauthorize_jwt', connection), encoded, timeoutMs), sent)
+    // Not its own status: after a 400 or 500 the events would be searched for the one that caused it.
+    return refused ? { ...refused, status: outcome.status } : withJwt()
+  }
+}
+
+/** Keeps the jwt of an answer that has one. */
+function takeJwt(outcome: Outcome, sent: Sent): Refused | undefined {
+  if (outcome.reason) return outcome
+  const jwt = fieldOf(outcome.body, 'jwt')
+  if (!jwt || typeof jwt !== 'string') return { reason: 'undelivered', error: 'AgentOps v2 answered without a jwt' }
+  sent.jwt = jwt
+  return undefined
+}
+
+function request(endpoint: string, body: unknown, connection: Connection, authorise: Authorise): Promise<Outcome> {
+  return connection.post(urlOf(endpoint, connection), encode(body), authorise)
+}
+
+function urlOf(endpoint: string, { destination }: Connection): string {
+  return `${destination.url.replace(/\/+$/, '')}/v2/${endpoint}`
+}
+
+function keyOf({ destination: { headers, apiKey = '' } }: Connection): Record<string, string> {
+  return { ...headers, 'x-agentops-api-key': apiKey }
+}
+
+function encode(value: unknown): Encoded {
+  return {
+    body: new TextEncoder().encode(JSON.stringify(value)),
+    headers: { 'content-type': 'application/json; charset=UTF-8', accept: '*/*' },
+  }
+}
+
+function fieldOf(body: Uint8Array, name: string): unknown {
+  try {
+    return JSON.parse(new TextDecoder().decode(body))[name]
+  } catch {
+    return undefined
+  }
+}
+
+/** `ended`: the root, where it has ended. */
+function sessionBody(session: Session, ended?: ReadableSpan): SessionBody {
+  const { startTime } = session.root as Partial<ReadableSpan>
+  return {
+    session_id: session.id,
+    init_timestamp: isoTime(startTime),
+    end_timestamp: ended ? isoTime(ended.endTime) : null,
+    end_state: ended ? session.endState : 'Indeterminate',
+    end_state_reason: (ended && session.endStateReason) ?? null,
+    tags: session.tags,
+    video: null,
+    host_env: null,
+  }
+}
+
+function eventBody(type: string, { attributes, startTime, endTime }: ReadableSpan, faithful: boolean): EventBody {
+  const data = dataOf(attributes[key.EVENT_DATA])
+  // As in Python's `dict.get`: only what is absent has a default, null stays null.
+  const get = (field: string, fallback: unknown = null): unknown =>
+    Object.hasOwn(data, field) ? data[field] : fallback
+  const id = String(attributes[key.EVENT_ID] ?? '')
+  const begun = attributes[key.EVENT_TIMESTAMP] ?? isoTime(startTime)
+  const isCall = type === 'actions' || type === 'tools'
+  const own: Record<string, unknown> = {}
+  for (const field of FIELDS[type] ?? []) own[field] = get(field)
+  if (type === 'actions') own.name = own.action_type = get('action_type', get('name', 'unknown_action'))
+  if (type === 'tools') own.name = own.tool_name = get('name', get('tool_name', 'unknown_tool'))
+  if (type === 'errors') {
+    const trigger = attributes[key.TRIGGER_EVENT_TYPE]
+    Object.assign(own, {
+      timestamp: begun,
+      trigger_event_id: attributes[key.TRIGGER_EVENT_ID] ?? null,
+      trigger_event_type: ['actions', 'llms', 'tools'].includes(String(trigger)) ? trigger : null,
+    })
+  }
+  const event: EventBody = {
+    ...{ id: UUID.test(id) ? id : crypto.randomUUID(), event_type: type },
+    ...{ init_timestamp: begun, end_timestamp: attributes[key.EVENT_END_TIMESTAMP] ?? isoTime(endTime) },
+    ...{ params: get('params', isCall ? {} : null), returns: get('returns'), agent_id: get('agent_id') },
+    session_id: attributes[key.SESSION_ID],
+    ...own,
+  }
+  for (const [field, value] of Object.entries(data)) if (!Object.hasOwn(event, field)) event[field] = value
+  if (!faithful) {
+    event.returns = asText(event.returns, false)
+    for (const field of ['logs', 'details']) if (Object.hasOwn(event, field)) event[field] = asText(event[field], true)
+  }
+  return event
+}
+
+/** The backend's database knows the agents that it was told of. */
+function withAgent(event: EventBody, { agents }: Sent): EventBody {
+  return { ...event, agent_id: agents.has(String(event.agent_id)) ? event.agent_id : null }
+}
+
+/** Text where the backend takes nothing else; an object is taken as a tool's result, but not as logs. */
+function asText(value: unknown, objectsToo: boolean): unknown {
+  if (value === null || value === undefined || typeof value === 'string') return value
+  return typeof value === 'object' && !Array.isArray(value) && !objectsToo ? value : toJson(value)
+}
+
+function dataOf(json: unknown): Record<string, unknown> {
+  try {
+    const data = JSON.parse(String(json ?? '{}'))
+    return data && typeof data === 'object' ? data : {}
+  } catch {
+    return {}
+  }
+}
+
+function isoTime(time: HrTime | undefined): string {
+  return new Date(time ? hrTimeToMilliseconds(time) : Date.now()).toISOString()
+}
+
+function groupBy<T>(items: readonly T[], nameOf: (item: T) => string): Map<string, T[]> {
+  const groups = new Map<string, T[]>()
+  for (const item of items) {
+    const name = nameOf(item)
+    const group = groups.get(name)
+    if (group) group.push(item)
+    else groups.set(name, [item])
+  }
+  return groups
+}

@@ -1,0 +1,73 @@
+/** Puts the parts of the way to a destination together: breaker → retry → authorise → count → send. */
+import type { Config, Destination } from '../config.ts'
+import type { Session } from '../session/session.ts'
+import type { Connection } from './format.ts'
+import { remembered } from './isolate.ts'
+import { type Deadline, retrying } from './retry.ts'
+import { send } from './transport.ts'
+
+/** How many requests a session may still make. */
+export interface Requests {
+  left: number
+}
+
+interface Breaker {
+  /** Deliveries in a row that failed with all their attempts. */
+  failures: number
+  /** When the next probe may be made, milliseconds since the epoch. */
+  probeAt: number
+}
+
+const breakers: Map<string, Breaker> = new Map()
+
+export function connect(
+  config: Config,
+  destination: Destination,
+  deadline: Deadline,
+  requests: Requests,
+  keep: number,
+  session?: Session,
+): Connection {
+  const { fetch = globalThis.fetch, breaker: limits, spool } = config
+  const connection: Connection = {
+    config,
+    destination,
+    session,
+    deadline,
+    keep,
+    async send(url, encoded, timeoutMs) {
+      if (requests.left <= connection.keep) {
+        return { reason: 'request-limit', error: `maxRequests (${config.maxRequests}) is used up; raise it` }
+      }
+      requests.left--
+      return send(url, encoded, fetch, timeoutMs)
+    },
+    async post(url, { body, headers }, authorise) {
+      if (Date.now() >= deadline.at) return { reason: 'undelivered', error: 'no time was left; see flushDeadlineMs' }
+      const breaker = remembered(breakers, destination.url, () => ({ failures: 0, probeAt: 0 }))
+      const open = breaker.failures >= limits.failures
+      if (open) {
+        // Without a spool the spans would be lost for certain: one attempt is made, which costs no retries.
+        if (spool && Date.now() < breaker.probeAt) {
+          return {
+            reason: 'undelivered',
+            error: `${new URL(url).origin} has failed ${breaker.failures} times in a row`,
+          }
+        }
+        breaker.probeAt = Date.now() + limits.cooldownMs
+      }
+      const outcome = await retrying(open ? { ...config, retryAttempts: 0 } : config, deadline, (timeoutMs) => {
+        const until = Date.now() + timeoutMs
+        // Waiting for a token is part of the attempt.
+        return authorise(connection, timeoutMs, (authorisation) =>
+          connection.send(url, { body, headers: { ...authorisation, ...headers } }, Math.max(until - Date.now(), 1)),
+        )
+      })
+      if (outcome.reason === 'undelivered') {
+        if (++breaker.failures === limits.failures) breaker.probeAt = Date.now() + limits.cooldownMs
+      } else if (outcome.status) breaker.failures = 0
+      return outcome
+    },
+  }
+  return connection
+}

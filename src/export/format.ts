@@ -1,0 +1,43 @@
+/** What a wire format is, and what it is given to deliver with. */
+import type { Config, Destination } from '../config.ts'
+import type { ReadableSpan } from '../sdk.ts'
+import type { Session } from '../session/session.ts'
+import type { Delivery, Parts } from './parts.ts'
+import type { Deadline } from './retry.ts'
+import type { Encoded, Outcome } from './transport.ts'
+
+/** How spans become requests. `otlpJson` is built in; `agentops-edge/formats` has the others. */
+export interface Format {
+  readonly name: 'otlp-json' | 'otlp-protobuf' | 'agentops-v2'
+  /** It speaks to `apiEndpoint` with the key itself; there is no traces URL and no token. */
+  readonly api?: boolean
+  deliver(spans: readonly ReadableSpan[], connection: Connection): Promise<Delivery<ReadableSpan>>
+  /** One body for a spool: what `deliver` would still have to send. */
+  pack(spans: readonly ReadableSpan[], connection: Connection): Encoded | Promise<Encoded>
+  /** What an answer that accepted a request refused of it. */
+  refused?: Parts<never>['refused']
+  /** Sends the (decompressed) body of a spooled batch; an OTLP body needs nothing but to be posted. */
+  resend?(body: Uint8Array, connection: Connection): Promise<Delivery<unknown>>
+}
+
+/** Makes one attempt with the headers that authorise it, again after a refusal where that may help. */
+export type Authorise = (
+  connection: Connection,
+  timeoutMs: number,
+  attempt: (headers: Destination['headers']) => Promise<Outcome>,
+) => Promise<Outcome>
+
+/** The way to one destination, for one delivery. */
+export interface Connection {
+  readonly config: Config
+  readonly destination: Destination
+  /** The session whose spans these are; none where the exporter is used in somebody else's provider. */
+  readonly session?: Session
+  readonly deadline: Deadline
+  /** So many of the session's requests are left for its root. */
+  keep: number
+  /** One request, counted. */
+  send(url: string, encoded: Encoded, timeoutMs: number): Promise<Outcome>
+  /** A request that is repeated where that may help, unless the breaker is open. */
+  post(url: string, encoded: Encoded, authorise: Authorise): Promise<Outcome>
+}

@@ -1,0 +1,144 @@
+/** The consumer of a spool: sends each batch to the destination that it was meant for, if the configuration names it. */
+import { type Config, readConfig } from '../config.ts'
+import { describe, guard, warn } from '../diag.ts'
+import { connect } from '../export/connection.ts'
+import type { Connection } from '../export/format.ts'
+import type { Delivery } from '../export/parts.ts'
+import type { AgentOpsOptions, Environment, FlushReport, SpooledBatch } from '../options.ts'
+import { fromMessage } from './message.ts'
+import { resendOtlp } from './otlp.ts'
+
+/** What is needed of Cloudflare's `MessageBatch`. */
+export interface QueueBatch {
+  readonly messages: readonly {
+    readonly body: unknown
+    readonly attempts: number
+    ack(): void
+    retry(options?: { delaySeconds?: number }): void
+  }[]
+}
+
+/** What is needed of Lambda's `SQSEvent`. */
+export interface SqsEvent {
+  readonly Records: readonly { readonly messageId: string; readonly body: string }[]
+}
+
+export interface DrainOptions extends AgentOpsOptions {
+  /** Seconds until a queue delivers a message again, after so many attempts. Default: 10, 20, 40… up to 600. */
+  retryDelaySeconds?: (attempts: number) => number
+}
+
+const MAX_DELAY_SECONDS = 600
+
+/**
+ * For a Cloudflare Queue's `queue` handler: acknowledges what the backend took or refused for good (said, and given to
+ * `onDrop`), and has the rest delivered again. Options and environment as for the sessions: they name the destinations.
+ *
+ * ```ts
+ * export default { fetch: app.fetch, queue: (batch, env) => drainSpool(batch, {}, env) }
+ * ```
+ */
+export function drainSpool(batch: QueueBatch, options?: DrainOptions, env?: unknown): Promise<FlushReport>
+/** For a Lambda with SQS as its event source, `ReportBatchItemFailures` switched on. */
+export function drainSpool(
+  event: SqsEvent,
+  options?: DrainOptions,
+  env?: unknown,
+): Promise<{ batchItemFailures: { itemIdentifier: string }[] }>
+export async function drainSpool(
+  input: QueueBatch | SqsEvent,
+  { retryDelaySeconds = exponential, ...options }: DrainOptions = {},
+  env?: unknown,
+): Promise<FlushReport | { batchItemFailures: { itemIdentifier: string }[] }> {
+  const drain = drainer(readConfig(options, env as Environment))
+  if ('Records' in input) {
+    const batchItemFailures: { itemIdentifier: string }[] = []
+    for (const { messageId, body } of input.Records) {
+      const { unsent } = await drain(body)
+      if (unsent.length) batchItemFailures.push({ itemIdentifier: messageId })
+    }
+    return { batchItemFailures }
+  }
+  const report: FlushReport = { sent: 0, dropped: 0, spooled: 0, pending: 0 }
+  for (const message of input.messages) {
+    const { sent, dropped, unsent, error } = await drain(message.body)
+    report.sent += sent
+    report.dropped += dropped
+    report.spooled += unsent.length
+    if (error && dropped + unsent.length) report.error ??= error
+    if (unsent.length) message.retry({ delaySeconds: retryDelaySeconds(message.attempts) })
+    else message.ack()
+  }
+  return report
+}
+
+function exponential(attempts: number): number {
+  return Math.min(5 * 2 ** attempts, MAX_DELAY_SECONDS)
+}
+
+/** Sends one message after the other; a destination that failed is not tried again for the same batch of messages. */
+function drainer(config: Config): (message: unknown) => Promise<Delivery<unknown>> {
+  const targets = [config, ...config.exporters]
+    .filter((target): target is Config => !('export' in target))
+    // The queue is the retry, and what cannot be sent stays in it.
+    .map((target): Config => ({ ...target, retryAttempts: 0, spool: undefined }))
+  const down = new Map<string, string>()
+
+  const send = async (batch: SpooledBatch): Promise<Delivery<unknown>> => {
+    const kept: Delivery<unknown> = { sent: 0, dropped: 0, spooled: 0, unsent: Array(batch.spans).fill(batch.id) }
+    const [target, other] = targets.filter(
+      ({ destination, format }) => destination?.url === batch.url && format.name === batch.format,
+    )
+    // A key and headers go where the configuration sends them only, and a batch to nobody else's project.
+    if (!target?.destination || other) {
+      const found = other ? 'several destinations are' : 'no destination is'
+      const error = `drainSpool: ${found} configured for ${batch.url} as ${batch.format}; its batches stay in the queue`
+      warn(error)
+      return { ...kept, error }
+    }
+    const { url } = target.destination
+    const error = down.get(url)
+    if (error) return { ...kept, error }
+    const deadline = { at: Date.now() + target.flushDeadlineMs }
+    const connection = connect(target, target.destination, deadline, { left: Number.POSITIVE_INFINITY }, 0)
+    const delivery = await resend(batch, connection)
+    if (delivery.unsent.length) down.set(url, delivery.error ?? '')
+    return delivery
+  }
+
+  return async (message) => {
+    let spans = 1
+    let delivery: Delivery<unknown>
+    try {
+      const batch = fromMessage(message)
+      spans = batch.spans
+      delivery = await send(batch)
+    } catch (error) {
+      delivery = {
+        sent: 0,
+        dropped: spans,
+        spooled: 0,
+        unsent: [],
+        reason: 'rejected',
+        error: `a message is no spooled batch: ${describe(error)}`,
+      }
+    }
+    const { dropped, reason = 'rejected', error } = delivery
+    if (dropped) {
+      warn(`${dropped} spans were lost (${reason}): ${error}`, `${reason} ${error}`)
+      guard('onDrop', () => config.onDrop?.({ spans: dropped, reason, error }))
+    }
+    return delivery
+  }
+}
+
+async function resend(batch: SpooledBatch, connection: Connection): Promise<Delivery<unknown>> {
+  const body = batch.headers['content-encoding'] ? await decompress(batch.body) : batch.body
+  const { resend } = connection.config.format
+  return resend ? resend(body, connection) : resendOtlp({ ...batch, body }, connection)
+}
+
+async function decompress(body: Uint8Array): Promise<Uint8Array> {
+  const plain = new Blob([body as never]).stream().pipeThrough(new DecompressionStream('gzip'))
+  return new Uint8Array(await new Response(plain).arrayBuffer())
+}

@@ -1,0 +1,45 @@
+/**
+ * Spools: where batches wait that could not be sent, and the consumers that send them again. A queue delivers at least
+ * once, so a batch may arrive twice where a consumer dies after the backend's answer and before it could say so; its
+ * spans have the same ids then.
+ */
+import type { Spool } from '../options.ts'
+import { bodyWithin, toMessage } from './message.ts'
+
+export { type DrainOptions, drainSpool, type QueueBatch, type SqsEvent } from './drain.ts'
+export type { SpoolMessage } from './message.ts'
+
+/** Cloudflare Queues take 128 KB a message, SQS 256 KiB (more where a queue is configured for it). */
+const QUEUE_BYTES = 128_000
+const SQS_BYTES = 262_144
+
+/** What is needed of Cloudflare's `Queue`. */
+export interface QueueLike {
+  send(body: unknown, options?: { contentType: 'json' }): Promise<unknown>
+}
+
+/**
+ * Spools to a Cloudflare Queue. Give its consumer `max_retries = 100` in the Wrangler configuration: the default of 3
+ * loses a batch after a short outage.
+ *
+ * ```ts
+ * app.use(agentops({ spool: (env) => queueSpool(env.SPOOL) }))
+ * ```
+ */
+export function queueSpool(queue: unknown): Spool {
+  return {
+    maxBytes: bodyWithin(QUEUE_BYTES),
+    put: (batch) => (queue as QueueLike).send(toMessage(batch), { contentType: 'json' }),
+  }
+}
+
+/**
+ * Spools to SQS, or to anything else that takes a text of up to 256 KiB.
+ *
+ * ```ts
+ * const spool = sqsSpool((body) => sqs.send(new SendMessageCommand({ QueueUrl, MessageBody: body })))
+ * ```
+ */
+export function sqsSpool(send: (body: string) => unknown): Spool {
+  return { maxBytes: bodyWithin(SQS_BYTES), put: (batch) => send(JSON.stringify(toMessage(batch))) }
+}
