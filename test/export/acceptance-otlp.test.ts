@@ -48,6 +48,15 @@ describe('HEAD:tests/unit/sdk/test_exporters.py', () => {
     expect(await backend.received()).toEqual([])
   })
 
+  test('a token that has expired is fetched anew, once, and the export is a success', async () => {
+    const backend = await scripted({ status: 401 }, {})
+    expect(await run(toAgentOps(backend))).toEqual({ code: ExportResultCode.SUCCESS })
+    expect((await traces(backend)).map(({ headers }) => headers.authorization)).toEqual([
+      'Bearer token-1',
+      'Bearer token-2',
+    ])
+  })
+
   test.each<[string, Answer, AgentOpsOptions, string]>([
     ['a token that has expired, and its successor too', { status: 401 }, {}, '401: check the API key'],
     ['a plan that does not allow it', { status: 403 }, {}, '403: check the API key'],
