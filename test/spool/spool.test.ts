@@ -1,0 +1,277 @@
+/** Spools in Node: SQS with a Lambda as its consumer, spools of one's own, and the breaker that fills them. */
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
+import { otlpProtobuf } from '../../src/formats/index.ts'
+import {
+  type AgentOpsOptions,
+  createAgentOps,
+  type Drop,
+  type FlushReport,
+  type Spool,
+  type SpooledBatch,
+} from '../../src/index.ts'
+import { drainSpool, type SqsEvent, sqsSpool } from '../../src/spool/index.ts'
+import { type Scripted, script, scripted } from '../support/scripted-client.ts'
+import { acceptedOf, tracesOf } from '../support/spool.ts'
+
+beforeEach(() => {
+  vi.spyOn(console, 'warn').mockImplementation(() => undefined)
+})
+afterEach(() => vi.restoreAllMocks())
+
+/** One session with one event. */
+async function session(
+  options: AgentOpsOptions,
+  text = 'x',
+): Promise<{ id: string; report: FlushReport; drops: Drop[] }> {
+  const drops: Drop[] = []
+  const client = createAgentOps({ mode: 'multi', onDrop: (drop) => drops.push(drop), ...options })
+  const one = client.startSession()
+  one.tool('t', text, () => 1)
+  return { id: one.id, report: await one.end('Success'), drops }
+}
+
+/** Options that try once, as the tests are about what comes after. */
+function to(backend: Scripted, options: AgentOpsOptions = {}): AgentOpsOptions {
+  return { endpoint: `${backend.url}/v1/traces`, retryAttempts: 0, ...options }
+}
+
+function keeping(): { batches: SpooledBatch[]; spool: Spool } {
+  const batches: SpooledBatch[] = []
+  return { batches, spool: { put: (batch) => batches.push(batch) } }
+}
+
+const SPOOLED: FlushReport = { sent: 0, dropped: 0, spooled: 2, pending: 0 }
+const SENT: FlushReport = { sent: 2, dropped: 0, spooled: 0, pending: 0 }
+
+describe('SQS', () => {
+  /** As Lambda's event source gives messages to a function; what did not fail is deleted. */
+  const queue = (): { bodies: string[]; deliver(options: AgentOpsOptions): Promise<string[]> } => {
+    const bodies: string[] = []
+    return {
+      bodies,
+      async deliver(options) {
+        const event: SqsEvent = { Records: bodies.map((body, i) => ({ messageId: `m${i}`, body })) }
+        const { batchItemFailures } = await drainSpool(event, options)
+        const failed = batchItemFailures.map(({ itemIdentifier }) => itemIdentifier)
+        bodies.splice(0, bodies.length, ...bodies.filter((_, i) => failed.includes(`m${i}`)))
+        return failed
+      },
+    }
+  }
+
+  test('every message fails while the backend is down, none after; each span arrives once', async () => {
+    const backend = await scripted({ status: 503 })
+    const { bodies, deliver } = queue()
+    const options = to(backend, { spool: sqsSpool((body) => void bodies.push(body)) })
+    const sessions = [await session(options), await session(options), await session(options)]
+    expect(sessions.map(({ report }) => report)).toEqual([SPOOLED, SPOOLED, SPOOLED])
+    expect(await deliver(options)).toEqual(['m0', 'm1', 'm2'])
+    // A destination that has failed is not asked again for the same event.
+    expect(await backend.received()).toHaveLength(4)
+    await script(backend.url, [{}])
+    expect(await deliver(options)).toEqual([])
+    expect(bodies).toEqual([])
+    const names = await acceptedOf(backend)
+    expect([...names.keys()].sort()).toEqual(tracesOf(sessions.map(({ id }) => id)))
+    for (const spans of names.values()) expect(spans).toEqual(['agent.session', 't.tool'])
+  })
+
+  test('of two destinations only the one that is down keeps its messages', async () => {
+    const [a, b] = [await scripted({ status: 503 }), await scripted({ status: 503 })]
+    const { bodies, deliver } = queue()
+    const options = to(a, {
+      spool: sqsSpool((body) => void bodies.push(body)),
+      exporters: [{ endpoint: `${b.url}/v1/traces`, format: otlpProtobuf }],
+    })
+    const { id, report } = await session(options)
+    expect(report).toMatchObject({ sent: 0, dropped: 0, spooled: 4, pending: 0 })
+    bodies.splice(1, 0, '{"some":"message"}')
+    const kept = bodies.findIndex((body) => body.includes(b.url))
+    await script(a.url, [{}])
+    expect(await deliver(options)).toEqual([`m${kept}`])
+    await script(b.url, [{}])
+    expect(await deliver(options)).toEqual([])
+    for (const backend of [a, b]) {
+      expect([...(await acceptedOf(backend))]).toEqual([[id.replaceAll('-', ''), ['agent.session', 't.tool']]])
+    }
+  })
+
+  test('a message is no larger than the limit, however large the batch', async () => {
+    const backend = await scripted({ status: 503 })
+    const { bodies, deliver } = queue()
+    const options = to(backend, { compression: 'none', spool: sqsSpool((body) => void bodies.push(body)) })
+    const client = createAgentOps(options)
+    const one = client.startSession()
+    for (let i = 0; i < 20; i++) one.tool('t', 'x'.repeat(20_000), () => 1)
+    expect(await one.end()).toEqual({ sent: 0, dropped: 0, spooled: 21, pending: 0 })
+    expect(bodies.length).toBeGreaterThan(1)
+    for (const body of bodies) expect(body.length).toBeLessThanOrEqual(262_144)
+    await script(backend.url, [{}])
+    expect(await deliver(options)).toEqual([])
+    expect([...(await acceptedOf(backend)).values()].flat()).toHaveLength(21)
+  })
+})
+
+describe('a spool of one’s own', () => {
+  test('is given plain data, with an id for each batch', async () => {
+    const backend = await scripted({ status: 503 })
+    const { batches, spool } = keeping()
+    const { report } = await session(to(backend, { spool, headers: { 'x-team-secret': 's' } }))
+    expect(report).toEqual(SPOOLED)
+    expect(batches).toEqual([
+      {
+        id: expect.stringMatching(/^[0-9a-f-]{36}$/),
+        url: `${backend.url}/v1/traces`,
+        format: 'otlp-json',
+        spans: 2,
+        headers: expect.objectContaining({ 'content-type': 'application/json' }),
+        body: expect.any(Uint8Array),
+      },
+    ])
+    expect(Object.keys(batches[0]?.headers ?? {})).not.toContain('x-team-secret')
+  })
+
+  test.each<[string, () => unknown]>([
+    ['rejects', () => Promise.reject(new Error('the disk is full'))],
+    [
+      'throws',
+      () => {
+        throw new Error('the disk is full')
+      },
+    ],
+  ])('that %s has its spans dropped, and the error says both failures', async (_, put) => {
+    const backend = await scripted({ status: 503 })
+    const { report, drops } = await session(to(backend, { spool: { put } }))
+    const error = `${new URL(backend.url).origin} answered 503; the spool failed: the disk is full`
+    expect(report).toEqual({ sent: 0, dropped: 2, spooled: 0, pending: 0, error })
+    expect(drops).toEqual([{ spans: 2, reason: 'undelivered', error }])
+  })
+
+  test('that never answers delays the end by five seconds, and its spans are dropped', async () => {
+    const backend = await scripted({ status: 503 })
+    const start = performance.now()
+    const { report, drops } = await session(to(backend, { spool: { put: () => new Promise(() => undefined) } }))
+    expect(performance.now() - start).toBeLessThan(15_000)
+    expect(report).toMatchObject({ sent: 0, dropped: 2, spooled: 0, pending: 0 })
+    expect(drops).toMatchObject([{ spans: 2, error: expect.stringContaining('the spool failed: no answer within') }])
+  })
+
+  test('is not asked while the backend answers, nor for what the backend refuses', async () => {
+    const { batches, spool } = keeping()
+    expect((await session(to(await scripted(), { spool }))).report).toEqual(SENT)
+    expect((await session(to(await scripted({ status: 400 }), { spool }))).report).toMatchObject({ dropped: 2 })
+    expect(batches).toEqual([])
+  })
+})
+
+describe('a backend that fails again and again', () => {
+  const COOLDOWN_MS = 1000
+  const breaker = { failures: 3, cooldownMs: COOLDOWN_MS }
+  const cooldown = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, COOLDOWN_MS + 50))
+
+  test('with a spool: no request until the cooldown is over, then one probe at a time; a success ends it', async () => {
+    const backend = await scripted({ status: 503 })
+    const { batches, spool } = keeping()
+    const options = to(backend, { spool, breaker, retryAttempts: 1 })
+    const requests = async (): Promise<number> => (await backend.received()).length
+    const several = (count: number): Promise<FlushReport[]> =>
+      Promise.all(Array.from({ length: count }, async () => (await session(options)).report))
+
+    // Each of these makes a retry.
+    for (let i = 0; i < 3; i++) await session(options)
+    expect(await requests()).toBe(6)
+    await several(5)
+    expect(await requests()).toBe(6)
+    await cooldown()
+    await several(5)
+    expect(await requests()).toBe(7)
+    await several(5)
+    expect(await requests()).toBe(7)
+    expect(batches).toHaveLength(18)
+
+    await script(backend.url, [{}])
+    await cooldown()
+    expect((await session(options)).report).toEqual(SENT)
+    expect(await several(3)).toEqual([SENT, SENT, SENT])
+    expect(await requests()).toBe(11)
+    expect(batches).toHaveLength(18)
+  })
+
+  test('without a spool: one attempt for each session, no retry', async () => {
+    const backend = await scripted({ status: 503 })
+    const options = to(backend, { breaker, retryAttempts: 1 })
+    for (let i = 0; i < 3; i++) await session(options)
+    const before = (await backend.received()).length
+    expect(before).toBe(6)
+    await Promise.all([session(options), session(options), session(options)])
+    expect(await backend.received()).toHaveLength(before + 3)
+    await script(backend.url, [{ status: 503 }, {}])
+    expect((await session(options)).report).toMatchObject({ dropped: 2 })
+    expect((await session(options)).report).toEqual(SENT)
+    // With retries again.
+    await script(backend.url, [{ status: 503 }, {}])
+    expect((await session(options)).report).toEqual(SENT)
+  })
+
+  test('a consumer’s success closes it for the sessions too', async () => {
+    const backend = await scripted({ status: 503 })
+    const bodies: string[] = []
+    const options = to(backend, {
+      spool: sqsSpool((body) => void bodies.push(body)),
+      breaker: { failures: 1, cooldownMs: 1_000_000 },
+    })
+    await session(options)
+    await script(backend.url, [{}])
+    expect((await session(options)).report).toEqual(SPOOLED)
+    const { batchItemFailures } = await drainSpool(
+      { Records: bodies.map((body) => ({ messageId: '1', body })) },
+      options,
+    )
+    expect(batchItemFailures).toEqual([])
+    expect((await session(options)).report).toEqual(SENT)
+    expect([...(await acceptedOf(backend)).values()].flat()).toHaveLength(6)
+  })
+})
+
+describe('a consumer’s own options', () => {
+  test('by itself it asks for a message again after 10, 20, 40… up to 600 seconds', async () => {
+    const backend = await scripted({ status: 503 })
+    const bodies: string[] = []
+    const options = to(backend, { spool: sqsSpool((body) => void bodies.push(body)) })
+    await session(options)
+    const delays: unknown[] = []
+    const messages = Array.from({ length: 8 }, (_, i) => ({
+      body: bodies[0],
+      attempts: i + 1,
+      ack: () => delays.push('acknowledged'),
+      retry: (retry?: { delaySeconds?: number }) => delays.push(retry?.delaySeconds),
+    }))
+    const report = await drainSpool({ messages }, options)
+    expect(delays).toEqual([10, 20, 40, 80, 160, 320, 600, 600])
+    expect(report).toMatchObject({
+      sent: 0,
+      dropped: 0,
+      spooled: 16,
+      pending: 0,
+      error: expect.stringContaining('503'),
+    })
+  })
+
+  test('a further destination’s retries and spool are the queue’s business', async () => {
+    const backend = await scripted({ status: 503 })
+    const bodies: string[] = []
+    const spool = sqsSpool((body) => void bodies.push(body))
+    await session({ exporters: [to(backend, { spool })] })
+    const event = { Records: bodies.map((body, i) => ({ messageId: `m${i}`, body })) }
+    // The second time its breaker is open: what is in a queue is tried all the same.
+    for (const failures of [1000, 1]) {
+      const before = (await backend.received()).length
+      const exporters = [to(backend, { spool, retryAttempts: 3, breaker: { failures, cooldownMs: 1_000_000 } })]
+      for (let i = 1; i <= 2; i++) {
+        expect((await drainSpool(event, { exporters })).batchItemFailures).toHaveLength(1)
+        expect(await backend.received()).toHaveLength(before + i)
+      }
+    }
+    expect(bodies).toHaveLength(1)
+  })
+})
