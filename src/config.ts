@@ -107,8 +107,8 @@ const breaker: Kind = [
   },
 ]
 const spool: Kind = [
-  'an object with put(batch), or a function of the environment',
-  (value) => (typeof value === 'function' || typeof (value as Spool).put === 'function' ? value : undefined),
+  'a spool of agentops-edge/spool, or a function of the environment',
+  (value) => (typeof value === 'function' || typeof (value as Spool).keep === 'function' ? value : undefined),
 ]
 const list: Kind = ['a list', (value) => (Array.isArray(value) ? value : undefined)]
 const perRequest = ([expected, check]: Kind): Kind => [

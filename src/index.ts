@@ -35,7 +35,6 @@ export type {
   FlushReport,
   PerRequest,
   Spool,
-  SpooledBatch,
 } from './options.ts'
 export { currentSession } from './session/scope.ts'
 export type { EndState, Session, SessionInit, SessionStats } from './session/session.ts'

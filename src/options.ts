@@ -3,8 +3,9 @@
  */
 import type { Attributes } from '@opentelemetry/api'
 import { guard } from './diag.ts'
-import type { Format } from './export/format.ts'
-import type { Sampler, SpanExporter } from './sdk.ts'
+import type { Connection, Format } from './export/format.ts'
+import type { Delivery } from './export/parts.ts'
+import type { ReadableSpan, Sampler, SpanExporter } from './sdk.ts'
 
 /** What became of a session's spans, counted over the session's life; where there are several destinations, for each of them. */
 export interface FlushReport {
@@ -41,26 +42,10 @@ export function perRequest<T>(option: PerRequest<T> | undefined, request?: Reque
   )
 }
 
-/** Encoded spans that could not be sent. Plain data, without key, token or configured header. */
-export interface SpooledBatch {
-  /** UUID: the same where a batch is delivered twice. */
-  id: string
-  /** Where it is to be sent. */
-  url: string
-  format: Format['name']
-  /** How many spans are in it. */
-  spans: number
-  /** `content-type`, and `content-encoding` where the body is compressed. */
-  headers: Readonly<Record<string, string>>
-  body: Uint8Array
-}
-
-/** Keeps batches until a consumer of yours sends them. */
+/** Takes what could not be sent: made by `queueSpool`, `sqsSpool` or `spoolTo` of `agentops-edge/spool`. */
 export interface Spool {
-  /** The largest body that it takes, as it is in the batch; a larger one is split. Default: any. */
-  maxBytes?: number
-  /** Resolves when the batch is safe; a rejection, or no answer within 5 s, drops the batch. */
-  put(batch: SpooledBatch): unknown
+  /** Gives the delivery again, with what became of its unsent spans. */
+  keep(delivery: Delivery<ReadableSpan>, connection: Connection): Promise<Delivery<ReadableSpan>>
 }
 
 /** Where and how sessions are delivered. */
@@ -101,7 +86,7 @@ export interface DeliveryOptions {
    * spool no attempt, but for one each `cooldownMs`) until one succeeds. Default `{ failures: 5, cooldownMs: 30_000 }`.
    */
   breaker?: { failures?: number; cooldownMs?: number }
-  /** Takes what could not be sent, or a function of the environment that gives it: see `agentops-edge/spool`. Default: none, and spans are dropped. */
+  /** Takes what could not be sent (see `agentops-edge/spool`), or a function of the environment that gives it. Default: none, and spans are dropped. */
   spool?: Spool | ((env: Environment) => Spool | undefined)
   /** The `fetch` to send with. Default: the platform's. */
   fetch?: typeof fetch

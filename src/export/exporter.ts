@@ -10,15 +10,12 @@ import type { ReadableSpan, SpanExporter } from '../sdk.ts'
 import { runQuietly } from '../session/scope.ts'
 import type { Session } from '../session/session.ts'
 import { connect, type Requests } from './connection.ts'
-import type { Connection } from './format.ts'
-import { type Delivery, deliverInParts } from './parts.ts'
-import { type Deadline, within } from './retry.ts'
+import type { Delivery } from './parts.ts'
+import type { Deadline } from './retry.ts'
 
 // OpenTelemetry's numbers, typed by its enums: the enums themselves cost bytes in every bundle.
 const SUCCESS: ExportResultCode.SUCCESS = 0
 const FAILED: ExportResultCode.FAILED = 1
-/** For one batch. */
-const SPOOL_TIMEOUT_MS = 5000
 
 export class SessionExporter implements SpanExporter {
   readonly #config: Config
@@ -65,7 +62,7 @@ export class SessionExporter implements SpanExporter {
     spans: readonly ReadableSpan[],
     deadline: Deadline = { at: Date.now() + this.#config.flushDeadlineMs },
   ): Promise<Delivery<ReadableSpan>> {
-    const { destination, format, maxRequests } = this.#config
+    const { destination, format, maxRequests, spool } = this.#config
     const delivery = { sent: 0, dropped: 0, spooled: 0, unsent: [] }
     if (!spans.length || this.#shutdown) return delivery
     if (!destination) return { ...delivery, dropped: spans.length, reason: 'no-destination' }
@@ -79,41 +76,9 @@ export class SessionExporter implements SpanExporter {
     try {
       const connection = connect(this.#config, destination, deadline, this.#requests, keep, this.#session)
       const sent = await runQuietly(() => format.deliver(spans, connection))
-      return this.#config.spool && sent.unsent.length ? await this.#spool(sent, connection) : sent
+      return spool && sent.unsent.length ? await spool.keep(sent, connection) : sent
     } catch (error) {
       return { ...delivery, dropped: spans.length, reason: 'undelivered', error: describe(error) }
-    }
-  }
-
-  async #spool(delivery: Delivery<ReadableSpan>, connection: Connection): Promise<Delivery<ReadableSpan>> {
-    const { spool, format } = this.#config
-    if (!spool) return delivery
-    const spooled = await deliverInParts(delivery.unsent, {
-      maxBytes: spool.maxBytes ?? Number.POSITIVE_INFINITY,
-      encode: (spans) => format.pack(spans, connection),
-      async post({ body, headers }, spans) {
-        const batch = {
-          id: crypto.randomUUID(),
-          url: connection.destination.url,
-          format: format.name,
-          spans,
-          headers,
-          body,
-        }
-        try {
-          await within(SPOOL_TIMEOUT_MS, Promise.resolve(spool.put(batch)))
-          return { status: 200, body }
-        } catch (error) {
-          return { reason: 'undelivered', error: `${delivery.error}; the spool failed: ${describe(error)}` }
-        }
-      },
-    })
-    return {
-      ...delivery,
-      ...spooled,
-      sent: delivery.sent,
-      dropped: delivery.dropped + spooled.dropped,
-      spooled: spooled.sent,
     }
   }
 

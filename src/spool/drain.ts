@@ -4,9 +4,10 @@ import { describe, guard, warn } from '../diag.ts'
 import { connect } from '../export/connection.ts'
 import type { Connection } from '../export/format.ts'
 import type { Delivery } from '../export/parts.ts'
-import type { AgentOpsOptions, Environment, FlushReport, SpooledBatch } from '../options.ts'
+import type { AgentOpsOptions, Environment, FlushReport } from '../options.ts'
 import { fromMessage } from './message.ts'
 import { resendOtlp } from './otlp.ts'
+import type { SpooledBatch } from './store.ts'
 
 /** What is needed of Cloudflare's `MessageBatch`. */
 export interface QueueBatch {

@@ -5,9 +5,11 @@
  */
 import type { Spool } from '../options.ts'
 import { bodyWithin, toMessage } from './message.ts'
+import { spoolTo } from './store.ts'
 
 export { type DrainOptions, drainSpool, type QueueBatch, type SqsEvent } from './drain.ts'
-export type { SpoolMessage } from './message.ts'
+export { type SpoolMessage, toMessage } from './message.ts'
+export { type SpooledBatch, type SpoolStore, spoolTo } from './store.ts'
 
 /** Cloudflare Queues take 128 KB a message, SQS 256 KiB (more where a queue is configured for it). */
 const QUEUE_BYTES = 128_000
@@ -20,17 +22,20 @@ export interface QueueLike {
 
 /**
  * Spools to a Cloudflare Queue. Give its consumer `max_retries = 100` in the Wrangler configuration: the default of 3
- * loses a batch after a short outage.
+ * loses a batch after a short outage. Throws where `queue` is no binding of a Queue; an option that throws is left out.
  *
  * ```ts
  * app.use(agentops({ spool: (env) => queueSpool(env.SPOOL) }))
  * ```
  */
 export function queueSpool(queue: unknown): Spool {
-  return {
+  if (typeof (queue as QueueLike | undefined)?.send !== 'function') {
+    throw new TypeError(`queueSpool: expected the binding of a Queue, got ${queue}: see queues.producers`)
+  }
+  return spoolTo({
     maxBytes: bodyWithin(QUEUE_BYTES),
     put: (batch) => (queue as QueueLike).send(toMessage(batch), { contentType: 'json' }),
-  }
+  })
 }
 
 /**
@@ -41,5 +46,5 @@ export function queueSpool(queue: unknown): Spool {
  * ```
  */
 export function sqsSpool(send: (body: string) => unknown): Spool {
-  return { maxBytes: bodyWithin(SQS_BYTES), put: (batch) => send(JSON.stringify(toMessage(batch))) }
+  return spoolTo({ maxBytes: bodyWithin(SQS_BYTES), put: (batch) => send(JSON.stringify(toMessage(batch))) })
 }

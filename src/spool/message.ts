@@ -1,5 +1,5 @@
 /** A spooled batch as text: what a queue keeps. It has no key, no token and no configured header. */
-import type { SpooledBatch } from '../options.ts'
+import type { SpooledBatch } from './store.ts'
 
 /** As JSON; the body as base64. */
 export interface SpoolMessage extends Omit<SpooledBatch, 'body'> {

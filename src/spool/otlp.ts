@@ -6,7 +6,7 @@ import { authorised } from '../export/auth.ts'
 import { compress } from '../export/compress.ts'
 import type { Connection } from '../export/format.ts'
 import { type Delivery, deliverInParts } from '../export/parts.ts'
-import type { SpooledBatch } from '../options.ts'
+import type { SpooledBatch } from './store.ts'
 
 export async function resendOtlp(batch: SpooledBatch, connection: Connection): Promise<Delivery<unknown>> {
   const { destination, config, post } = connection

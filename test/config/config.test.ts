@@ -291,7 +291,7 @@ describe('a wrong value names itself, what was expected, and what is used', () =
     [{ maxRequests: 0 }, {}, /^maxRequests: expected a whole number .* got 0; (12|Infinity) is used$/],
     [{ breaker: { failures: 0 } }, {}, /^breaker: expected \{ failures, cooldownMs \} as whole numbers/],
     [{ breaker: { after: 3.5 } }, {}, /^breaker: expected/],
-    [{ spool: {} }, {}, /^spool: expected an object with put\(batch\), or a function/],
+    [{ spool: {} }, {}, /^spool: expected a spool of agentops-edge\/spool, or a function/],
     [{ exporters: {} }, {}, /^exporters: expected a list/],
     [{ exporters: [5] }, {}, /^exporters\[0\]: expected delivery options or a SpanExporter; it is left out$/],
     [{ exporters: [{ format: 'x' }] }, {}, /^exporters\[0\]: format: expected otlp-json/],
@@ -358,7 +358,7 @@ describe('further destinations', () => {
 })
 
 test('a spool may be made from the environment; one that cannot be made is said and left out', () => {
-  const env = { SPOOL: { put: () => {} } }
+  const env = { SPOOL: { keep: async () => {} } }
   expect(read({ spool: (given: object) => (given as typeof env).SPOOL }, env).config.spool).toBe(env.SPOOL)
   const broken = (): never => {
     throw new Error('no binding')

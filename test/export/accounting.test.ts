@@ -2,6 +2,7 @@
 import fc from 'fast-check'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { type AgentOpsOptions, createAgentOps, type Drop } from '../../src/index.ts'
+import { spoolTo } from '../../src/spool/index.ts'
 import type { Answer } from '../support/scripted.ts'
 import { scripted } from '../support/scripted-client.ts'
 
@@ -32,13 +33,13 @@ const options = fc.record<AgentOpsOptions>(
     exportIntervalMs: fc.integer({ min: 1, max: 50 }),
     compression: fc.constantFrom('auto', 'gzip', 'none'),
     spool: fc.constantFrom(
-      { put: async () => {} },
-      { put: async () => {}, maxBytes: 1500 },
-      {
+      spoolTo({ put: async () => {} }),
+      spoolTo({ put: async () => {}, maxBytes: 1500 }),
+      spoolTo({
         put: () => {
           throw new Error('full')
         },
-      },
+      }),
     ),
   },
   { requiredKeys: [] },

@@ -17,10 +17,9 @@ import {
   LLMEvent,
   type Session,
   SessionExporter,
-  type SpooledBatch,
   ToolEvent,
 } from '../../src/index.ts'
-import { drainSpool, queueSpool } from '../../src/spool/index.ts'
+import { drainSpool, queueSpool, type SpooledBatch, spoolTo } from '../../src/spool/index.ts'
 import type { Answer } from '../support/scripted.ts'
 import { type Scripted, script, scripted } from '../support/scripted-client.ts'
 import { KEY, watched } from '../support/watched.ts'
@@ -1211,7 +1210,7 @@ describe('a spool', () => {
     const batches: SpooledBatch[] = []
     const { backend, session } = await single({
       compression: 'none',
-      spool: { put: (batch) => void batches.push(batch) },
+      spool: spoolTo({ put: (batch) => void batches.push(batch) }),
     })
     await backend.script('create_session', { status: 503 })
     session.tool('t', () => 1)

@@ -1,15 +1,8 @@
 /** Spools in Node: SQS with a Lambda as its consumer, spools of one's own, and the breaker that fills them. */
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { otlpProtobuf } from '../../src/formats/index.ts'
-import {
-  type AgentOpsOptions,
-  createAgentOps,
-  type Drop,
-  type FlushReport,
-  type Spool,
-  type SpooledBatch,
-} from '../../src/index.ts'
-import { drainSpool, type SqsEvent, sqsSpool } from '../../src/spool/index.ts'
+import { type AgentOpsOptions, createAgentOps, type Drop, type FlushReport, type Spool } from '../../src/index.ts'
+import { drainSpool, queueSpool, type SpooledBatch, type SqsEvent, spoolTo, sqsSpool } from '../../src/spool/index.ts'
 import { type Scripted, script, scripted } from '../support/scripted-client.ts'
 import { acceptedOf, tracesOf } from '../support/spool.ts'
 
@@ -37,7 +30,7 @@ function to(backend: Scripted, options: AgentOpsOptions = {}): AgentOpsOptions {
 
 function keeping(): { batches: SpooledBatch[]; spool: Spool } {
   const batches: SpooledBatch[] = []
-  return { batches, spool: { put: (batch) => batches.push(batch) } }
+  return { batches, spool: spoolTo({ put: (batch) => batches.push(batch) }) }
 }
 
 const SPOOLED: FlushReport = { sent: 0, dropped: 0, spooled: 2, pending: 0 }
@@ -141,7 +134,7 @@ describe('a spool of one’s own', () => {
     ],
   ])('that %s has its spans dropped, and the error says both failures', async (_, put) => {
     const backend = await scripted({ status: 503 })
-    const { report, drops } = await session(to(backend, { spool: { put } }))
+    const { report, drops } = await session(to(backend, { spool: spoolTo({ put }) }))
     const error = `${new URL(backend.url).origin} answered 503; the spool failed: the disk is full`
     expect(report).toEqual({ sent: 0, dropped: 2, spooled: 0, pending: 0, error })
     expect(drops).toEqual([{ spans: 2, reason: 'undelivered', error }])
@@ -150,7 +143,9 @@ describe('a spool of one’s own', () => {
   test('that never answers delays the end by five seconds, and its spans are dropped', async () => {
     const backend = await scripted({ status: 503 })
     const start = performance.now()
-    const { report, drops } = await session(to(backend, { spool: { put: () => new Promise(() => undefined) } }))
+    const { report, drops } = await session(
+      to(backend, { spool: spoolTo({ put: () => new Promise(() => undefined) }) }),
+    )
     expect(performance.now() - start).toBeLessThan(15_000)
     expect(report).toMatchObject({ sent: 0, dropped: 2, spooled: 0, pending: 0 })
     expect(drops).toMatchObject([{ spans: 2, error: expect.stringContaining('the spool failed: no answer within') }])
@@ -274,4 +269,12 @@ describe('a consumer’s own options', () => {
     }
     expect(bodies).toHaveLength(1)
   })
+})
+
+test('a binding that is missing is said; sessions go on without a spool', async () => {
+  const said = vi.spyOn(console, 'warn').mockImplementation(() => undefined)
+  const backend = await scripted()
+  const { report } = await session(to(backend, { spool: (env) => queueSpool(env.SPOOL) }))
+  expect(report).toEqual(SENT)
+  expect(said.mock.calls.join()).toContain('queueSpool: expected the binding of a Queue, got undefined')
 })
