@@ -70,12 +70,14 @@ export class SessionExporter implements SpanExporter {
     this.#rootSeen ||= !root || spans.some((span) => span.spanContext().spanId === root)
     // The last request is the root's: without it the backend has no session to show the others in.
     const keep = this.#rootSeen ? 0 : 1
-    if (this.#requests.left <= keep) {
-      return { ...delivery, unsent: spans, reason: 'request-limit', error: `maxRequests (${maxRequests}) is used up` }
-    }
     try {
       const connection = connect(this.#config, destination, deadline, this.#requests, keep, this.#session)
-      const sent = await runQuietly(() => format.deliver(spans, connection))
+      // Without a request left there is nothing to encode for.
+      const error = `maxRequests (${maxRequests}) is used up; raise it`
+      const sent: Delivery<ReadableSpan> =
+        this.#requests.left > keep
+          ? await runQuietly(() => format.deliver(spans, connection))
+          : { ...delivery, unsent: spans, reason: 'request-limit', error }
       return spool && sent.unsent.length ? await spool.keep(sent, connection) : sent
     } catch (error) {
       return { ...delivery, dropped: spans.length, reason: 'undelivered', error: describe(error) }

@@ -50,7 +50,7 @@ export async function deliverInParts<T>(items: readonly T[], parts: Parts<T>): P
     }
     const { length } = encoded.body
     if (length <= maxBytes) return post(encoded, part.length)
-    return { reason: 'rejected', status: 413, error: `${length} bytes are more than ${maxBytes}` }
+    return { reason: 'rejected', status: 413, error: `${length} bytes are more than the limit of ${maxBytes}` }
   }
 
   while (rest.length) {

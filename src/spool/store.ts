@@ -55,6 +55,7 @@ export function spoolTo(store: SpoolStore): Spool {
         sent: delivery.sent,
         dropped: delivery.dropped + spooled.dropped,
         spooled: spooled.sent,
+        ...(spooled.dropped && { error: `the spool takes no such batch: ${spooled.error}` }),
       }
     },
   }

@@ -200,7 +200,7 @@ describe('limits', () => {
     expect(await session.end()).toMatchObject({
       sent: 40,
       dropped: 1,
-      error: expect.stringContaining('more than 60000'),
+      error: expect.stringContaining('more than the limit of 60000'),
     })
     for (const { base64 } of await backend.received()) expect(atob(base64).length).toBeLessThanOrEqual(60_000)
   })

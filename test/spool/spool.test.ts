@@ -278,3 +278,14 @@ test('a binding that is missing is said; sessions go on without a spool', async 
   expect(report).toEqual(SENT)
   expect(said.mock.calls.join()).toContain('queueSpool: expected the binding of a Queue, got undefined')
 })
+
+test('what maxRequests leaves no request for goes to the spool', async () => {
+  const backend = await scripted()
+  const { spool, batches } = keeping()
+  const client = createAgentOps(to(backend, { spool, maxRequests: 2, maxExportBatchSize: 5, exportIntervalMs: 60_000 }))
+  const one = client.startSession()
+  for (let n = 0; n < 14; n++) one.tool(`t${n}`, () => n)
+  // Three batches: one may be sent, one is spooled, and the last request is the root's.
+  expect(await one.end()).toEqual({ sent: 10, dropped: 0, spooled: 5, pending: 0 })
+  expect(batches.map(({ spans }) => spans)).toEqual([5])
+})
