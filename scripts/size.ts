@@ -2,7 +2,7 @@
  * What each entry adds to a Worker, minified and gzipped, bundled from the built package as wrangler bundles and as
  * Cloudflare's Vite plugin does. Wrangler's conditions pick OpenTelemetry's API as CommonJS, which cannot be
  * tree-shaken; the plugin's pick it as ES modules. Fails where an entry is over its budget: what it costs today, rounded
- * up, so that no change makes it larger unseen. The goal for `agentops-edge/hono` is 22,000 bytes.
+ * up, so that no change makes it larger unseen. The goal for `agentops-edge/hono` is 24,000 bytes.
  */
 import { gzipSync } from 'node:zlib'
 import { build } from 'esbuild'
@@ -24,6 +24,11 @@ interface Entry {
 const hono = (use: string): string =>
   `import { Hono } from 'hono'\n${use}app.get('/', (c) => c.text('x'))\nexport default app`
 const HONO = hono('const app = new Hono()\n')
+/** The middleware with something that is imported and passed. */
+const withOption = (name: string, from: string, option: string): string =>
+  hono(
+    `import { agentops } from 'agentops-edge/hono'\nimport { ${name} } from 'agentops-edge/${from}'\nconst app = new Hono()\napp.use(agentops({ ${option} }))\n`,
+  )
 const WORKER = `export default { fetch: () => new Response('x') }`
 
 const ENTRIES: Entry[] = [
@@ -31,19 +36,37 @@ const ENTRIES: Entry[] = [
     name: 'agentops-edge/hono',
     code: hono(`import { agentops } from 'agentops-edge/hono'\nconst app = new Hono()\napp.use(agentops())\n`),
     without: HONO,
-    budget: { wrangler: 29_700, vite: 25_700 },
+    budget: { wrangler: 29_600, vite: 25_550 },
+  },
+  {
+    name: '  with otlpProtobuf',
+    code: withOption('otlpProtobuf', 'formats', 'format: otlpProtobuf'),
+    without: HONO,
+    budget: { wrangler: 32_400, vite: 28_400 },
+  },
+  {
+    name: '  with agentopsV2',
+    code: withOption('agentopsV2', 'formats', 'format: agentopsV2'),
+    without: HONO,
+    budget: { wrangler: 31_950, vite: 27_900 },
+  },
+  {
+    name: '  with queueSpool',
+    code: withOption('queueSpool', 'spool', 'spool: (env) => queueSpool(env.SPOOL)'),
+    without: HONO,
+    budget: { wrangler: 30_000, vite: 26_000 },
   },
   {
     name: 'agentops-edge/workers',
     code: `import { instrument } from 'agentops-edge/workers'\n${WORKER.replace('{', 'instrument({')})`,
     without: WORKER,
-    budget: { wrangler: 29_850, vite: 25_950 },
+    budget: { wrangler: 29_750, vite: 25_800 },
   },
   {
     name: 'agentops-edge',
     code: `import { createAgentOps } from 'agentops-edge'\n${WORKER.replace("'x'", 'createAgentOps().startSession().id')}`,
     without: WORKER,
-    budget: { wrangler: 28_650, vite: 24_350 },
+    budget: { wrangler: 28_550, vite: 24_200 },
   },
   {
     name: '(OpenTelemetry’s SDK and JSON serializer alone)',
