@@ -24,35 +24,35 @@ interface Entry {
 const hono = (use: string): string =>
   `import { Hono } from 'hono'\n${use}app.get('/', (c) => c.text('x'))\nexport default app`
 const HONO = hono('const app = new Hono()\n')
-/** The middleware with something that is imported and passed. */
-const withOption = (name: string, from: string, option: string): string =>
+/** The same with the middleware, and what is imported for its options. */
+const middleware = (options = '', imported = ''): string =>
   hono(
-    `import { agentops } from 'agentops-edge/hono'\nimport { ${name} } from 'agentops-edge/${from}'\nconst app = new Hono()\napp.use(agentops({ ${option} }))\n`,
+    `import { agentops } from 'agentops-edge/hono'\n${imported}\nconst app = new Hono()\napp.use(agentops(${options}))\n`,
   )
 const WORKER = `export default { fetch: () => new Response('x') }`
 
 const ENTRIES: Entry[] = [
   {
     name: 'agentops-edge/hono',
-    code: hono(`import { agentops } from 'agentops-edge/hono'\nconst app = new Hono()\napp.use(agentops())\n`),
+    code: middleware(),
     without: HONO,
     budget: { wrangler: 29_600, vite: 25_550 },
   },
   {
     name: '  with otlpProtobuf',
-    code: withOption('otlpProtobuf', 'formats', 'format: otlpProtobuf'),
+    code: middleware('{ format: otlpProtobuf }', `import { otlpProtobuf } from 'agentops-edge/formats'`),
     without: HONO,
     budget: { wrangler: 32_400, vite: 28_400 },
   },
   {
     name: '  with agentopsV2',
-    code: withOption('agentopsV2', 'formats', 'format: agentopsV2'),
+    code: middleware('{ format: agentopsV2 }', `import { agentopsV2 } from 'agentops-edge/formats'`),
     without: HONO,
     budget: { wrangler: 31_950, vite: 27_900 },
   },
   {
     name: '  with queueSpool',
-    code: withOption('queueSpool', 'spool', 'spool: (env) => queueSpool(env.SPOOL)'),
+    code: middleware('{ spool: (env) => queueSpool(env.SPOOL) }', `import { queueSpool } from 'agentops-edge/spool'`),
     without: HONO,
     budget: { wrangler: 30_000, vite: 26_000 },
   },

@@ -209,7 +209,7 @@ interface Settings extends Pick<Config, Kept | Defaulted> {
   format: Format | 'otlp-json'
   breaker: Config['breaker']
   spool?: Spool | ((env: Environment) => Spool | undefined)
-  exporters: readonly (object | undefined)[]
+  exporters: readonly object[]
   OTEL_EXPORTER_OTLP_ENDPOINT?: string
   OTEL_EXPORTER_OTLP_TRACES_ENDPOINT?: string
   headers: object
@@ -311,14 +311,13 @@ export function readConfig(
   }
 
   const inherited = Object.fromEntries(Object.entries(given).filter(([name]) => INHERITED.test(name)))
-  const isExporter = (exporter: object): exporter is SpanExporter => 'export' in exporter
   const exporters = settings.exporters.flatMap((exporter, i): Config | SpanExporter | [] => {
-    if (Object(exporter) !== exporter || !exporter) {
+    if (Object(exporter) !== exporter) {
       say(`exporters[${i}]: expected delivery options or a SpanExporter; it is left out`)
       return []
     }
-    return isExporter(exporter)
-      ? exporter
+    return 'export' in exporter
+      ? (exporter as SpanExporter)
       : readConfig({ ...inherited, ...exporter }, null, (complaint) => say(`exporters[${i}]: ${complaint}`))
   })
   const config: Config = {

@@ -13,7 +13,8 @@ import * as key from '../semconv.ts'
 import type { Session } from '../session/session.ts'
 import { compress } from './compress.ts'
 import type { Authorise, Connection, Format } from './format.ts'
-import { type Delivery, deliverInParts } from './parts.ts'
+import { fromBytes, toBytes } from './json.ts'
+import { type Delivery, deliverInParts, NOTHING } from './parts.ts'
 import type { Encoded, Outcome, Refused } from './transport.ts'
 
 /** What `create_session` and `update_session` take. What is left out of an update is overwritten with null. */
@@ -72,7 +73,7 @@ export const agentopsV2: Format = {
   api: true,
 
   async deliver(spans, connection) {
-    const total: Delivery<ReadableSpan> = { sent: 0, dropped: 0, spooled: 0, unsent: [] }
+    const total: Delivery<ReadableSpan> = { ...NOTHING }
     const drop = (dropped: number, error: string): void => {
       total.dropped += dropped
       Object.assign(total, { reason: 'rejected', error })
@@ -107,7 +108,7 @@ export const agentopsV2: Format = {
   },
 
   resend(body, connection) {
-    const plan = JSON.parse(new TextDecoder().decode(body)) as Plan
+    const plan = fromBytes<Plan>(body)
     return send(plan, { jwt: '', agents: new Set(plan.known), updated: false }, connection)
   },
 }
@@ -150,7 +151,7 @@ function planOf(spanOf: ReadonlyMap<Item, ReadableSpan>, sent: Sent, { session }
 /** Sends a plan as far as it goes. */
 async function send(plan: Plan, sent: Sent, connection: Connection): Promise<Delivery<Item>> {
   const { session, agents, items } = plan
-  const total: Delivery<Item> = { sent: 0, dropped: 0, spooled: 0, unsent: [] }
+  const total: Delivery<Item> = { ...NOTHING }
   const settle = (those: readonly Item[], refused: Refused | undefined): void => {
     if (!refused) total.sent += those.length
     else if (refused.reason === 'rejected') total.dropped += those.length
@@ -269,14 +270,14 @@ function keyOf({ destination: { headers, apiKey = '' } }: Connection): Record<st
 
 function encode(value: unknown): Encoded {
   return {
-    body: new TextEncoder().encode(JSON.stringify(value)),
+    body: toBytes(value),
     headers: { 'content-type': 'application/json; charset=UTF-8', accept: '*/*' },
   }
 }
 
 function fieldOf(body: Uint8Array, name: string): unknown {
   try {
-    return JSON.parse(new TextDecoder().decode(body))[name]
+    return fromBytes<Record<string, unknown>>(body)[name]
   } catch {
     return undefined
   }

@@ -5,6 +5,7 @@
  */
 import type { Authorise, Connection } from './format.ts'
 import { remembered } from './isolate.ts'
+import { fromBytes, toBytes } from './json.ts'
 import { sleep } from './retry.ts'
 import type { Outcome } from './transport.ts'
 
@@ -70,17 +71,14 @@ async function fetchToken(
   state.leasedUntil = lease
   let outcome = await send(
     tokenUrl,
-    {
-      body: new TextEncoder().encode(JSON.stringify({ api_key: apiKey })),
-      headers: { 'content-type': 'application/json' },
-    },
+    { body: toBytes({ api_key: apiKey }), headers: { 'content-type': 'application/json' } },
     timeoutMs,
   )
   // Another session took over meanwhile.
   if (state.leasedUntil === lease) state.leasedUntil = 0
   if (!outcome.reason) {
     try {
-      const { token } = JSON.parse(new TextDecoder().decode(outcome.body))
+      const { token } = fromBytes<{ token: string }>(outcome.body)
       Object.assign(state, lifetimeOf(token), { token, failure: undefined })
       return undefined
     } catch {

@@ -4,12 +4,13 @@
  */
 import type { SpanStatusCode, TraceFlags } from '@opentelemetry/api'
 import type { ExportResult, ExportResultCode } from '@opentelemetry/core'
-import { describe, guard, warn } from '../diag.ts'
+import { describe, guard } from '../diag.ts'
 import type { Drop, FlushReport } from '../options.ts'
 import type { ReadableSpan, SpanExporter, SpanProcessor } from '../sdk.ts'
 import { runQuietly } from '../session/scope.ts'
 import type { SessionExporter } from './exporter.ts'
-import type { Delivery } from './parts.ts'
+import { type Delivery, NOTHING } from './parts.ts'
+import { reportDrop } from './report.ts'
 import { type Deadline, within } from './retry.ts'
 
 export interface BufferOptions {
@@ -209,9 +210,7 @@ export class SessionSpanProcessor implements SpanProcessor {
     this.#report.dropped += spans
     this.#report.error = error
     this.#report.pending -= spans
-    // Without a destination, or after shutdown, there is no error to name: the configuration, or the user, said so.
-    if (error) warn(`${spans} spans were lost (${reason}): ${error}`, `${reason} ${error}`)
-    guard('onDrop', () => this.#options.onDrop?.({ spans, reason, error }))
+    reportDrop({ spans, reason, error }, this.#options.onDrop)
   }
 }
 
@@ -239,14 +238,13 @@ async function deliver(
   deadline: Deadline,
 ): Promise<Delivery<ReadableSpan>> {
   const spans = batch.map(({ span }) => span)
-  const delivery = { sent: 0, dropped: 0, spooled: 0, unsent: [] }
   try {
     if ('deliver' in exporter) return await exporter.deliver(spans, deadline)
     const exported = runQuietly(() => new Promise<ExportResult>((resolve) => exporter.export(spans, resolve)))
     const { code, error } = await within(Math.max(deadline.at - Date.now(), 1), exported)
     if (code !== SUCCESS) throw error ?? new Error('no reason given')
-    return { ...delivery, sent: spans.length }
+    return { ...NOTHING, sent: spans.length }
   } catch (error) {
-    return { ...delivery, dropped: spans.length, reason: 'undelivered', error: describe(error) }
+    return { ...NOTHING, dropped: spans.length, reason: 'undelivered', error: describe(error) }
   }
 }

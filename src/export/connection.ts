@@ -35,10 +35,13 @@ export function connect(
     session,
     deadline,
     keep,
+    limited() {
+      if (requests.left > connection.keep) return undefined
+      return { reason: 'request-limit', error: `maxRequests (${config.maxRequests}) is used up; raise it` }
+    },
     async send(url, encoded, timeoutMs) {
-      if (requests.left <= connection.keep) {
-        return { reason: 'request-limit', error: `maxRequests (${config.maxRequests}) is used up; raise it` }
-      }
+      const limited = connection.limited()
+      if (limited) return limited
       requests.left--
       return send(url, encoded, fetch, timeoutMs)
     },

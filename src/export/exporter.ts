@@ -10,7 +10,7 @@ import type { ReadableSpan, SpanExporter } from '../sdk.ts'
 import { runQuietly } from '../session/scope.ts'
 import type { Session } from '../session/session.ts'
 import { connect, type Requests } from './connection.ts'
-import type { Delivery } from './parts.ts'
+import { type Delivery, NOTHING } from './parts.ts'
 import type { Deadline } from './retry.ts'
 
 // OpenTelemetry's numbers, typed by its enums: the enums themselves cost bytes in every bundle.
@@ -62,10 +62,9 @@ export class SessionExporter implements SpanExporter {
     spans: readonly ReadableSpan[],
     deadline: Deadline = { at: Date.now() + this.#config.flushDeadlineMs },
   ): Promise<Delivery<ReadableSpan>> {
-    const { destination, format, maxRequests, spool } = this.#config
-    const delivery = { sent: 0, dropped: 0, spooled: 0, unsent: [] }
-    if (!spans.length || this.#shutdown) return delivery
-    if (!destination) return { ...delivery, dropped: spans.length, reason: 'no-destination' }
+    const { destination, format, spool } = this.#config
+    if (!spans.length || this.#shutdown) return { ...NOTHING }
+    if (!destination) return { ...NOTHING, dropped: spans.length, reason: 'no-destination' }
     const root = this.#session?.root.spanContext().spanId
     this.#rootSeen ||= !root || spans.some((span) => span.spanContext().spanId === root)
     // The last request is the root's: without it the backend has no session to show the others in.
@@ -73,14 +72,13 @@ export class SessionExporter implements SpanExporter {
     try {
       const connection = connect(this.#config, destination, deadline, this.#requests, keep, this.#session)
       // Without a request left there is nothing to encode for.
-      const error = `maxRequests (${maxRequests}) is used up; raise it`
-      const sent: Delivery<ReadableSpan> =
-        this.#requests.left > keep
-          ? await runQuietly(() => format.deliver(spans, connection))
-          : { ...delivery, unsent: spans, reason: 'request-limit', error }
+      const limited = connection.limited()
+      const sent: Delivery<ReadableSpan> = limited
+        ? { ...NOTHING, unsent: spans, ...limited }
+        : await runQuietly(() => format.deliver(spans, connection))
       return spool && sent.unsent.length ? await spool.keep(sent, connection) : sent
     } catch (error) {
-      return { ...delivery, dropped: spans.length, reason: 'undelivered', error: describe(error) }
+      return { ...NOTHING, dropped: spans.length, reason: 'undelivered', error: describe(error) }
     }
   }
 

@@ -4,7 +4,7 @@ import type { ReadableSpan } from '../sdk.ts'
 import type { Session } from '../session/session.ts'
 import type { Delivery, Parts } from './parts.ts'
 import type { Deadline } from './retry.ts'
-import type { Encoded, Outcome } from './transport.ts'
+import type { Encoded, Outcome, Refused } from './transport.ts'
 
 /** How spans become requests. `otlpJson` is built in; `agentops-edge/formats` has the others. */
 export interface Format {
@@ -36,6 +36,8 @@ export interface Connection {
   readonly deadline: Deadline
   /** So many of the session's requests are left for its root. */
   keep: number
+  /** Why no request may be made; undefined where one may. */
+  limited(): Refused | undefined
   /** One request, counted. */
   send(url: string, encoded: Encoded, timeoutMs: number): Promise<Outcome>
   /** A request that is repeated where that may help, unless the breaker is open. */

@@ -18,6 +18,9 @@ export interface Delivery<T> {
   error?: string
 }
 
+/** To be added to: nothing has become of anything yet. */
+export const NOTHING: Readonly<Delivery<never>> = { sent: 0, dropped: 0, spooled: 0, unsent: [] }
+
 export interface Parts<T> {
   /** The largest body that is posted, before compression. */
   maxBytes: number
@@ -34,7 +37,7 @@ const MAX_REFUSALS = 32
 
 export async function deliverInParts<T>(items: readonly T[], parts: Parts<T>): Promise<Delivery<T>> {
   const { maxBytes, encode, post, refused, spoiled = [400] } = parts
-  const delivery: Delivery<T> = { sent: 0, dropped: 0, spooled: 0, unsent: items }
+  const delivery: Delivery<T> = { ...NOTHING }
   let rest = items
   /** So many at the head of `rest` hold one that spoils a request, as a refusal has shown. */
   let suspects = 0

@@ -1,5 +1,6 @@
-/** Counters of several buffers, or sessions, as one. */
-import type { FlushReport } from '../options.ts'
+/** What is told of deliveries: the counters of several buffers, or sessions, as one, and what was lost. */
+import { guard, warn } from '../diag.ts'
+import type { Drop, FlushReport } from '../options.ts'
 
 export function sumOf(reports: readonly FlushReport[]): FlushReport {
   const sum: FlushReport = { sent: 0, dropped: 0, spooled: 0, pending: 0 }
@@ -8,4 +9,12 @@ export function sumOf(reports: readonly FlushReport[]): FlushReport {
     if (error !== undefined) sum.error ??= error
   }
   return sum
+}
+
+/** Says that spans were lost, once a cause, and gives them to `onDrop`. */
+export function reportDrop(drop: Drop, onDrop: ((drop: Drop) => void) | undefined): void {
+  const { spans, reason, error } = drop
+  // Without a destination, or after shutdown, there is no error to name: the configuration, or the user, said so.
+  if (error) warn(`${spans} spans were lost (${reason}): ${error}`, `${reason} ${error}`)
+  guard('onDrop', () => onDrop?.(drop))
 }

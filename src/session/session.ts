@@ -118,6 +118,8 @@ export class Session {
   readonly root: Span
   /** The context in which the root is the active span: pass it where a library takes an OpenTelemetry context. */
   readonly context: Context
+  /** @internal For adapters: when the platform ends the invocation, milliseconds since the epoch. */
+  flushBy: number | undefined
 
   readonly #config: Config
   readonly #clock: SessionClock
@@ -127,8 +129,6 @@ export class Session {
   readonly #spans: WeakMap<object, SpanContext> = new WeakMap()
   readonly #recordedErrors: WeakSet<object> = new WeakSet()
   readonly #holds: Set<Promise<unknown>> = new Set()
-  /** @internal For adapters: when the platform ends the invocation, milliseconds since the epoch. */
-  flushBy: number | undefined
   #agent: Agent | undefined
   #ended: Promise<FlushReport> | undefined
   #waitUntil: RootInit['waitUntil']
@@ -162,10 +162,10 @@ export class Session {
     this.#processors = targets.map((target, i) => {
       // Each has its share, so that one destination's faults cost the others nothing.
       const requests = { left: Math.floor((maxRequests + i) / targets.length) }
-      const exporter = 'export' in target ? target : new SessionExporter(target, undefined, this, requests)
+      const isForeign = 'export' in target
+      const exporter = isForeign ? target : new SessionExporter(target, undefined, this, requests)
       return new SessionSpanProcessor(exporter, {
-        ...config,
-        ...('export' in target ? {} : target),
+        ...(isForeign ? config : target),
         onDrop: config.onDrop,
         onExport: onExport && (() => onExport(this.#report())),
       })
@@ -310,7 +310,7 @@ export class Session {
 
   /** Sends what is finished. Never rejects. */
   async flush(): Promise<FlushReport> {
-    await this.#eachProcessor((processor) => processor.forceFlush())
+    await Promise.all(this.#processors.map((processor) => processor.forceFlush()))
     return this.#report()
   }
 
@@ -365,7 +365,7 @@ export class Session {
     guard('ending the session', () => this.#close())
     ;(this as Own).state = 'ended'
     guard('onEnded', () => this.#onEnded?.(this))
-    await this.#eachProcessor((processor) => processor.close(this.flushBy))
+    await Promise.all(this.#processors.map((processor) => processor.close(this.flushBy)))
     const report = this.#report()
     // The session stays in AsyncLocalStorage for as long as the request's code may run; the runtime's context must not.
     this.#waitUntil = this.#lateWaitUntil
@@ -373,10 +373,6 @@ export class Session {
       processor.release((flushed) => guard('waitUntil', () => this.#waitUntil?.(flushed)))
     }
     return report
-  }
-
-  async #eachProcessor(task: (processor: SessionSpanProcessor) => Promise<void>): Promise<void> {
-    await Promise.all(this.#processors.map(task))
   }
 
   #report(): FlushReport {

@@ -1,9 +1,10 @@
 /** The consumer of a spool: sends each batch to the destination that it was meant for, if the configuration names it. */
 import { type Config, readConfig } from '../config.ts'
-import { describe, guard, warn } from '../diag.ts'
+import { describe, warn } from '../diag.ts'
 import { connect } from '../export/connection.ts'
 import type { Connection } from '../export/format.ts'
-import type { Delivery } from '../export/parts.ts'
+import { type Delivery, NOTHING } from '../export/parts.ts'
+import { reportDrop } from '../export/report.ts'
 import type { AgentOpsOptions, Environment, FlushReport } from '../options.ts'
 import { fromMessage } from './message.ts'
 import { resendOtlp } from './otlp.ts'
@@ -86,7 +87,7 @@ function drainer(config: Config): (message: unknown) => Promise<Delivery<unknown
   const down = new Map<string, string>()
 
   const send = async (batch: SpooledBatch): Promise<Delivery<unknown>> => {
-    const kept: Delivery<unknown> = { sent: 0, dropped: 0, spooled: 0, unsent: Array(batch.spans).fill(batch.id) }
+    const kept: Delivery<unknown> = { ...NOTHING, unsent: Array(batch.spans).fill(batch.id) }
     const [target, other] = targets.filter(
       ({ destination, format }) => destination?.url === batch.url && format.name === batch.format,
     )
@@ -116,19 +117,14 @@ function drainer(config: Config): (message: unknown) => Promise<Delivery<unknown
       delivery = await send(batch)
     } catch (error) {
       delivery = {
-        sent: 0,
+        ...NOTHING,
         dropped: spans,
-        spooled: 0,
-        unsent: [],
         reason: 'rejected',
         error: `a message is no spooled batch: ${describe(error)}`,
       }
     }
     const { dropped, reason = 'rejected', error } = delivery
-    if (dropped) {
-      warn(`${dropped} spans were lost (${reason}): ${error}`, `${reason} ${error}`)
-      guard('onDrop', () => config.onDrop?.({ spans: dropped, reason, error }))
-    }
+    if (dropped) reportDrop({ spans: dropped, reason, error }, config.onDrop)
     return delivery
   }
 }

@@ -5,6 +5,7 @@
 import { authorised } from '../export/auth.ts'
 import { compress } from '../export/compress.ts'
 import type { Connection } from '../export/format.ts'
+import { fromBytes, toBytes } from '../export/json.ts'
 import { type Delivery, deliverInParts } from '../export/parts.ts'
 import type { SpooledBatch } from './store.ts'
 
@@ -22,7 +23,7 @@ export async function resendOtlp(batch: SpooledBatch, connection: Connection): P
       refused: format.refused,
     })
   if (batch.format === 'otlp-json') {
-    return deliver(eachOfJson(body), (resourceSpans) => new TextEncoder().encode(JSON.stringify({ resourceSpans })))
+    return deliver(eachOfJson(body), (resourceSpans) => toBytes({ resourceSpans }))
   }
   // ExportTraceServiceRequest.resource_spans, ResourceSpans.scope_spans, ScopeSpans.spans. Messages in a row are one message.
   return deliver(eachOfProtobuf(body, [1, 2, 2]), concat)
@@ -34,7 +35,7 @@ interface ResourceSpans {
 
 /** Each span with the objects around it. */
 function eachOfJson(body: Uint8Array): ResourceSpans[] {
-  const { resourceSpans = [] } = JSON.parse(new TextDecoder().decode(body)) as { resourceSpans?: ResourceSpans[] }
+  const { resourceSpans = [] } = fromBytes<{ resourceSpans?: ResourceSpans[] }>(body)
   return resourceSpans.flatMap((resource) =>
     (resource.scopeSpans ?? []).flatMap((scope) =>
       (scope.spans ?? []).map((span) => ({ ...resource, scopeSpans: [{ ...scope, spans: [span] }] })),

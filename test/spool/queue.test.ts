@@ -4,26 +4,37 @@ import { describe, expect, inject, onTestFinished, test } from 'vitest'
 import type { SpoolMessage } from '../../src/spool/index.ts'
 import type { Answer } from '../support/scripted.ts'
 import { type Scripted, script, scripted } from '../support/scripted-client.ts'
-import { accepted, acceptedOf, type SpoolWorker, startSpoolWorker, tracesOf, until } from '../support/spool.ts'
+import { accepted, acceptedOf, type SpoolWorker, startSpoolWorker, tracesOf } from '../support/spool.ts'
+import { waitFor } from '../support/wait.ts'
 
 const KEY = '22222222-2222-4222-8222-222222222222'
 const DOWN: Answer[] = [{ status: 503 }]
 const UP: Answer[] = [{}]
+/** A queue takes its time. */
+const QUEUE_LIMIT_MS = 20_000
 
 /** Waits until every message has been delivered to the consumer at least so often. */
 async function delivered(worker: SpoolWorker, messages: number, times: number): Promise<number[]> {
-  return until(`delivery ${times} of ${messages} messages`, async () => {
-    const attempts = Object.values((await worker.state()).attempts)
-    return attempts.length >= messages && Math.min(...attempts) >= times && attempts
-  })
+  return waitFor(
+    `delivery ${times} of ${messages} messages`,
+    async () => {
+      const attempts = Object.values((await worker.state()).attempts)
+      return attempts.length >= messages && Math.min(...attempts) >= times && attempts
+    },
+    QUEUE_LIMIT_MS,
+  )
 }
 
 /** Waits until the backend has accepted so many spans. */
 async function arrived(backend: Scripted, spans: number): Promise<Map<string, string[]>> {
-  return until(`${spans} spans`, async () => {
-    const names = await acceptedOf(backend)
-    return [...names.values()].flat().length >= spans && names
-  })
+  return waitFor(
+    `${spans} spans`,
+    async () => {
+      const names = await acceptedOf(backend)
+      return [...names.values()].flat().length >= spans && names
+    },
+    QUEUE_LIMIT_MS,
+  )
 }
 
 /** Sessions, some at a time; gives their ids and the median of their latencies. */
@@ -124,7 +135,7 @@ describe('an outage of an hour loses nothing and shows nowhere in the responses'
     for (const spans of names.values()) expect(spans).toEqual(['POST /ask.session', 'chat.llm', 'tool cats.tool'])
 
     // Each span is counted once by its session and once by the consumer, and nothing is left behind.
-    const { reports, drops, drainDrops, drained } = await until('the end of the last batch', async () => {
+    const { reports, drops, drainDrops, drained } = await waitFor('the end of the last batch', async () => {
       const state = await worker.state()
       return state.drained.reduce((sum, { sent }) => sum + sent, 0) >= SESSIONS * SPANS_EACH && state
     })
@@ -146,7 +157,7 @@ test('without a spool the same outage loses every span', async () => {
   const options = { endpoint: `${backend.url}/v1/traces`, retryAttempts: 1, spool: null }
   const worker = await startSpoolWorker({ options })
   await worker.ask('cats')
-  const { reports } = await until('a report', async () => {
+  const { reports } = await waitFor('a report', async () => {
     const state = await worker.state()
     return state.reports.length > 0 && state
   })
@@ -159,7 +170,7 @@ describe('what a message may hold', () => {
     const options = { endpoint: `${backend.url}/v1/traces`, retryAttempts: 0 }
     const worker = await startSpoolWorker({ options })
     const session = await worker.ask(30_000, 30_000, 64_000, 30_000, 'small', 30_000, 30_000)
-    const { reports, drops, bodies } = await until('the messages', async () => {
+    const { reports, drops, bodies } = await waitFor('the messages', async () => {
       const state = await worker.state()
       return state.bodies.length > 1 && state.reports.length > 0 && state
     })
@@ -190,7 +201,7 @@ describe('what a message may hold', () => {
     }
     const worker = await startSpoolWorker({ options })
     await worker.ask('cats')
-    const { bodies } = await until('the message', async () => {
+    const { bodies } = await waitFor('the message', async () => {
       const state = await worker.state()
       return state.bodies.length > 0 && state
     })
@@ -259,7 +270,7 @@ describe('the consumer', () => {
     await worker.put({ hello: 'you' })
     await worker.put('no JSON')
     await worker.put(null)
-    const { drainDrops, attempts } = await until('three messages', async () => {
+    const { drainDrops, attempts } = await waitFor('three messages', async () => {
       const state = await worker.state()
       return state.drainDrops.length >= 3 && state
     })
@@ -358,7 +369,7 @@ describe('every format goes through the queue', () => {
     await delivered(worker, 3, 2)
     expect((await backend.received()).map(({ path }) => path)).not.toContain('/v2/create_events')
     await down(UP)
-    const updates = await until('three updates', async () => {
+    const updates = await waitFor('three updates', async () => {
       const all = (await backend.received()).filter(accepted)
       return all.filter(({ path }) => path === '/v2/update_session').length >= 3 && all
     })

@@ -77,14 +77,3 @@ export function tracesOf(sessions: readonly string[]): string[] {
 export function accepted({ answered }: Received): boolean {
   return answered === 200
 }
-
-/** As `waitFor`, for what has to be asked for. */
-export async function until<T>(what: string, look: () => Promise<T | undefined | false>, limitMs = 20_000): Promise<T> {
-  const deadline = Date.now() + limitMs
-  for (;;) {
-    const found = await look()
-    if (found !== undefined && found !== false) return found
-    if (Date.now() > deadline) throw new Error(`${what} did not come within ${limitMs} ms`)
-    await new Promise((resolve) => setTimeout(resolve, 50))
-  }
-}
