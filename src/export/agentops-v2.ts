@@ -223,7 +223,7 @@ async function open({ session, resume }: Plan, sent: Sent, connection: Connectio
   const parent: Record<string, string> = parentKey ? { 'x-agentops-parent-key': parentKey } : {}
   const withKey =
     (headers?: Record<string, string>): Authorise =>
-    (_, _timeoutMs, attempt) =>
+    (_connection, _until, attempt) =>
       attempt({ ...keyOf(connection), ...headers })
   const created = resume ? undefined : await request('create_session', { session }, connection, withKey(parent))
   // 500 is also the answer where an earlier attempt, whose answer was lost, has created it.
@@ -235,13 +235,13 @@ async function open({ session, resume }: Plan, sent: Sent, connection: Connectio
 
 /** The session's own JWT, renewed once where it has expired (it lives 24 hours). */
 function bearer(sessionId: string, sent: Sent): Authorise {
-  return async (connection, timeoutMs, attempt) => {
+  return async (connection, until, attempt) => {
     const withJwt = (): Promise<Outcome> => attempt({ ...keyOf(connection), authorization: `Bearer ${sent.jwt}` })
     const outcome = await withJwt()
     if (outcome.status !== 401) return outcome
     const { body, headers } = encode({ session_id: sessionId })
     const encoded = { body, headers: { ...keyOf(connection), ...headers } }
-    const refused = takeJwt(await connection.send(urlOf('reauthorize_jwt', connection), encoded, timeoutMs), sent)
+    const refused = takeJwt(await connection.send(urlOf('reauthorize_jwt', connection), encoded, until), sent)
     // Not its own status: after a 400 or 500 the events would be searched for the one that caused it.
     return refused ? { ...refused, status: outcome.status } : withJwt()
   }

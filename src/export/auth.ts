@@ -30,14 +30,14 @@ const UNKNOWN_LIFETIME_MS = 60 * 60_000
 const states: Map<string, TokenState> = new Map()
 
 /** With the destination's headers, and a token where it has a key; after a 401 once more, with a new token. */
-export const authorised: Authorise = async (connection, timeoutMs, attempt) => {
+export const authorised: Authorise = async (connection, until, attempt) => {
   const { tokenUrl, apiKey, headers } = connection.destination
   if (!tokenUrl) return attempt(headers)
   const state = remembered(states, `${tokenUrl} ${apiKey}`, () => {
     return { token: '', validUntil: 0, refreshAt: 0, leasedUntil: 0 }
   })
   for (let refreshed = false; ; refreshed = true) {
-    const token = await tokenOf(state, connection, timeoutMs)
+    const token = await tokenOf(state, connection, until)
     if (typeof token !== 'string') return token
     const outcome = await attempt({ ...headers, authorization: `Bearer ${token}` })
     if (outcome.status !== 401 || refreshed) return outcome
@@ -46,33 +46,35 @@ export const authorised: Authorise = async (connection, timeoutMs, attempt) => {
   }
 }
 
-async function tokenOf(state: TokenState, connection: Connection, timeoutMs: number): Promise<string | Outcome> {
-  const deadline = Date.now() + timeoutMs
+async function tokenOf(state: TokenState, connection: Connection, until: number): Promise<string | Outcome> {
   for (;;) {
     const now = Date.now()
     const leased = now < state.leasedUntil
     // While another session asks for the next one, or asking failed, the present one is good to its end.
     if (now < state.validUntil && (leased || now < state.refreshAt)) return state.token
     if (now < state.refreshAt && state.failure) return state.failure
-    if (!leased) {
-      const failure = await fetchToken(state, connection, Math.min(timeoutMs, LEASE_MS))
+    if (now >= until || connection.deadline.left <= 0) {
+      return { reason: 'undelivered', error: `${connection.destination.tokenUrl} did not answer in time` }
+    }
+    if (leased) await sleep(LOOK_AGAIN_MS)
+    else {
+      const failure = await fetchToken(state, connection, until)
       if (failure?.reason === 'request-limit') return failure
-    } else if (now < deadline) await sleep(LOOK_AGAIN_MS)
-    else return { reason: 'undelivered', error: `${connection.destination.tokenUrl} did not answer in time` }
+    }
   }
 }
 
 async function fetchToken(
   state: TokenState,
   { destination: { tokenUrl = '', apiKey }, send }: Connection,
-  timeoutMs: number,
+  until: number,
 ): Promise<Outcome | undefined> {
   const lease = Date.now() + LEASE_MS
   state.leasedUntil = lease
   let outcome = await send(
     tokenUrl,
     { body: toBytes({ api_key: apiKey }), headers: { 'content-type': 'application/json' } },
-    timeoutMs,
+    Math.min(until, lease),
   )
   // Another session took over meanwhile.
   if (state.leasedUntil === lease) state.leasedUntil = 0

@@ -4,14 +4,15 @@
  */
 import type { SpanStatusCode, TraceFlags } from '@opentelemetry/api'
 import type { ExportResult, ExportResultCode } from '@opentelemetry/core'
-import { describe, guard } from '../diag.ts'
+import { describe, guard, warn } from '../diag.ts'
 import type { Drop, FlushReport } from '../options.ts'
 import type { ReadableSpan, SpanExporter, SpanProcessor } from '../sdk.ts'
+import { SPAN_KIND } from '../semconv.ts'
 import { runQuietly } from '../session/scope.ts'
-import type { SessionExporter } from './exporter.ts'
+import { SessionExporter } from './exporter.ts'
 import { type Delivery, NOTHING } from './parts.ts'
 import { reportDrop } from './report.ts'
-import { type Deadline, within } from './retry.ts'
+import { Deadline } from './retry.ts'
 
 export interface BufferOptions {
   /** Spans. Default 2048. */
@@ -42,24 +43,29 @@ const ERROR: SpanStatusCode.ERROR = 2
 const SUCCESS: ExportResultCode.SUCCESS = 0
 
 export class SessionSpanProcessor implements SpanProcessor {
-  readonly #exporter: SpanExporter | SessionExporter
+  readonly #exporter: SpanExporter
   readonly #options: BufferOptions
   readonly #maxQueueSize: number
   readonly #maxBytes: number
   readonly #batchSize: number
   readonly #flushMs: number
   readonly #report: FlushReport = { sent: 0, dropped: 0, spooled: 0, pending: 0 }
-  readonly #deadline: Deadline = { at: 0 }
   #queue: Queued[] = []
   #bytes = 0
   #interval: number
+  /** The export under way. */
   #exporting: Promise<number> | undefined
+  #deadline: Deadline | undefined
+  /** When the platform ends the invocation, milliseconds since the epoch. */
+  #limit = Number.POSITIVE_INFINITY
+  /** The last export could not send everything: the next waits for its time, so that an outage is not asked for each span. */
+  #failing = false
   #timer: ReturnType<typeof setTimeout> | undefined
   /** Nothing comes after: what cannot be sent now is lost. */
   #closing = false
   #late: ((flushed: Promise<void>) => void) | undefined
 
-  constructor(exporter: SpanExporter | SessionExporter, options: BufferOptions = {}) {
+  constructor(exporter: SpanExporter, options: BufferOptions = {}) {
     this.#exporter = exporter
     this.#options = options
     this.#maxQueueSize = options.maxQueueSize || 2048
@@ -79,46 +85,39 @@ export class SessionSpanProcessor implements SpanProcessor {
     this.#queue.push({ span, bytes })
     this.#bytes += bytes
     this.#makeRoom()
-    const early = !('early' in this.#exporter) || this.#exporter.early
     if (this.#late) this.#late(this.forceFlush())
-    else if (this.#isFull(early ? 1 : 4)) void this.#export()
-    else if (early && !this.#timer) {
-      this.#timer = setTimeout(() => {
-        this.#interval = Math.max(this.#interval, Math.min(this.#interval * 2, MAX_INTERVAL_MS))
-        void this.forceFlush()
-      }, this.#interval)
-      // Node keeps a process alive for a timer; a buffer is no reason to.
-      ;(this.#timer as { unref?: () => void }).unref?.()
-    }
+    else if (this.#failing) this.#arm()
+    else if (this.#isFull(this.#isEarly() ? 1 : 4)) void this.#export()
+    else if (this.#isEarly()) this.#arm()
   }
 
   /**
    * Exports everything that has ended so far; what ends meanwhile belongs to a later flush, and what could not be sent
-   * stays for one. `until`: milliseconds since the epoch, where that is sooner than `flushDeadlineMs` from now.
+   * stays for one.
    */
-  async forceFlush(until: number = Number.POSITIVE_INFINITY): Promise<void> {
-    clearTimeout(this.#timer)
-    this.#timer = undefined
-    let ended = this.#queue.length
-    this.#deadline.at = Math.min(Date.now() + this.#flushMs, until)
-    // The batch under way, which is no longer in the queue.
-    await this.#exporting
-    while (ended > 0) {
-      const handled = await this.#export()
-      if (!handled) return
-      ended -= handled
-    }
+  forceFlush(): Promise<void> {
+    return this.#flush(this.#inTime())
   }
 
   /** The last flush that anyone waits for: what cannot be sent now is dropped. */
-  async close(until?: number): Promise<void> {
+  close(): Promise<void> {
     this.#closing = true
-    await this.forceFlush(until)
+    return this.forceFlush()
   }
 
   async shutdown(): Promise<void> {
     await this.close()
-    await this.#exporter.shutdown()
+    try {
+      await new Deadline(this.#inTime()).within(this.#flushMs, this.#exporter.shutdown())
+    } catch (error) {
+      warn(`an exporter's shutdown failed: ${describe(error)}`)
+    }
+  }
+
+  /** Nothing may take longer: `at` is when the platform ends the invocation, milliseconds since the epoch. */
+  endBy(at: number): void {
+    this.#limit = at
+    this.#deadline?.sooner(at)
   }
 
   /** Counters over the processor's life. */
@@ -140,20 +139,60 @@ export class SessionSpanProcessor implements SpanProcessor {
     )
   }
 
-  /** Starts the next batch, or joins the one under way. Gives the number of spans that left the buffer. */
-  #export(): Promise<number> {
-    if (!this.#exporting) {
-      // An export that no flush waits for has a time of its own.
-      if (!this.#closing && this.#deadline.at <= Date.now()) this.#deadline.at = Date.now() + this.#flushMs
-      this.#exporting = this.#exportBatch()
+  #isEarly(): boolean {
+    return !(this.#exporter instanceof SessionExporter) || this.#exporter.early
+  }
+
+  /** When an export that begins now must be over. Code that still runs after the limit shows that there was none. */
+  #inTime(): number {
+    const now = Date.now()
+    return Math.min(now + this.#flushMs, this.#limit > now ? this.#limit : Number.POSITIVE_INFINITY)
+  }
+
+  #arm(): void {
+    if (this.#timer) return
+    this.#timer = setTimeout(() => {
+      this.#interval = Math.max(this.#interval, Math.min(this.#interval * 2, MAX_INTERVAL_MS))
+      void this.#flush()
+    }, this.#interval)
+    // Node keeps a process alive for a timer; a buffer is no reason to.
+    ;(this.#timer as { unref?: () => void }).unref?.()
+  }
+
+  /** Exports what has ended so far, batch by batch, as far as it goes. `until`: as for `#export`. */
+  async #flush(until?: number): Promise<void> {
+    clearTimeout(this.#timer)
+    this.#timer = undefined
+    let left = this.#report.pending
+    // The batch under way may fail where one of this flush's own would not.
+    if (this.#exporting) left -= await this.#export(until)
+    while (left > 0) {
+      const handled = await this.#export(until)
+      if (!handled) return
+      left -= handled
     }
+  }
+
+  /**
+   * Starts the next batch, or joins the one under way. Gives the number of spans that left the buffer. `until`: when who
+   * waits for it stops waiting; an export that nobody waits for is not repeated, as the next one repeats it.
+   */
+  #export(until?: number): Promise<number> {
+    if (!this.#exporting) {
+      const batch = this.#takeBatch()
+      if (!batch.length) return Promise.resolve(0)
+      const deadline = new Deadline(until ?? this.#inTime())
+      this.#deadline = deadline
+      // Not at once: an exporter may end a span of its own, which must find this export under way.
+      this.#exporting = Promise.resolve().then(() => this.#exportBatch(batch, deadline, until === undefined))
+    } else if (until) this.#deadline?.sooner(until)
     return this.#exporting
   }
 
   /** Never rejects: `deliver` and `guard` see to that. */
-  async #exportBatch(): Promise<number> {
-    const batch = this.#takeBatch()
-    const delivery = await deliver(this.#exporter, batch, this.#deadline)
+  async #exportBatch(batch: readonly Queued[], deadline: Deadline, isEarly: boolean): Promise<number> {
+    const isLast = this.#closing
+    const delivery = await deliver(this.#exporter, batch, deadline, isEarly ? 0 : undefined)
     const { sent, spooled, dropped, unsent, reason = 'undelivered', error } = delivery
     const report = this.#report
     report.sent += sent
@@ -164,17 +203,20 @@ export class SessionSpanProcessor implements SpanProcessor {
     if (dropped) this.#drop(dropped, reason, error)
     // An exporter that forgets some of them has lost them.
     const lost = batch.length - sent - spooled - dropped
-    const kept = this.#closing ? 0 : unsent.length
+    const kept = isLast ? 0 : unsent.length
     if (lost > kept) this.#drop(lost - kept, reason, error)
+    this.#failing = kept > 0
     if (kept) {
-      const again = batch.filter(({ span }) => unsent.includes(span))
+      const those = new Set(unsent)
+      const again = batch.filter(({ span }) => those.has(span))
       this.#queue = [...again, ...this.#queue]
       for (const { bytes } of again) this.#bytes += bytes
       this.#makeRoom()
     }
     guard('onExport', () => this.#options.onExport?.(this.report()))
     this.#exporting = undefined
-    if (!kept && this.#isFull(1)) void this.#export()
+    if (kept && !this.#closing) this.#arm()
+    else if (this.#isFull(1)) void this.#export()
     return batch.length - kept
   }
 
@@ -214,8 +256,9 @@ export class SessionSpanProcessor implements SpanProcessor {
   }
 }
 
-function isRoot({ parentSpanContext: parent }: ReadableSpan): boolean {
-  return !parent || parent.isRemote === true
+/** A session's, though another session is its parent, or a trace's. */
+function isRoot({ parentSpanContext: parent, attributes }: ReadableSpan): boolean {
+  return !parent || parent.isRemote === true || attributes[SPAN_KIND] === 'session'
 }
 
 function isWeighty(span: ReadableSpan): boolean {
@@ -226,22 +269,27 @@ function isWeighty(span: ReadableSpan): boolean {
 function sizeOf({ attributes, events }: ReadableSpan): number {
   let bytes = 512
   for (const named of [attributes, ...events.map((event) => event.attributes)]) {
-    for (const name in named) bytes += name.length + String(named[name]).length + 32
+    for (const name in named) bytes += name.length + describe(named[name]).length + 32
   }
   return bytes
 }
 
 /** Exports through ours with its counts, through any other exporter with its yes or no. */
 async function deliver(
-  exporter: SpanExporter | SessionExporter,
+  exporter: SpanExporter,
   batch: readonly Queued[],
   deadline: Deadline,
+  retries: number | undefined,
 ): Promise<Delivery<ReadableSpan>> {
   const spans = batch.map(({ span }) => span)
   try {
-    if ('deliver' in exporter) return await exporter.deliver(spans, deadline)
-    const exported = runQuietly(() => new Promise<ExportResult>((resolve) => exporter.export(spans, resolve)))
-    const { code, error } = await within(Math.max(deadline.at - Date.now(), 1), exported)
+    if (exporter instanceof SessionExporter) return await exporter.deliver(spans, deadline, retries)
+    const exported = new Promise<ExportResult>((resolve, reject) => {
+      const running: unknown = runQuietly(() => exporter.export(spans, resolve))
+      // Some are async, and say that they failed in a rejection.
+      Promise.resolve(running).catch(reject)
+    })
+    const { code, error } = await deadline.within(Number.POSITIVE_INFINITY, exported)
     if (code !== SUCCESS) throw error ?? new Error('no reason given')
     return { ...NOTHING, sent: spans.length }
   } catch (error) {

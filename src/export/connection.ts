@@ -1,9 +1,7 @@
 /** Puts the parts of the way to a destination together: breaker → retry → authorise → count → send. */
-import type { Config, Destination } from '../config.ts'
-import type { Session } from '../session/session.ts'
 import type { Connection } from './format.ts'
 import { remembered } from './isolate.ts'
-import { type Deadline, retrying } from './retry.ts'
+import { retrying } from './retry.ts'
 import { send } from './transport.ts'
 
 /** How many requests a session may still make. */
@@ -20,33 +18,23 @@ interface Breaker {
 
 const breakers: Map<string, Breaker> = new Map()
 
-export function connect(
-  config: Config,
-  destination: Destination,
-  deadline: Deadline,
-  requests: Requests,
-  keep: number,
-  session?: Session,
-): Connection {
+export function connect(way: Omit<Connection, 'limited' | 'send' | 'post'>, requests: Requests): Connection {
+  const { config, destination, deadline, retries } = way
   const { fetch = globalThis.fetch, breaker: limits, spool } = config
   const connection: Connection = {
-    config,
-    destination,
-    session,
-    deadline,
-    keep,
+    ...way,
     limited() {
       if (requests.left > connection.keep) return undefined
       return { reason: 'request-limit', error: `maxRequests (${config.maxRequests}) is used up; raise it` }
     },
-    async send(url, encoded, timeoutMs) {
+    async send(url, encoded, until) {
       const limited = connection.limited()
       if (limited) return limited
       requests.left--
-      return send(url, encoded, fetch, timeoutMs)
+      return send(url, encoded, fetch, until, deadline)
     },
     async post(url, { body, headers }, authorise) {
-      if (Date.now() >= deadline.at) return { reason: 'undelivered', error: 'no time was left; see flushDeadlineMs' }
+      if (deadline.left <= 0) return { reason: 'undelivered', error: 'no time was left; see flushDeadlineMs' }
       const breaker = remembered(breakers, destination.url, () => ({ failures: 0, probeAt: 0 }))
       const open = breaker.failures >= limits.failures
       if (open) {
@@ -59,11 +47,11 @@ export function connect(
         }
         breaker.probeAt = Date.now() + limits.cooldownMs
       }
-      const outcome = await retrying(open ? { ...config, retryAttempts: 0 } : config, deadline, (timeoutMs) => {
-        const until = Date.now() + timeoutMs
-        // Waiting for a token is part of the attempt.
-        return authorise(connection, timeoutMs, (authorisation) =>
-          connection.send(url, { body, headers: { ...authorisation, ...headers } }, Math.max(until - Date.now(), 1)),
+      // Waiting for a token is part of the attempt.
+      const outcome = await retrying(open ? 0 : retries, deadline, () => {
+        const until = Date.now() + config.exportTimeoutMs
+        return authorise(connection, until, (authorisation) =>
+          connection.send(url, { body, headers: { ...authorisation, ...headers } }, until),
         )
       })
       if (outcome.reason === 'undelivered') {

@@ -11,7 +11,7 @@ import { runQuietly } from '../session/scope.ts'
 import type { Session } from '../session/session.ts'
 import { connect, type Requests } from './connection.ts'
 import { type Delivery, NOTHING } from './parts.ts'
-import type { Deadline } from './retry.ts'
+import { Deadline } from './retry.ts'
 
 // OpenTelemetry's numbers, typed by its enums: the enums themselves cost bytes in every bundle.
 const SUCCESS: ExportResultCode.SUCCESS = 0
@@ -20,22 +20,18 @@ const FAILED: ExportResultCode.FAILED = 1
 export class SessionExporter implements SpanExporter {
   readonly #config: Config
   readonly #session: Session | undefined
-  readonly #requests: Requests
-  #rootSeen = false
+  readonly #requests: Requests | undefined
+  #rootGone = false
   #shutdown = false
   /** The exports under way. */
   #running: Promise<void> | undefined
 
   /**
    * `config`: options as for `createAgentOps`, of which the delivery options count, or a Config that is read already.
-   * `session`: the one session whose spans these are, and the `requests` that it may cost.
+   * `session`: the one session whose spans these are, and the `requests` that it may cost; without one, each export may
+   * cost `maxRequests`.
    */
-  constructor(
-    config: AgentOpsOptions | Config = {},
-    env?: Environment,
-    session?: Session,
-    requests: Requests = { left: Number.POSITIVE_INFINITY },
-  ) {
+  constructor(config: AgentOpsOptions | Config = {}, env?: Environment, session?: Session, requests?: Requests) {
     this.#config = 'resource' in config ? (config as Config) : readConfig(config, env)
     this.#session = session
     this.#requests = requests
@@ -57,26 +53,48 @@ export class SessionExporter implements SpanExporter {
     })
   }
 
-  /** Sends `spans` until `deadline`, by default `flushDeadlineMs` from now, and says what became of them; never rejects. */
+  /**
+   * Sends `spans` until `deadline`, by default `flushDeadlineMs` from now, with `retries` after the first attempt, and
+   * says what became of them; never rejects.
+   */
   async deliver(
     spans: readonly ReadableSpan[],
-    deadline: Deadline = { at: Date.now() + this.#config.flushDeadlineMs },
+    deadline: Deadline = new Deadline(Date.now() + this.#config.flushDeadlineMs),
+    retries: number = this.#config.retryAttempts,
   ): Promise<Delivery<ReadableSpan>> {
-    const { destination, format, spool } = this.#config
+    const config = this.#config
+    const session = this.#session
+    const { destination, format, spool } = config
     if (!spans.length || this.#shutdown) return { ...NOTHING }
     if (!destination) return { ...NOTHING, dropped: spans.length, reason: 'no-destination' }
-    const root = this.#session?.root.spanContext().spanId
-    this.#rootSeen ||= !root || spans.some((span) => span.spanContext().spanId === root)
+    const rootId = session?.root.spanContext().spanId
+    const root = spans.filter((span) => span.spanContext().spanId === rootId)
+    const requests = this.#requests ?? { left: config.maxRequests }
     // The last request is the root's: without it the backend has no session to show the others in.
-    const keep = this.#rootSeen ? 0 : 1
+    const keep = this.#rootGone || !session || (root.length && requests.left === 1) ? 0 : 1
     try {
-      const connection = connect(this.#config, destination, deadline, this.#requests, keep, this.#session)
-      // Without a request left there is nothing to encode for.
-      const limited = connection.limited()
-      const sent: Delivery<ReadableSpan> = limited
-        ? { ...NOTHING, unsent: spans, ...limited }
-        : await runQuietly(() => format.deliver(spans, connection))
-      return spool && sent.unsent.length ? await spool.keep(sent, connection) : sent
+      const connection = connect({ config, destination, session, deadline, retries, keep }, requests)
+      const deliver = async (some: readonly ReadableSpan[]): Promise<Delivery<ReadableSpan>> => {
+        // Without a request left there is nothing to encode for.
+        const limited = connection.limited()
+        return limited ? { ...NOTHING, unsent: some, ...limited } : runQuietly(() => format.deliver(some, connection))
+      }
+      let delivery = await deliver(spans)
+      const others = delivery.unsent.filter((span) => !root.includes(span))
+      if (delivery.reason === 'request-limit' && others.length < delivery.unsent.length) {
+        connection.keep = 0
+        const last = await deliver(root)
+        const { sent, dropped } = delivery
+        delivery = {
+          ...(others.length ? delivery : last),
+          sent: sent + last.sent,
+          dropped: dropped + last.dropped,
+          unsent: [...others, ...last.unsent],
+        }
+      }
+      if (spool && delivery.unsent.length) delivery = await spool.keep(delivery, connection)
+      this.#rootGone ||= root.some((span) => !delivery.unsent.includes(span))
+      return delivery
     } catch (error) {
       return { ...NOTHING, dropped: spans.length, reason: 'undelivered', error: describe(error) }
     }

@@ -20,10 +20,10 @@ export interface Format {
   resend?(body: Uint8Array, connection: Connection): Promise<Delivery<unknown>>
 }
 
-/** Makes one attempt with the headers that authorise it, again after a refusal where that may help. */
+/** Makes one attempt with the headers that authorise it, again after a refusal where that may help; all of it by `until`. */
 export type Authorise = (
   connection: Connection,
-  timeoutMs: number,
+  until: number,
   attempt: (headers: Destination['headers']) => Promise<Outcome>,
 ) => Promise<Outcome>
 
@@ -34,12 +34,14 @@ export interface Connection {
   /** The session whose spans these are; none where the exporter is used in somebody else's provider. */
   readonly session?: Session
   readonly deadline: Deadline
+  /** Attempts after the first. */
+  readonly retries: number
   /** So many of the session's requests are left for its root. */
   keep: number
   /** Why no request may be made; undefined where one may. */
   limited(): Refused | undefined
-  /** One request, counted. */
-  send(url: string, encoded: Encoded, timeoutMs: number): Promise<Outcome>
+  /** One request, counted, that is given up at `until` (milliseconds since the epoch). */
+  send(url: string, encoded: Encoded, until: number): Promise<Outcome>
   /** A request that is repeated where that may help, unless the breaker is open. */
   post(url: string, encoded: Encoded, authorise: Authorise): Promise<Outcome>
 }

@@ -4,45 +4,62 @@ import type { Outcome } from './transport.ts'
 const FIRST_DELAY_MS = 300
 const MAX_DELAY_MS = 5000
 
-/** When a delivery must be over, milliseconds since the epoch. A flush may move it while one is under way. */
-export interface Deadline {
-  at: number
+/** When one export must be over. It may come nearer while the export is under way, and never goes further away. */
+export class Deadline {
+  readonly #rearm: Set<() => void> = new Set()
+  #at: number
+
+  /** `at`: milliseconds since the epoch. */
+  constructor(at: number) {
+    this.#at = at
+  }
+
+  /** Milliseconds, negative where it is over. */
+  get left(): number {
+    return this.#at - Date.now()
+  }
+
+  sooner(at: number): void {
+    this.#at = Math.min(this.#at, at)
+    for (const rearm of this.#rearm) rearm()
+  }
+
+  /** `promise`, or a `TimeoutError` after `ms`, or `graceMs` after the deadline where that is sooner. */
+  async within<T>(ms: number, promise: Promise<T>, graceMs = 0): Promise<T> {
+    const until = Date.now() + ms
+    let timer: ReturnType<typeof setTimeout> | undefined
+    let rearm = (): void => {}
+    const late = new Promise<never>((_, reject) => {
+      rearm = () => {
+        clearTimeout(timer)
+        const left = Math.min(until - Date.now(), this.left + graceMs)
+        timer = setTimeout(() => reject(new DOMException('no answer in time', 'TimeoutError')), left)
+      }
+      rearm()
+    })
+    this.#rearm.add(rearm)
+    try {
+      return await Promise.race([promise, late])
+    } finally {
+      clearTimeout(timer)
+      this.#rearm.delete(rearm)
+    }
+  }
 }
 
-export interface RetryPolicy {
-  /** For one attempt. */
-  exportTimeoutMs: number
-  /** After the first attempt. */
-  retryAttempts: number
-}
-
-export async function retrying(
-  policy: RetryPolicy,
-  deadline: Deadline,
-  attempt: (timeoutMs: number) => Promise<Outcome>,
-): Promise<Outcome> {
-  for (let retries = 0; ; retries++) {
-    const outcome = await attempt(Math.max(Math.min(policy.exportTimeoutMs, deadline.at - Date.now()), 1))
-    if (outcome.reason !== 'undelivered' || retries >= policy.retryAttempts) return outcome
-    const delay = outcome.retryAfterMs ?? Math.random() * Math.min(FIRST_DELAY_MS * 2 ** retries, MAX_DELAY_MS)
-    if (Date.now() + delay >= deadline.at) return outcome
-    await sleep(delay)
+/** `retries`: attempts after the first. */
+export async function retrying(retries: number, deadline: Deadline, attempt: () => Promise<Outcome>): Promise<Outcome> {
+  for (let tried = 0; ; tried++) {
+    const outcome = await attempt()
+    if (outcome.reason !== 'undelivered' || tried >= retries) return outcome
+    const delay = outcome.retryAfterMs ?? Math.random() * Math.min(FIRST_DELAY_MS * 2 ** tried, MAX_DELAY_MS)
+    if (delay >= deadline.left) return outcome
+    // A deadline that comes nearer meanwhile ends the wait.
+    await deadline.within(delay, new Promise(() => {})).catch(() => {})
+    if (deadline.left <= 0) return outcome
   }
 }
 
 export function sleep(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms))
-}
-
-/** `promise`, or a rejection after `ms`. */
-export async function within<T>(ms: number, promise: Promise<T>): Promise<T> {
-  let timer: ReturnType<typeof setTimeout> | undefined
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`no answer within ${ms} ms`)), ms)
-  })
-  try {
-    return await Promise.race([promise, late])
-  } finally {
-    clearTimeout(timer)
-  }
 }

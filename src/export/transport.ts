@@ -2,6 +2,7 @@
  * One POST with a time limit. The result is a value, never an exception; a body that is not read or cancelled would hold
  * one of the six connections that a Workers request has.
  */
+import type { Deadline } from './retry.ts'
 
 /** A body, and the headers that say what it is. */
 export interface Encoded {
@@ -34,14 +35,16 @@ export async function send(
   url: string,
   { body, headers }: Encoded,
   fetch: typeof globalThis.fetch,
-  timeoutMs: number,
+  until: number,
+  deadline: Deadline,
 ): Promise<Outcome> {
   const { origin } = new URL(url)
   // Not AbortSignal.timeout: its timer outlives the request, and keeps a Durable Object from hibernating.
   const abort = new AbortController()
-  const timer = setTimeout(() => abort.abort(), timeoutMs)
+  // A user's `fetch` may ignore the signal: nothing waits for it longer.
+  const within = <T>(promise: Promise<T>): Promise<T> => deadline.within(until - Date.now(), promise)
   try {
-    const response = await fetch(url, {
+    const answering = fetch(url, {
       method: 'POST',
       headers,
       body: body as BodyInit,
@@ -49,9 +52,10 @@ export async function send(
       redirect: 'manual',
       signal: abort.signal,
     })
+    const response = await within(answering)
     const { ok, status } = response
     // Once the status is here, a body that breaks off or hangs changes nothing: to send again would send twice.
-    const answer = await response.arrayBuffer().catch(() => new ArrayBuffer(0))
+    const answer = await within(response.arrayBuffer()).catch(() => new ArrayBuffer(0))
     if (ok) return { status, body: new Uint8Array(answer) }
     return {
       reason: RETRYABLE.includes(status) ? 'undelivered' : 'rejected',
@@ -61,12 +65,13 @@ export async function send(
     }
   } catch (thrown) {
     // Its own text may quote the request; its name is enough for a reader.
-    const error = abort.signal.aborted
-      ? `${origin} did not answer within ${timeoutMs} ms`
-      : `${origin} could not be reached (${(thrown as Error)?.name})`
+    const name = (thrown as Error | undefined)?.name
+    const error =
+      name === 'TimeoutError' ? `${origin} did not answer in time` : `${origin} could not be reached (${name})`
     return { reason: 'undelivered', error }
   } finally {
-    clearTimeout(timer)
+    // What has not ended by now is given up, and its connection freed.
+    abort.abort()
   }
 }
 

@@ -69,12 +69,16 @@ export function openRequestSession(config: Config, request: Request, platform: P
   const { root } = session
   const context = ownScope(session)
 
+  const returned = (): void => {
+    if (waitUntil) session.endBy(Date.now() + GRACE_MS)
+  }
   const end = (status: number): Promise<unknown> => {
-    if (waitUntil) session.flushBy = Date.now() + GRACE_MS
+    returned()
     if (session.endState !== 'Indeterminate') return session.end()
     return status < 500 ? session.end('Success') : session.end('Fail', `the response's status was ${status}`)
   }
   const fail = (error: unknown): void => {
+    returned()
     session.fail(error)
     void session.end()
   }

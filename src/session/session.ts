@@ -118,9 +118,6 @@ export class Session {
   readonly root: Span
   /** The context in which the root is the active span: pass it where a library takes an OpenTelemetry context. */
   readonly context: Context
-  /** @internal For adapters: when the platform ends the invocation, milliseconds since the epoch. */
-  flushBy: number | undefined
-
   readonly #config: Config
   readonly #clock: SessionClock
   readonly #processors: readonly SessionSpanProcessor[]
@@ -337,6 +334,11 @@ export class Session {
     await this.end()
   }
 
+  /** @internal For adapters: when the platform ends the invocation, milliseconds since the epoch. */
+  endBy(at: number): void {
+    for (const processor of this.#processors) processor.endBy(at)
+  }
+
   /** @internal For adapters: the name and the route are known only once a router has matched. */
   rename(name: string, attributes: Attributes): void {
     ;(this as Own).name = cut(name, 256)
@@ -365,7 +367,7 @@ export class Session {
     guard('ending the session', () => this.#close())
     ;(this as Own).state = 'ended'
     guard('onEnded', () => this.#onEnded?.(this))
-    await Promise.all(this.#processors.map((processor) => processor.close(this.flushBy)))
+    await Promise.all(this.#processors.map((processor) => processor.close()))
     const report = this.#report()
     // The session stays in AsyncLocalStorage for as long as the request's code may run; the runtime's context must not.
     this.#waitUntil = this.#lateWaitUntil

@@ -5,10 +5,11 @@ import { connect } from '../export/connection.ts'
 import type { Connection } from '../export/format.ts'
 import { type Delivery, NOTHING } from '../export/parts.ts'
 import { reportDrop } from '../export/report.ts'
+import { Deadline } from '../export/retry.ts'
 import type { AgentOpsOptions, Environment, FlushReport } from '../options.ts'
 import { fromMessage } from './message.ts'
 import { resendOtlp } from './otlp.ts'
-import type { SpooledBatch } from './store.ts'
+import { nameOf, type SpooledBatch } from './store.ts'
 
 /** What is needed of Cloudflare's `MessageBatch`. */
 export interface QueueBatch {
@@ -82,14 +83,14 @@ function exponential(attempts: number): number {
 function drainer(config: Config): (message: unknown) => Promise<Delivery<unknown>> {
   const targets = [config, ...config.exporters]
     .filter((target): target is Config => !('export' in target))
-    // The queue is the retry, and what cannot be sent stays in it.
-    .map((target): Config => ({ ...target, retryAttempts: 0, spool: undefined }))
+    // What cannot be sent stays in the queue.
+    .map((target): Config => ({ ...target, spool: undefined }))
   const down = new Map<string, string>()
 
   const send = async (batch: SpooledBatch): Promise<Delivery<unknown>> => {
     const kept: Delivery<unknown> = { ...NOTHING, unsent: Array(batch.spans).fill(batch.id) }
     const [target, other] = targets.filter(
-      ({ destination, format }) => destination?.url === batch.url && format.name === batch.format,
+      ({ destination, format }) => destination && nameOf(destination) === batch.url && format.name === batch.format,
     )
     // A key and headers go where the configuration sends them only, and a batch to nobody else's project.
     if (!target?.destination || other) {
@@ -101,9 +102,10 @@ function drainer(config: Config): (message: unknown) => Promise<Delivery<unknown
     const { url } = target.destination
     const error = down.get(url)
     if (error) return { ...kept, error }
-    const deadline = { at: Date.now() + target.flushDeadlineMs }
-    const connection = connect(target, target.destination, deadline, { left: Number.POSITIVE_INFINITY }, 0)
-    const delivery = await resend(batch, connection)
+    const deadline = new Deadline(Date.now() + target.flushDeadlineMs)
+    // The queue is the retry.
+    const way = { config: target, destination: target.destination, deadline, retries: 0, keep: 0 }
+    const delivery = await resend(batch, connect(way, { left: Number.POSITIVE_INFINITY }))
     if (delivery.unsent.length) down.set(url, delivery.error ?? '')
     return delivery
   }

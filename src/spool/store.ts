@@ -1,15 +1,16 @@
 /** Hands what could not be sent to a store, as encoded batches that it has room for. */
+
+import type { Destination } from '../config.ts'
 import { describe } from '../diag.ts'
 import type { Format } from '../export/format.ts'
 import { deliverInParts } from '../export/parts.ts'
-import { within } from '../export/retry.ts'
 import type { Spool } from '../options.ts'
 
 /** Encoded spans that could not be sent. Plain data, without key, token or configured header. */
 export interface SpooledBatch {
   /** UUID: the same where a batch is delivered twice. */
   id: string
-  /** Where it is to be sent. */
+  /** Where it is to be sent, without a query: that may hold a secret. */
   url: string
   format: Format['name']
   /** How many spans are in it. */
@@ -23,26 +24,36 @@ export interface SpooledBatch {
 export interface SpoolStore {
   /** The largest body that it takes, as it is in the batch; a larger one is split. Default: any. */
   maxBytes?: number
-  /** Resolves when the batch is safe; a rejection, or no answer within 5 s, drops the batch. */
+  /**
+   * Resolves when the batch is safe. A rejection, or no answer within 5 s (or a second after the flush's deadline, where
+   * that is sooner), counts as not kept: a store that takes it all the same may hold spans that are sent once more.
+   */
   put(batch: SpooledBatch): unknown
 }
 
 /** For one batch. */
 const PUT_TIMEOUT_MS = 5000
+/** For all batches, after the deadline of their delivery. */
+const GRACE_MS = 1000
+
+/** How a batch names a destination. */
+export function nameOf({ url }: Destination): string {
+  return url.replace(/\?.*/, '')
+}
 
 /** A spool with a store of your own. `toMessage` gives a batch the form that `drainSpool` takes. */
 export function spoolTo(store: SpoolStore): Spool {
   return {
     async keep(delivery, connection) {
       const { format } = connection.config
-      const { url } = connection.destination
+      const url = nameOf(connection.destination)
       const spooled = await deliverInParts(delivery.unsent, {
         maxBytes: store.maxBytes ?? Number.POSITIVE_INFINITY,
         encode: (spans) => format.pack(spans, connection),
         async post({ body, headers }, spans) {
           try {
             const batch = { id: crypto.randomUUID(), url, format: format.name, spans, headers, body }
-            await within(PUT_TIMEOUT_MS, Promise.resolve(store.put(batch)))
+            await connection.deadline.within(PUT_TIMEOUT_MS, Promise.resolve(store.put(batch)), GRACE_MS)
             return { status: 200, body }
           } catch (error) {
             return { reason: 'undelivered', error: `${delivery.error}; the spool failed: ${describe(error)}` }

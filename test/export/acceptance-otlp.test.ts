@@ -63,7 +63,7 @@ describe('HEAD:tests/unit/sdk/test_exporters.py', () => {
     ['an error of the server', { status: 500 }, {}, 'answered 500'],
     ['a server that is not there for now', { status: 503 }, {}, 'answered 503'],
     ['a network that breaks', { reset: 'after' }, {}, 'could not be reached'],
-    ['a server that is too slow', { hang: true }, { exportTimeoutMs: 100 }, 'did not answer within'],
+    ['a server that is too slow', { hang: true }, { exportTimeoutMs: 100 }, 'did not answer in time'],
     [
       'something unexpected',
       {},

@@ -89,7 +89,7 @@ describe('delivery to any OTLP endpoint', () => {
       { sent: 1, dropped: 1, error: 'too long' },
       1,
     ],
-    ['a hang', [{ delayMs: 1500 }], { dropped: 2, error: expect.stringContaining('did not answer within') }, 1],
+    ['a hang', [{ delayMs: 1500 }], { dropped: 2, error: expect.stringContaining('did not answer in time') }, 1],
   ])('%s', async (_, answers, expected, requests) => {
     const backend = await scripted(...answers)
     const timeout = answers[0]?.delayMs ? { exportTimeoutMs: 200, retryAttempts: 0 } : { retryAttempts: 2 }
@@ -243,6 +243,29 @@ describe('SessionExporter as a standard exporter', () => {
     expect(failed.error?.message).toContain('400')
   })
 
+  test('maxRequests holds for each export', async () => {
+    const backend = await scripted({ status: 503 })
+    const exporter = new SessionExporter({
+      endpoint: `${backend.url}/v1/traces`,
+      maxRequests: 2,
+      flushDeadlineMs: 5000,
+    })
+    for (const requests of [2, 4]) {
+      expect((await run(exporter, [makeSpan()])).error?.message).toContain('maxRequests (2)')
+      expect(await backend.received()).toHaveLength(requests)
+    }
+  })
+
+  test('a span whose attributes cannot be read is counted like any other', async () => {
+    const processor = new SessionSpanProcessor(new SessionExporter(toCollector()))
+    const provider = new BasicTracerProvider({ spanProcessors: [processor] })
+    const span = provider.getTracer('mine').startSpan('odd') as unknown as ReadableSpan & { end(): void }
+    Object.assign(span.attributes, { odd: Object.create(null) })
+    span.end()
+    await provider.forceFlush()
+    expect(processor.report()).toMatchObject({ pending: 0 })
+  })
+
   test('SessionSpanProcessor works in anybody’s provider', async () => {
     const processor = new SessionSpanProcessor(new SessionExporter(toCollector()), { exportIntervalMs: 60_000 })
     const provider = new BasicTracerProvider({ spanProcessors: [processor] })
@@ -252,6 +275,42 @@ describe('SessionExporter as a standard exporter', () => {
     expect(processor.report()).toEqual({ sent: 1, dropped: 0, spooled: 0, pending: 0 })
     expect(await spansOf({ id: span.spanContext().traceId })).toMatchObject([{ name: 'theirs' }])
     await provider.shutdown()
+  })
+})
+
+describe('any other exporter', () => {
+  const open = (exporter: object): Session =>
+    createAgentOps({ maxExportBatchSize: 1, exporters: [exporter as never] }).startSession()
+
+  test('whatever methods it has, only `export` and `shutdown` are called', async () => {
+    const exporter = {
+      early: false,
+      deliver: () => undefined,
+      export: (_: unknown, done: (result: ExportResult) => void) => done({ code: ExportResultCode.SUCCESS }),
+      shutdown: async () => {},
+    }
+    expect(await open(exporter).end()).toEqual({ sent: 1, dropped: 0, spooled: 0, pending: 0 })
+  })
+
+  test('one that ends a span while it exports is still called once at a time', async () => {
+    let running = 0
+    let most = 0
+    let more = 3
+    const session = open({
+      export(_: unknown, done: (result: ExportResult) => void) {
+        most = Math.max(most, ++running)
+        if (more-- > 0) session.record({ eventType: 'tools', name: 'inner' })
+        setTimeout(() => {
+          running--
+          done({ code: ExportResultCode.SUCCESS })
+        }, 20)
+      },
+      shutdown: async () => {},
+    })
+    session.tool('outer', () => 1)
+    await session.end()
+    expect(await session.flush()).toEqual({ sent: 5, dropped: 0, spooled: 0, pending: 0 })
+    expect(most).toBe(1)
   })
 })
 
@@ -320,6 +379,16 @@ describe('the buffer', () => {
     for (let n = 0; n < 8; n++) session.recordError(new Error(`e${n}`))
     expect(await session.end('Success')).toMatchObject({ sent: 6, dropped: 3 })
     expect(named(await spansOf(session), 's.session')).toBeDefined()
+  })
+
+  test('a session inside another one keeps its root, too', async () => {
+    const client = createAgentOps(
+      toCollector({ mode: 'multi', maxQueueSize: 3, maxExportBatchSize: 100, exportIntervalMs: 60_000 }),
+    )
+    const session = client.startSession({ name: 'inner', parent: client.startSession() })
+    for (let n = 0; n < 8; n++) session.recordError(new Error(`e${n}`))
+    await session.end()
+    expect(named(await spansOf(session), 'inner.session')).toBeDefined()
   })
 
   test('what ends while an interval export is under way goes with the next interval', async () => {

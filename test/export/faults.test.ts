@@ -226,6 +226,22 @@ describe('limits', () => {
     expect(requests[2]?.spans.some(({ name }) => name === 'last.session')).toBe(true)
   })
 
+  test.each([3, 4, 6, 11])(
+    'a search for what spoils a request, too, leaves %i requests one for the root',
+    async (maxRequests) => {
+      const backend = await scripted({ when: 'poison', status: 400 }, {})
+      const client = createAgentOps({ endpoint: `${backend.url}/v1/traces`, maxRequests })
+      const session = client.startSession({ name: 'searched' })
+      for (let n = 0; n < 99; n++) session.tool(n % 33 === 5 ? 'poison' : `t${n}`, () => n)
+      const report = await session.end()
+      expect(report.sent + report.dropped).toBe(100)
+      const requests = await backend.spans()
+      expect(requests.length).toBeLessThanOrEqual(maxRequests)
+      const names = requests.flatMap(({ accepted, spans }) => (accepted ? spans.map(({ name }) => name) : []))
+      expect(names).toContain('searched.session')
+    },
+  )
+
   test('the deadline is one for the whole flush, however many batches it has', async () => {
     const backend = await scripted({ hang: true })
     const options = { flushDeadlineMs: 1000, maxExportBatchSize: 10, exportIntervalMs: 60_000 }
