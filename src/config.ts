@@ -22,9 +22,8 @@ const BREAKER = { failures: 5, cooldownMs: 30_000 }
 const { navigator } = globalThis as { navigator?: { userAgent?: string } }
 /** A Worker's request on the free plan may make 50, the user's own included. */
 const MAX_REQUESTS = navigator?.userAgent === 'Cloudflare-Workers' ? 12 : Number.POSITIVE_INFINITY
-/** What the further destinations take over from the options. */
-const INHERITED =
-  /^(apiEndpoint|exportTimeoutMs|flushDeadlineMs|retryAttempts|maxExportBytes|compression|breaker|spool|fetch)$/
+/** What makes a destination, its keys included: what is missing there is nobody else's. */
+const OWN = /Key$|^(endpoint|headers|format)$|ENDPOINT$/
 
 /** Where sessions go. Where there is a `tokenUrl`, the key is exchanged for a token that exports carry. */
 export interface Destination {
@@ -75,7 +74,14 @@ type Kind = readonly [expected: string, check: (value: unknown, text: string, so
 
 const text: Kind = ['text', (value) => (typeof value === 'string' ? value : undefined)]
 const fn: Kind = ['a function', (value) => (typeof value === 'function' ? value : undefined)]
-const object: Kind = ['an object', (value) => (typeof value === 'object' && !Array.isArray(value) ? value : undefined)]
+/** A copy, as a getter may throw; of a Headers, its pairs. */
+const object: Kind = [
+  'an object',
+  (value) =>
+    typeof value === 'object' && !Array.isArray(value)
+      ? { ...(value instanceof Headers ? Object.fromEntries(value) : value) }
+      : undefined,
+]
 const whole = (min: number, max: number): Kind => [
   `a whole number from ${min} to ${max}`,
   (_, text) => (Number.isInteger(+text) && +text >= min && +text <= max ? +text : undefined),
@@ -110,7 +116,7 @@ const spool: Kind = [
   'a spool of agentops-edge/spool, or a function of the environment',
   (value) => (typeof value === 'function' || typeof (value as Spool).keep === 'function' ? value : undefined),
 ]
-const list: Kind = ['a list', (value) => (Array.isArray(value) ? value : undefined)]
+const list: Kind = ['a list', (value) => (Array.isArray(value) ? [...value] : undefined)]
 const perRequest = ([expected, check]: Kind): Kind => [
   `${expected} or a function of the request`,
   (value, text, source) => (typeof value === 'function' ? value : check(value, text, source)),
@@ -208,7 +214,7 @@ interface Settings extends Pick<Config, Kept | Defaulted> {
   apiEndpoint: string
   format: Format | 'otlp-json'
   breaker: Config['breaker']
-  spool?: Spool | ((env: Environment) => Spool | undefined)
+  spool?: Spool
   exporters: readonly object[]
   OTEL_EXPORTER_OTLP_ENDPOINT?: string
   OTEL_EXPORTER_OTLP_TRACES_ENDPOINT?: string
@@ -224,26 +230,31 @@ interface Settings extends Pick<Config, Kept | Defaulted> {
 }
 
 /**
- * `options` go before `env`, and `env` before the process's environment; null: neither is read. `say`: where a complaint
- * goes.
+ * `options` go before `env`, and `env` before the process's environment. `say`: where a complaint goes. `parent`: the
+ * settings of those options whose `exporters` these are one of; they take the place of the environment and the defaults.
  */
 export function readConfig(
   options?: AgentOpsOptions,
-  env: Environment | null = {},
+  env: Environment = {},
   say: (message: string) => void = warn,
+  parent?: Record<string, unknown>,
 ): Config {
   const given = (options ?? {}) as Record<string, unknown>
 
-  /** Cloudflare's variables may be numbers, booleans or bindings too. */
-  const variable = (name: string): unknown => {
-    const value = env && (env[name] ?? (globalThis as { process?: { env?: Environment } }).process?.env?.[name])
-    return typeof value === 'string' ? value.trim() : value
-  }
+  /** An option, or a variable (in capitals), of which an entry of `exporters` has none; Cloudflare's may be no text. */
+  const read = (source: string): unknown =>
+    guard(source, () => {
+      if (!/^[A-Z]/.test(source)) return given[source]
+      const value = parent
+        ? undefined
+        : (env?.[source] ?? (globalThis as { process?: { env?: Environment } }).process?.env?.[source])
+      return typeof value === 'string' ? value.trim() : value
+    })
 
   /** `key=value,key2=value2`, percent-encoded (OpenTelemetry's environment); a pair that is none is left out alone. */
   const pairs = (name: string): Record<string, string> => {
     const found: Record<string, string> = {}
-    for (const pair of `${variable(name) ?? ''}`.match(/[^\s,][^,]*/g) ?? []) {
+    for (const pair of `${read(name) ?? ''}`.match(/[^\s,][^,]*/g) ?? []) {
       try {
         const [, key, value] = /^([^=\s]+)\s*=(.*)$/.exec(pair) as unknown as [string, string, string]
         found[decodeURIComponent(key)] = decodeURIComponent(value.trim())
@@ -261,17 +272,19 @@ export function readConfig(
     const wrong: string[] = []
     let used: unknown
     for (const source of [name, ...variables]) {
-      const value = /^[A-Z]/.test(source) ? variable(source) : given[source]
+      const value = read(source)
       if (used !== undefined || (value ?? '') === '') continue
       try {
         used = check(value, describe(value), source)
       } catch {}
       if (used === undefined) wrong.push(`${source}: expected ${expected}, got ${show(value, source)}; `)
     }
-    used ??= fallback
+    used ??= parent && !OWN.test(name) ? parent[name] : fallback
     picked[name] = used
     for (const complaint of wrong) say(`${complaint}${show(used, name)} is used`)
   }
+  const { spool } = picked
+  if (typeof spool === 'function') picked.spool = guard('spool', () => spool(env))
   const settings = picked as unknown as Settings
   const { sampler, OTEL_TRACES_SAMPLER: samplerName, instrumentations: toggles } = settings
   const format = settings.format === 'otlp-json' ? otlpJson : settings.format
@@ -283,7 +296,7 @@ export function readConfig(
     const otlp = settings.OTEL_EXPORTER_OTLP_TRACES_ENDPOINT ?? (base && under(base, '/v1/traces'))
     const target = format.api ? apiKey && apiEndpoint : (endpoint ?? agentops ?? (apiKey ? AGENTOPS_TRACES : otlp))
     // The token carries the key in clear: only a destination named together with the key, or AgentOps' own, gets one.
-    const withKey = apiKey && (format.api || !endpoint || endpoint === AGENTOPS_TRACES || given.apiKey === apiKey)
+    const withKey = apiKey && (format.api || !endpoint || endpoint === AGENTOPS_TRACES || read('apiKey') === apiKey)
     const headers = new Headers()
     const addHeaders = (source: string, added: object): void => {
       for (const [name, value] of Object.entries(added)) {
@@ -297,7 +310,7 @@ export function readConfig(
     }
     if (target && !withKey && target !== agentops && originOf(otlp ?? target) === originOf(target)) {
       // The environment's headers may hold another vendor's secret: they go where the environment sends.
-      const name = ['OTEL_EXPORTER_OTLP_TRACES_HEADERS', 'OTEL_EXPORTER_OTLP_HEADERS'].find(variable)
+      const name = ['OTEL_EXPORTER_OTLP_TRACES_HEADERS', 'OTEL_EXPORTER_OTLP_HEADERS'].find(read)
       if (name) addHeaders(name, pairs(name))
     }
     addHeaders('headers', settings.headers)
@@ -310,25 +323,21 @@ export function readConfig(
     return undefined
   }
 
-  const inherited = Object.fromEntries(Object.entries(given).filter(([name]) => INHERITED.test(name)))
-  const exporters = settings.exporters.flatMap((exporter, i): Config | SpanExporter | [] => {
-    if (Object(exporter) !== exporter) {
-      say(`exporters[${i}]: expected delivery options or a SpanExporter; it is left out`)
+  const exporters = (parent ? [] : settings.exporters).flatMap((exporter, i): Config | SpanExporter | [] => {
+    const complain = (complaint: string): void => say(`exporters[${i}]: ${complaint}`)
+    try {
+      // What is no object throws here, as a Proxy may.
+      return 'export' in exporter ? (exporter as SpanExporter) : readConfig(exporter, env, complain, picked)
+    } catch {
+      complain('expected delivery options or a SpanExporter; it is left out')
       return []
     }
-    return 'export' in exporter
-      ? (exporter as SpanExporter)
-      : readConfig({ ...inherited, ...exporter }, null, (complaint) => say(`exporters[${i}]: ${complaint}`))
   })
   const config: Config = {
     ...settings,
     destination: destination(),
     format,
     exporters,
-    spool:
-      typeof settings.spool === 'function'
-        ? guard('spool', () => (settings.spool as (env: Environment) => Spool)(env ?? {}))
-        : settings.spool,
     // What is undefined overrides nothing.
     resource: [
       // The SDK's own default shows the path of the running program.
@@ -352,7 +361,9 @@ export function readConfig(
     },
   }
   const unknown = (name: string): void => say(`${name}: no option of this version; it is left out`)
-  for (const name of Object.keys(given)) if (!SETTINGS[name]) unknown(name)
+  guard('the options', () => {
+    for (const name of Object.keys(given)) if (!SETTINGS[name] || (parent && name === 'exporters')) unknown(name)
+  })
   for (const name of Object.keys(toggles)) if (toggles[name] && name !== 'global') unknown(`instrumentations.${name}`)
   if (!config.destination && !exporters.length && !config.disabled) {
     say('no apiKey and no endpoint: nothing is sent. Set AGENTOPS_API_KEY or OTEL_EXPORTER_OTLP_ENDPOINT')

@@ -4,7 +4,10 @@
  */
 import { diag } from '@opentelemetry/api'
 
-/** Causes already said in this isolate; bounded, because a cause may contain a name that a request chose. */
+/**
+ * Causes already said in this isolate; bounded, because a cause may contain a name that a request chose. When full it is
+ * emptied: better to say something again than to say nothing any more.
+ */
 const said: Set<string> = new Set()
 const MAX_CAUSES = 256
 
@@ -16,7 +19,8 @@ export function hasGlobal(kind: 'diag' | 'trace' | 'context'): boolean {
 
 /** Says `message` at once, and never again in this isolate for the same `cause`. */
 export function warn(message: string, cause: string = message): undefined {
-  if (said.has(cause) || said.size >= MAX_CAUSES) return
+  if (said.has(cause)) return
+  if (said.size >= MAX_CAUSES) said.clear()
   said.add(cause)
   try {
     const logger = hasGlobal('diag') ? diag : console

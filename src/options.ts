@@ -59,8 +59,8 @@ export interface DeliveryOptions {
   endpoint?: string
   /** AgentOps' API, which exchanges the key for a token. Default `https://api.agentops.ai`. Env: `AGENTOPS_API_ENDPOINT`. */
   apiEndpoint?: string
-  /** Sent with every export. Env: `OTEL_EXPORTER_OTLP_TRACES_HEADERS`, `OTEL_EXPORTER_OTLP_HEADERS`, both only to an endpoint of the same origin as the environment's. */
-  headers?: Record<string, string>
+  /** Sent with every export. Env: `OTEL_EXPORTER_OTLP_TRACES_HEADERS`, `OTEL_EXPORTER_OTLP_HEADERS`, both only to an endpoint of the same origin as the environment's, or where the environment names none. */
+  headers?: Record<string, string> | Headers
   /**
    * Default `otlp-json`. The others are passed, so that no bundle holds what it does not use:
    * `import { otlpProtobuf, agentopsV2 } from 'agentops-edge/formats'`. Env: `OTEL_EXPORTER_OTLP_TRACES_PROTOCOL`,
@@ -93,9 +93,9 @@ export interface DeliveryOptions {
 }
 
 export interface AgentOpsOptions extends DeliveryOptions {
-  /** Further destinations beside the one that these options or the environment name: delivery options, which default to these (but for the destination and its headers), or any OpenTelemetry `SpanExporter`. Each has a buffer of its own. */
+  /** Further destinations beside the one that these options or the environment name: delivery options, which default to these and their variables (but for the destination, its keys, its headers and its format), or any OpenTelemetry `SpanExporter`. Each has a buffer of its own. */
   exporters?: readonly (DeliveryOptions | SpanExporter)[]
-  /** Outgoing requests that a session may cost, tokens, retries and splits included, 1 to 1 000 000; several destinations share them evenly. The last is kept for the root. Default 12 on Workers (a request has 50 on the free plan), else unlimited. */
+  /** Outgoing requests that a session may cost, tokens, retries and splits included, 1 to 1 000 000; several destinations share them evenly (a `SpanExporter` takes no part: its requests cannot be counted). The last is kept for the root. Default 12 on Workers (a request has 50 on the free plan), else unlimited. */
   maxRequests?: number
   /** Default `unknown_service`. Env: `OTEL_SERVICE_NAME`. */
   serviceName?: string

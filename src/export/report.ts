@@ -11,10 +11,16 @@ export function sumOf(reports: readonly FlushReport[]): FlushReport {
   return sum
 }
 
-/** Says that spans were lost, once a cause, and gives them to `onDrop`. */
+/**
+ * Says that spans were lost, once a cause, and gives them to `onDrop`. What follows a colon, or an amount or id (a word
+ * with a digit), is no part of the cause: it may be new each time. A status stands at the end, and is.
+ */
 export function reportDrop(drop: Drop, onDrop: ((drop: Drop) => void) | undefined): void {
   const { spans, reason, error } = drop
   // Without a destination, or after shutdown, there is no error to name: the configuration, or the user, said so.
-  if (error) warn(`${spans} spans were lost (${reason}): ${error}`, `${reason} ${error}`)
+  if (error) {
+    const cause = `${reason} ${error}`.replace(/(:| [a-z-]*\d[\w-]*) .*/is, '')
+    warn(`${spans} spans were lost (${reason}): ${error}`, cause)
+  }
   guard('onDrop', () => onDrop?.(drop))
 }

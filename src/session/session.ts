@@ -156,9 +156,10 @@ export class Session {
 
     const { destination, exporters, maxRequests, onExport } = config
     const targets = destination || !exporters.length ? [config, ...exporters] : exporters
-    this.#processors = targets.map((target, i) => {
-      // Each has its share, so that one destination's faults cost the others nothing.
-      const requests = { left: Math.floor((maxRequests + i) / targets.length) }
+    const own = targets.filter((target) => !('export' in target))
+    this.#processors = targets.map((target) => {
+      // Each of ours has its share, so that one destination's faults cost the others nothing; what remains is the first's.
+      const requests = { left: Math.ceil((maxRequests - own.indexOf(target)) / own.length) }
       const isForeign = 'export' in target
       const exporter = isForeign ? target : new SessionExporter(target, undefined, this, requests)
       return new SessionSpanProcessor(exporter, {

@@ -1,4 +1,4 @@
-import { describe, expect, test } from 'vitest'
+import { afterAll, beforeEach, describe, expect, test, vi } from 'vitest'
 import { type Config, readConfig } from '../../src/config.ts'
 import type { AgentOpsOptions } from '../../src/index.ts'
 
@@ -178,6 +178,12 @@ describe('which destination', () => {
       { headers: { 'x-vendor': 'secret' } },
     ],
     [
+      'an endpoint option does where the environment names none',
+      { endpoint: 'https://own.x/t' },
+      { OTEL_EXPORTER_OTLP_HEADERS: 'x-vendor=secret' },
+      { url: 'https://own.x/t', headers: { 'x-vendor': 'secret' } },
+    ],
+    [
       'headers of the traces signal go before the general ones',
       {},
       { ...otlp, OTEL_EXPORTER_OTLP_TRACES_HEADERS: 'x-traces=1' },
@@ -351,6 +357,45 @@ describe('further destinations', () => {
     expect(read({ exporters: [{ endpoint: 'https://other.x/' }] }).said).toEqual([])
   })
 
+  test('they take over what came from the environment and what belongs to the buffer; undefined is not given', () => {
+    const env = {
+      AGENTOPS_API_ENDPOINT: 'https://eu.x/',
+      OTEL_EXPORTER_OTLP_TIMEOUT: '7000',
+      OTEL_EXPORTER_OTLP_COMPRESSION: 'none',
+      OTEL_BSP_SCHEDULE_DELAY: '60',
+    }
+    const shared = { maxQueueSize: 7, maxExportBatchSize: 3, retryAttempts: 1, maxRequests: 9, faithful: true }
+    const { config, said } = read(
+      { ...shared, exporters: [{ apiKey: KEY, retryAttempts: undefined, exportTimeoutMs: 'x' }] },
+      env,
+    )
+    const [other] = config.exporters as Config[]
+    const taken = { ...shared, exportTimeoutMs: 7000, compression: 'none', exportIntervalMs: 60 }
+    expect(other).toMatchObject({ ...taken, destination: { tokenUrl: 'https://eu.x/v3/auth/token' } })
+    expect(complaints(said)).toEqual([
+      'exporters[0]: exportTimeoutMs: expected a whole number from 1 to 600000, got "x"; 7000 is used',
+    ])
+  })
+
+  test('a format and keys are no other’s', () => {
+    const format = { name: 'own', deliver: () => {} }
+    const env = { AGENTOPS_API_KEY: KEY, AGENTOPS_PARENT_KEY: KEY, OTEL_EXPORTER_OTLP_TRACES_HEADERS: 'x-secret=1' }
+    const { config } = read({ format, exporters: [{ endpoint: 'https://other.x/' }, {}] }, env)
+    const [other, nowhere] = config.exporters as Config[]
+    expect(other?.format.name).toBe('otlp-json')
+    expect(other?.destination).toEqual({ url: 'https://other.x/', headers: {} })
+    expect(nowhere?.destination).toBeUndefined()
+    expect(other?.parentKey).toBeUndefined()
+  })
+
+  test('they have none of their own', () => {
+    const options: Record<string, unknown> = { endpoint: 'https://a.x/' }
+    options.exporters = [options]
+    const { config, said } = read(options)
+    expect(config.exporters).toMatchObject([{ exporters: [] }])
+    expect(said).toEqual(['exporters[0]: exporters: no option of this version; it is left out'])
+  })
+
   test('an exporter of OpenTelemetry’s is kept as it is', () => {
     const exporter = { export: () => {}, shutdown: async () => {} }
     expect(read({ exporters: [exporter] }).config.exporters).toEqual([exporter])
@@ -364,6 +409,86 @@ test('a spool may be made from the environment; one that cannot be made is said 
     throw new Error('no binding')
   }
   expect(read({ spool: broken }).config.spool).toBeUndefined()
+})
+
+test('a spool is made once, and further destinations have it; one of their own has the environment too', () => {
+  const seen: unknown[] = []
+  const env = { SPOOL: { keep: async () => {} }, OTHER: { keep: async () => {} } }
+  const make = (name: keyof typeof env) => (given: typeof env) => {
+    seen.push(given)
+    return given[name]
+  }
+  const exporters = [{ endpoint: 'https://b.x/' }, { endpoint: 'https://c.x/', spool: make('OTHER') }]
+  const { config } = read({ endpoint: 'https://a.x/', spool: make('SPOOL'), exporters }, env)
+  expect([config, ...(config.exporters as Config[])].map(({ spool }) => spool)).toEqual([
+    env.SPOOL,
+    env.SPOOL,
+    env.OTHER,
+  ])
+  expect(seen).toEqual([env, env])
+})
+
+test('headers may be a Headers', () => {
+  const { config, said } = read({ endpoint: 'https://a.x/', headers: new Headers({ 'X-Team': 'desk' }) })
+  expect(config.destination?.headers).toEqual({ 'x-team': 'desk' })
+  expect(said).toEqual([])
+})
+
+describe('what throws when it is read is said and left out, and nothing else is', () => {
+  const endpoint = 'https://a.x/'
+  const boom = (): never => {
+    throw new Error('boom')
+  }
+  const bad = {
+    get a(): string {
+      return boom()
+    },
+  }
+  const warned = vi.spyOn(console, 'warn')
+  beforeEach(() => void warned.mockReset().mockImplementation(() => {}))
+  afterAll(() => warned.mockRestore())
+
+  test.each<[string, options: () => object, env: Record<string, unknown>, line: string]>([
+    [
+      'an option',
+      () => ({
+        endpoint,
+        get apiKey(): string {
+          return boom()
+        },
+      }),
+      {},
+      'apiKey failed; it is left out (boom)',
+    ],
+    ['the environment', () => ({ endpoint }), new Proxy({}, { get: boom }), 'OTEL_SERVICE_NAME failed; it is left out'],
+    ['headers', () => ({ endpoint, headers: bad }), {}, 'headers: expected an object'],
+    ['resourceAttributes', () => ({ endpoint, resourceAttributes: bad }), {}, 'resourceAttributes: expected an object'],
+    ['instrumentations', () => ({ endpoint, instrumentations: bad }), {}, 'instrumentations: expected an object'],
+    ['attributes', () => ({ endpoint, attributes: bad }), {}, 'attributes: expected an object'],
+    [
+      'a further destination',
+      () => ({ endpoint, exporters: [new Proxy({}, { has: boom }), { endpoint: 'https://b.x/' }] }),
+      {},
+      'exporters[0]: expected delivery options or a SpanExporter; it is left out',
+    ],
+    [
+      'the list of them',
+      () => ({ endpoint, exporters: new Proxy([], { get: boom }) }),
+      {},
+      'exporters: expected a list',
+    ],
+  ])('%s', (name, options, env, line) => {
+    const { config, said } = read(options(), env)
+    expect(`${said}${warned.mock.calls}`).toContain(line)
+    expect(config.destination?.url).toBe(endpoint)
+    expect(config.exporters).toHaveLength(name === 'a further destination' ? 1 : 0)
+  })
+
+  test('the names of the options', () => {
+    const { config } = read(new Proxy({ endpoint }, { ownKeys: boom }))
+    expect(config.destination?.url).toBe(endpoint)
+    expect(`${warned.mock.calls}`).toContain('the options failed; it is left out (boom)')
+  })
 })
 
 test('a session costs at most 12 requests on Workers', () => {
