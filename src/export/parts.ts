@@ -78,7 +78,7 @@ export async function deliverInParts<T>(items: readonly T[], parts: Parts<T>): P
   }
 
   while (rest.length) {
-    const fresh = refusals < ONE_SEARCH ? Math.ceil(items.length / (found || 1)) : 1
+    const fresh = refusals < ONE_SEARCH ? (items.length / (found || 1)) | 0 : 1
     // A search needs no more than the first half: the other is the spoiled one where this one is not.
     let size = Math.max(Math.min(suspects ? suspects >> 1 : fresh, limit, rest.length), 1)
     const outcome = await attempt(rest.slice(0, size))
@@ -88,9 +88,9 @@ export async function deliverInParts<T>(items: readonly T[], parts: Parts<T>): P
       if (status === 413) limit = size >> 1
       else if (spoiled.includes(status)) suspects = size
       else refusals = MAX_REFUSALS
-      if (refusals < MAX_REFUSALS && size > 1) continue
-      // One is asked alone before it is dropped: what a request of several was refused for may be their number.
-      size = refusals < MAX_REFUSALS ? 1 : rest.length
+      if (refusals >= MAX_REFUSALS) size = rest.length
+      // Each is asked alone before it is dropped: several may have been refused for their number.
+      else if (size > 1) continue
       reject(delivery, size, error)
       limit = items.length
       found++
