@@ -14,7 +14,7 @@ import type { Session } from '../session/session.ts'
 import { compress } from './compress.ts'
 import type { Authorise, Connection, Format } from './format.ts'
 import { fromBytes, toBytes } from './json.ts'
-import { type Delivery, deliverInParts, NOTHING } from './parts.ts'
+import { add, type Delivery, deliverInParts, NOTHING, reject } from './parts.ts'
 import type { Encoded, Outcome, Refused } from './transport.ts'
 
 /** What `create_session` and `update_session` take. What is left out of an update is overwritten with null. */
@@ -74,10 +74,6 @@ export const agentopsV2: Format = {
 
   async deliver(spans, connection) {
     const total: Delivery<ReadableSpan> = { ...NOTHING }
-    const drop = (dropped: number, error: string): void => {
-      total.dropped += dropped
-      Object.assign(total, { reason: 'rejected', error })
-    }
     // Spans of somebody else's provider each name their session, which somebody has created.
     const groups = connection.session
       ? [spans]
@@ -85,19 +81,19 @@ export const agentopsV2: Format = {
     for (const group of groups) {
       const sent = sentOf(connection)
       if (sent.updated) {
-        drop(group.length, 'AgentOps v2 takes nothing after update_session: end the session later')
+        reject(total, group.length, 'AgentOps v2 takes nothing after update_session: end the session later')
         continue
       }
       const spanOf = itemsOf(group, connection)
       const others = group.length - spanOf.size
-      if (others) drop(others, 'AgentOps v2 knows events only: other spans are left out')
+      if (others) reject(total, others, 'AgentOps v2 knows events only: other spans are left out')
       // Nothing but those: the session is opened by a request that has more to say.
       if (!spanOf.size) continue
-      const { unsent, sent: taken, dropped, ...why } = await send(planOf(spanOf, sent, connection), sent, connection)
-      total.sent += taken
-      total.dropped += dropped
-      total.unsent = [...total.unsent, ...unsent.map((item) => spanOf.get(item) as ReadableSpan)]
-      if (why.reason) Object.assign(total, why)
+      const delivery = await send(planOf(spanOf, sent, connection), sent, connection)
+      add(total, {
+        ...delivery,
+        unsent: delivery.unsent.map((item) => spanOf.get(item) as ReadableSpan),
+      })
     }
     return total
   },
@@ -154,9 +150,8 @@ async function send(plan: Plan, sent: Sent, connection: Connection): Promise<Del
   const total: Delivery<Item> = { ...NOTHING }
   const settle = (those: readonly Item[], refused: Refused | undefined): void => {
     if (!refused) total.sent += those.length
-    else if (refused.reason === 'rejected') total.dropped += those.length
-    else total.unsent = [...total.unsent, ...those]
-    if (refused && those.length) Object.assign(total, { reason: refused.reason, error: refused.error })
+    else if (refused.reason !== 'rejected') add(total, { ...NOTHING, ...refused, unsent: those })
+    else if (those.length) reject(total, those.length, refused.error)
   }
   const end = items.filter((item) => 'update' in item)
   // The last request is for `update_session`: without it the session has no end.
@@ -189,17 +184,14 @@ async function send(plan: Plan, sent: Sent, connection: Connection): Promise<Del
       settle(group, stopped)
       continue
     }
-    const { unsent, reason, error, ...counts } = await deliverInParts(group, {
+    const delivery = await deliverInParts(group, {
       maxBytes: connection.config.maxExportBytes,
       encode: (part) => encode({ events: part.map(({ event }) => withAgent(event, sent)) }),
       post: (encoded) => connection.post(urlOf('create_events', connection), encoded, authorise),
       spoiled: SPOILED,
     })
-    total.sent += counts.sent
-    total.dropped += counts.dropped
-    if (counts.dropped) Object.assign(total, { reason, error })
-    if (unsent.length) stopped = { reason: reason as Refused['reason'], error: error ?? '' }
-    settle(unsent, stopped)
+    add(total, delivery)
+    if (delivery.unsent.length) stopped = delivery as Refused
   }
 
   for (const item of end) {

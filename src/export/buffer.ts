@@ -193,14 +193,14 @@ export class SessionSpanProcessor implements SpanProcessor {
   async #exportBatch(batch: readonly Queued[], deadline: Deadline, isEarly: boolean): Promise<number> {
     const isLast = this.#closing
     const delivery = await deliver(this.#exporter, batch, deadline, isEarly ? 0 : undefined)
-    const { sent, spooled, dropped, unsent, reason = 'undelivered', error } = delivery
+    const { sent, spooled, dropped, unsent, reason = 'undelivered', error, rejection } = delivery
     const report = this.#report
     report.sent += sent
     report.spooled += spooled
     report.pending -= sent + spooled
     if (dropped + unsent.length) report.error = error
     else if (!report.dropped) report.error = undefined
-    if (dropped) this.#drop(dropped, reason, error)
+    if (dropped) this.#drop(dropped, rejection ? 'rejected' : reason, rejection ?? error)
     // An exporter that forgets some of them has lost them.
     const lost = batch.length - sent - spooled - dropped
     const kept = isLast ? 0 : unsent.length

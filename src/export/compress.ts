@@ -1,4 +1,4 @@
-/** gzip through CompressionStream, where the runtime has it (Vercel's Edge VM does not) and it pays. */
+/** gzip through CompressionStream, where the runtime has it (Vercel's Edge VM does not), it works and it pays. */
 import type { Encoded } from './transport.ts'
 
 /** A smaller body fits one network packet either way. */
@@ -8,9 +8,13 @@ export async function compress(encoded: Encoded, mode: 'gzip' | 'none' | 'auto')
   const { body, headers } = encoded
   if (mode === 'none' || !('CompressionStream' in globalThis) || (mode === 'auto' && body.length < WORTH_BYTES))
     return encoded
-  const gzip = new Blob([body as never]).stream().pipeThrough(new CompressionStream('gzip'))
-  return {
-    body: new Uint8Array(await new Response(gzip).arrayBuffer()),
-    headers: { ...headers, 'content-encoding': 'gzip' },
+  try {
+    const gzip = new Blob([body as never]).stream().pipeThrough(new CompressionStream('gzip'))
+    return {
+      body: new Uint8Array(await new Response(gzip).arrayBuffer()),
+      headers: { ...headers, 'content-encoding': 'gzip' },
+    }
+  } catch {
+    return encoded
   }
 }

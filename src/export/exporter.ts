@@ -10,7 +10,7 @@ import type { ReadableSpan, SpanExporter } from '../sdk.ts'
 import { runQuietly } from '../session/scope.ts'
 import type { Session } from '../session/session.ts'
 import { connect, type Requests } from './connection.ts'
-import { type Delivery, NOTHING } from './parts.ts'
+import { add, type Delivery, NOTHING } from './parts.ts'
 import { Deadline } from './retry.ts'
 
 // OpenTelemetry's numbers, typed by its enums: the enums themselves cost bytes in every bundle.
@@ -80,17 +80,12 @@ export class SessionExporter implements SpanExporter {
         return limited ? { ...NOTHING, unsent: some, ...limited } : runQuietly(() => format.deliver(some, connection))
       }
       let delivery = await deliver(spans)
-      const others = delivery.unsent.filter((span) => !root.includes(span))
-      if (delivery.reason === 'request-limit' && others.length < delivery.unsent.length) {
+      const { unsent, spoiled } = delivery
+      if (delivery.reason === 'request-limit' && root.some((span) => unsent.includes(span))) {
         connection.keep = 0
-        const last = await deliver(root)
-        const { sent, dropped } = delivery
-        delivery = {
-          ...(others.length ? delivery : last),
-          sent: sent + last.sent,
-          dropped: dropped + last.dropped,
-          unsent: [...others, ...last.unsent],
-        }
+        const last = spoiled ? root : unsent
+        delivery = { ...delivery, unsent: unsent.filter((span) => !last.includes(span)) }
+        add(delivery, await deliver(last))
       }
       if (spool && delivery.unsent.length) delivery = await spool.keep(delivery, connection)
       this.#rootGone ||= root.some((span) => !delivery.unsent.includes(span))

@@ -33,7 +33,7 @@ export class Deadline {
       rearm = () => {
         clearTimeout(timer)
         const left = Math.min(until - Date.now(), this.left + graceMs)
-        timer = setTimeout(() => reject(new DOMException('no answer in time', 'TimeoutError')), left)
+        timer = setTimeout(() => reject(new DOMException('no answer in time', 'TimeoutError')), Math.max(left, 0))
       }
       rearm()
     })

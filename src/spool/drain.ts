@@ -3,7 +3,7 @@ import { type Config, readConfig } from '../config.ts'
 import { describe, warn } from '../diag.ts'
 import { connect } from '../export/connection.ts'
 import type { Connection } from '../export/format.ts'
-import { type Delivery, NOTHING } from '../export/parts.ts'
+import { type Delivery, NOTHING, reject } from '../export/parts.ts'
 import { reportDrop } from '../export/report.ts'
 import { Deadline } from '../export/retry.ts'
 import type { AgentOpsOptions, Environment, FlushReport } from '../options.ts'
@@ -112,21 +112,16 @@ function drainer(config: Config): (message: unknown) => Promise<Delivery<unknown
 
   return async (message) => {
     let spans = 1
-    let delivery: Delivery<unknown>
+    let delivery: Delivery<unknown> = { ...NOTHING }
     try {
       const batch = fromMessage(message)
       spans = batch.spans
       delivery = await send(batch)
     } catch (error) {
-      delivery = {
-        ...NOTHING,
-        dropped: spans,
-        reason: 'rejected',
-        error: `a message is no spooled batch: ${describe(error)}`,
-      }
+      reject(delivery, spans, `a message is no spooled batch: ${describe(error)}`)
     }
-    const { dropped, reason = 'rejected', error } = delivery
-    if (dropped) reportDrop({ spans: dropped, reason, error }, config.onDrop)
+    const { dropped, rejection } = delivery
+    if (dropped) reportDrop({ spans: dropped, reason: 'rejected', error: rejection }, config.onDrop)
     return delivery
   }
 }

@@ -1,10 +1,10 @@
 /** Hands what could not be sent to a store, as encoded batches that it has room for. */
-
 import type { Destination } from '../config.ts'
 import { describe } from '../diag.ts'
 import type { Format } from '../export/format.ts'
-import { deliverInParts } from '../export/parts.ts'
+import { type Delivery, deliverInParts, reject } from '../export/parts.ts'
 import type { Spool } from '../options.ts'
+import type { ReadableSpan } from '../sdk.ts'
 
 /** Encoded spans that could not be sent. Plain data, without key, token or configured header. */
 export interface SpooledBatch {
@@ -60,14 +60,11 @@ export function spoolTo(store: SpoolStore): Spool {
           }
         },
       })
-      return {
-        ...delivery,
-        ...spooled,
-        sent: delivery.sent,
-        dropped: delivery.dropped + spooled.dropped,
-        spooled: spooled.sent,
-        ...(spooled.dropped && { error: `the spool takes no such batch: ${spooled.error}` }),
-      }
+      const { sent, dropped, unsent, reason, error, rejection } = spooled
+      const kept: Delivery<ReadableSpan> = { ...delivery, spooled: sent, unsent }
+      if (unsent.length) Object.assign(kept, { reason, error })
+      if (dropped) reject(kept, dropped, `the spool takes no such batch: ${rejection}`)
+      return kept
     },
   }
 }

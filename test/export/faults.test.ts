@@ -122,9 +122,27 @@ describe('what a backend refuses is dropped, and nothing else', () => {
     expect(drops).toMatchObject([{ spans: SPANS, reason: 'rejected' }])
   })
 
+  test('where the others cannot be delivered, each loss has its own reason', async () => {
+    const backend = await scripted({ when: 'poison', status: 400 }, { status: 503 })
+    const drops: Drop[] = []
+    const client = createAgentOps({
+      endpoint: `${backend.url}/v1/traces`,
+      retryAttempts: 0,
+      onDrop: (drop) => drops.push(drop),
+    })
+    const session = client.startSession()
+    session.tool('poison', () => 1)
+    expect(await session.end()).toMatchObject({ sent: 0, dropped: 2 })
+    expect(drops).toMatchObject([
+      { spans: 1, reason: 'rejected', error: expect.stringContaining('400') },
+      { spans: 1, reason: 'undelivered', error: expect.stringContaining('503') },
+    ])
+  })
+
   test('413 for a single span: only that span', async () => {
     const backend = await scripted({ when: 'poison.tool', status: 413 }, {})
-    const { report } = await run(backend)
+    // The search takes as many as a Worker's session has; the root's is one more.
+    const { report } = await run(backend, { maxRequests: 13 })
     expect(report).toMatchObject({ sent: SPANS - 1, dropped: 1 })
   })
 })

@@ -252,6 +252,18 @@ describe('a consumer’s own options', () => {
     })
   })
 
+  test('a span that is refused has that for its reason, though the others wait for the backend', async () => {
+    const backend = await scripted({ status: 503 })
+    const drops: Drop[] = []
+    const bodies: string[] = []
+    await session(to(backend, { spool: sqsSpool((body) => void bodies.push(body)) }))
+    await script(backend.url, [{ when: 't.tool', status: 400 }, { status: 503 }])
+    const event = { Records: bodies.map((body) => ({ messageId: '1', body })) }
+    const { batchItemFailures } = await drainSpool(event, to(backend, { onDrop: (drop) => drops.push(drop) }))
+    expect(batchItemFailures).toHaveLength(1)
+    expect(drops).toEqual([{ spans: 1, reason: 'rejected', error: expect.stringContaining('400') }])
+  })
+
   test('a further destination’s retries and spool are the queue’s business', async () => {
     const backend = await scripted({ status: 503 })
     const bodies: string[] = []
