@@ -148,7 +148,7 @@ describe('a spool of one’s own', () => {
     )
     expect(performance.now() - start).toBeLessThan(15_000)
     expect(report).toMatchObject({ sent: 0, dropped: 2, spooled: 0, pending: 0 })
-    expect(drops).toMatchObject([{ spans: 2, error: expect.stringContaining('the spool failed: no answer within') }])
+    expect(drops).toMatchObject([{ spans: 2, error: expect.stringContaining('the spool failed: no answer in time') }])
   })
 
   test('is not asked while the backend answers, nor for what the backend refuses', async () => {
