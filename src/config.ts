@@ -34,12 +34,24 @@ export interface Destination {
 }
 
 /** Options as they were given, if they were. */
-type Kept = 'name' | 'tags' | 'attributes' | 'onDrop' | 'onExport' | 'fetch' | 'waitUntil' | 'clock' | 'parentKey'
+type Kept =
+  | 'name'
+  | 'sessionId'
+  | 'tags'
+  | 'attributes'
+  | 'onDrop'
+  | 'onExport'
+  | 'fetch'
+  | 'waitUntil'
+  | 'clock'
+  | 'parentKey'
 type Defaulted =
   | 'mode'
   | 'scope'
   | 'inbound'
+  | 'queueSessions'
   | 'disabled'
+  | 'failOnDisconnect'
   | 'maxQueueSize'
   | 'maxExportBatchSize'
   | 'exportIntervalMs'
@@ -171,11 +183,14 @@ const SETTINGS: Record<string, readonly [kind: Kind, fallback?: unknown, ...vari
   OTEL_SERVICE_NAME: [text],
   resourceAttributes: [object, {}],
   name: [perRequest(text), undefined, 'AGENTOPS_TRACE_NAME'],
+  sessionId: [perRequest(text)],
+  failOnDisconnect: [flag, false],
   tags: [perRequest(tags), undefined, 'AGENTOPS_DEFAULT_TAGS'],
   attributes: [perRequest(object)],
   mode: [oneOf('single', 'multi'), 'single'],
   scope: [oneOf('async', 'process'), 'async'],
   inbound: [oneOf('continue', 'link', 'ignore'), 'continue'],
+  queueSessions: [oneOf('batch', 'message'), 'batch'],
   maxQueueSize: [whole(1, 1e6), 2048, 'AGENTOPS_MAX_QUEUE_SIZE', 'OTEL_BSP_MAX_QUEUE_SIZE'],
   maxExportBatchSize: [whole(1, 1e5), 512, 'OTEL_BSP_MAX_EXPORT_BATCH_SIZE'],
   exportIntervalMs: [whole(1, 6e5), 1000, 'AGENTOPS_EXPORT_FLUSH_INTERVAL', 'OTEL_BSP_SCHEDULE_DELAY'],

@@ -47,6 +47,7 @@ export function createAgentOps(options?: AgentOpsOptions, env?: Environment): Ag
     const session: Session = new Session(config, {
       ...init,
       name: init.name ?? perRequest(config.name) ?? 'agent',
+      groupId: init.groupId ?? perRequest(config.sessionId),
       tags: init.tags ?? perRequest(config.tags),
       attributes,
       waitUntil: config.waitUntil,

@@ -103,6 +103,13 @@ export interface AgentOpsOptions extends DeliveryOptions {
   resourceAttributes?: Attributes
   /** Name of a session; its root span is `<name>.session`. Default: method and route, or the trigger. Env: `AGENTOPS_TRACE_NAME`. */
   name?: PerRequest<string>
+  /**
+   * Groups the sessions of one conversation: any text up to 256 characters, which is `session.id` and
+   * `gen_ai.conversation.id` on every span then. Each request still has a trace, ends and is sent by itself.
+   */
+  sessionId?: PerRequest<string>
+  /** Whether a client that leaves before the response's end makes its session fail. Default `false`. */
+  failOnDisconnect?: boolean
   /** Env: `AGENTOPS_DEFAULT_TAGS` (comma-separated). */
   tags?: PerRequest<string | readonly string[]>
   /** Attributes of every span of a session. */
@@ -126,6 +133,12 @@ export interface AgentOpsOptions extends DeliveryOptions {
   sampler?: number | Sampler
   /** What to do with a caller's `traceparent`: go on in its trace (default), link to it, or ignore it. */
   inbound?: 'continue' | 'link' | 'ignore'
+  /**
+   * Workers, queues. `batch` (default): a session a batch, a span a message, linked to its producer's. `message`: the
+   * handler is called once for each message, with a batch of that one, in a session that goes on in its producer's trace
+   * (see `inbound`); a message whose handler throws is delivered again, and the others go on.
+   */
+  queueSessions?: 'batch' | 'message'
   /**
    * `global`: spans of any OpenTelemetry-instrumented library land in the session (default: on for hono and workers, off
    * for a client of your own). `llm` (env `AGENTOPS_INSTRUMENT_LLM_CALLS`), `fetch` and `ai` are named for `agentops-edge/instrumentation`, which this version does not have.

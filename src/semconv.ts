@@ -23,6 +23,14 @@ export const ENTITY_OUTPUT = 'agentops.entity.output'
 export const TAGS = 'agentops.tags'
 export const END_STATE = 'agentops.session.end_state'
 export const END_STATE_REASON = 'agentops.session.end_state_reason'
+export const BODY_END = 'agentops.response.body_end'
+export const ALARM_RETRY_COUNT = 'agentops.alarm.retry_count'
+export const WEBSOCKET_TYPE = 'agentops.websocket.message.type'
+export const WEBSOCKET_SIZE = 'agentops.websocket.message.size'
+export const WEBSOCKET_CODE = 'agentops.websocket.close.code'
+export const WEBSOCKET_CLEAN = 'agentops.websocket.close.clean'
+export const WORKFLOW_INSTANCE = 'agentops.workflow.instance_id'
+export const WORKFLOW_ATTEMPT = 'agentops.workflow.step.attempt'
 export const INCOMPLETE = 'agentops.incomplete'
 
 export const ACTION_TYPE = 'action.type'
@@ -42,6 +50,7 @@ export const AGENT_ID = 'agent.id'
 export const AGENT_NAME = 'agent.name'
 
 export const GEN_AI_OPERATION_NAME = 'gen_ai.operation.name'
+export const CONVERSATION_ID = 'gen_ai.conversation.id'
 export const GEN_AI_REQUEST_TYPE = 'gen_ai.request.type'
 export const GEN_AI_REQUEST_MODEL = 'gen_ai.request.model'
 export const GEN_AI_RESPONSE_MODEL = 'gen_ai.response.model'
@@ -71,3 +80,30 @@ export const PROTOCOL_VERSION = 'network.protocol.version'
 export const SERVICE_NAME = 'service.name'
 export const AGENTOPS_SDK_NAME = 'agentops.sdk.name'
 export const AGENTOPS_SDK_VERSION = 'agentops.sdk.version'
+
+// OpenTelemetry, in development: FaaS and messaging.
+export const RPC_SYSTEM = 'rpc.system'
+export const RPC_SERVICE = 'rpc.service'
+export const RPC_METHOD = 'rpc.method'
+export const FAAS_TRIGGER = 'faas.trigger'
+export const FAAS_CRON = 'faas.cron'
+export const FAAS_TIME = 'faas.time'
+export const MESSAGING_SYSTEM = 'messaging.system'
+export const MESSAGING_DESTINATION = 'messaging.destination.name'
+export const MESSAGING_OPERATION_TYPE = 'messaging.operation.type'
+export const MESSAGING_OPERATION_NAME = 'messaging.operation.name'
+export const MESSAGE_ID = 'messaging.message.id'
+export const BATCH_SIZE = 'messaging.batch.message_count'
+
+// Ours, about what a Worker is started by.
+/** Deliveries of the message so far, this one included. */
+export const MESSAGE_ATTEMPTS = 'agentops.message.attempts'
+/** `ack` or `retry`. */
+export const MESSAGE_OUTCOME = 'agentops.message.outcome'
+/** The handler named no outcome: it returned, or it threw. */
+export const MESSAGE_IMPLICIT = 'agentops.message.implicit'
+/** Seconds. */
+export const MESSAGE_RETRY_DELAY = 'agentops.message.retry_delay'
+/** Bytes. */
+export const EMAIL_SIZE = 'agentops.email.size'
+export const TAIL_ITEMS = 'agentops.tail.items'

@@ -13,6 +13,7 @@ import * as key from '../semconv.ts'
 import type { Session } from '../session/session.ts'
 import { compress } from './compress.ts'
 import type { Authorise, Connection, Format } from './format.ts'
+import { remembered } from './isolate.ts'
 import { fromBytes, toBytes } from './json.ts'
 import { add, type Delivery, deliverInParts, NOTHING, reject } from './parts.ts'
 import type { Encoded, Outcome, Refused } from './transport.ts'
@@ -47,12 +48,23 @@ interface Plan {
 
 /** What one destination was sent of a session. */
 interface Sent {
+  /** The session's id in this API. */
+  id: string
   jwt: string
   agents: Set<string>
   updated: boolean
 }
 
 const sentBy: WeakMap<Session, Map<Config, Sent>> = new WeakMap()
+
+/** A conversation: one session of this API, to which each of our sessions adds. */
+interface Group {
+  /** When its first session began, as far as this isolate knows. */
+  begun: string
+  created: boolean
+}
+
+const groups: Map<string, Group> = new Map()
 
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i
 /** The backend answers 500 where one event of a request does not suit it, and stores none. */
@@ -75,16 +87,16 @@ export const agentopsV2: Format = {
   async deliver(spans, connection) {
     const total: Delivery<ReadableSpan> = { ...NOTHING }
     // Spans of somebody else's provider each name their session, which somebody has created.
-    const groups = connection.session
+    const sessions = connection.session
       ? [spans]
       : groupBy(spans, ({ attributes }) => String(attributes[key.SESSION_ID])).values()
-    for (const group of groups) {
-      const sent = sentOf(connection)
-      if (sent.updated) {
+    for (const group of sessions) {
+      const sent = await sentOf(connection, group)
+      if (sent.updated && !connection.session?.groupId) {
         reject(total, group.length, 'AgentOps v2 takes nothing after update_session: end the session later')
         continue
       }
-      const spanOf = itemsOf(group, connection)
+      const spanOf = itemsOf(group, sent, connection)
       const others = group.length - spanOf.size
       if (others) reject(total, others, 'AgentOps v2 knows events only: other spans are left out')
       // Nothing but those: the session is opened by a request that has more to say.
@@ -98,20 +110,24 @@ export const agentopsV2: Format = {
     return total
   },
 
-  pack(spans, connection) {
-    const plan = planOf(itemsOf(spans, connection), sentOf(connection), connection)
+  async pack(spans, connection) {
+    const sent = await sentOf(connection, spans)
+    const plan = planOf(itemsOf(spans, sent, connection), sent, connection)
     return compress(encode(plan), connection.config.compression)
   },
 
   resend(body, connection) {
     const plan = fromBytes<Plan>(body)
-    return send(plan, { jwt: '', agents: new Set(plan.known), updated: false }, connection)
+    const { session_id: id } = plan.session
+    return send(plan, { id, jwt: '', agents: new Set(plan.known), updated: false }, connection)
   },
 }
 
-function sentOf({ session, config }: Connection): Sent {
-  const fresh: Sent = { jwt: '', agents: new Set(), updated: false }
+async function sentOf(connection: Connection, [first]: readonly ReadableSpan[]): Promise<Sent> {
+  const { session, config, destination } = connection
+  const fresh: Sent = { id: String(first?.attributes[key.SESSION_ID]), jwt: '', agents: new Set(), updated: false }
   if (!session) return fresh
+  fresh.id = session.groupId === undefined ? session.id : await uuidOf(session.groupId, destination.apiKey ?? '')
   const byDestination = sentBy.get(session) ?? new Map<Config, Sent>()
   sentBy.set(session, byDestination)
   const sent = byDestination.get(config) ?? fresh
@@ -119,25 +135,53 @@ function sentOf({ session, config }: Connection): Sent {
   return sent
 }
 
+/**
+ * This API takes UUIDs only: any other name becomes one of version 5 (RFC 9562), with the key, which is a UUID, as its
+ * namespace, so that two projects' conversations of the same name stay two.
+ */
+async function uuidOf(name: string, apiKey: string): Promise<string> {
+  if (UUID.test(name)) return name
+  const namespace = (apiKey.replaceAll('-', '').match(/../g) ?? []).map((hex) => Number.parseInt(hex, 16))
+  const hashed = Uint8Array.from([...namespace, ...new TextEncoder().encode(name)])
+  const digest = new Uint8Array(await crypto.subtle.digest('SHA-1', hashed)).slice(0, 16)
+  const hex = Array.from(digest, (byte, i) => {
+    if (i === 6) byte = (byte & 0x0f) | 0x50
+    if (i === 8) byte = (byte & 0x3f) | 0x80
+    return byte.toString(16).padStart(2, '0')
+  })
+  return hex.join('').replace(/^(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-')
+}
+
+function groupOf({ session, destination }: Connection, id: string): Group | undefined {
+  if (session?.groupId === undefined) return undefined
+  return remembered(groups, `${destination.url} ${id}`, () => ({ begun: begunAt(session), created: false }))
+}
+
+function begunAt({ root }: Session): string {
+  return isoTime((root as Partial<ReadableSpan>).startTime)
+}
+
 /** The spans that this API has a form for, by that form. */
-function itemsOf(spans: readonly ReadableSpan[], { session, config }: Connection): Map<Item, ReadableSpan> {
+function itemsOf(spans: readonly ReadableSpan[], { id }: Sent, connection: Connection): Map<Item, ReadableSpan> {
+  const { session, config } = connection
   const rootId = session?.root.spanContext().spanId
   const items = new Map<Item, ReadableSpan>()
   for (const span of spans) {
     const { name, attributes } = span
     const type = attributes[key.EVENT_TYPE] ?? (Object.hasOwn(FIELDS, name) ? name : undefined)
-    if (session && span.spanContext().spanId === rootId) items.set({ update: sessionBody(session, span) }, span)
+    if (session && span.spanContext().spanId === rootId) items.set({ update: sessionBody(id, connection, span) }, span)
     else if (type === 'agents') items.set({ agent: String(attributes[key.AGENT_ID]) }, span)
-    else if (type !== undefined) items.set({ event: eventBody(String(type), span, config.faithful) }, span)
+    else if (type !== undefined)
+      items.set({ event: { ...eventBody(String(type), span, config.faithful), session_id: id } }, span)
   }
   return items
 }
 
-function planOf(spanOf: ReadonlyMap<Item, ReadableSpan>, sent: Sent, { session }: Connection): Plan {
-  const [first] = spanOf.values()
+function planOf(spanOf: ReadonlyMap<Item, ReadableSpan>, sent: Sent, connection: Connection): Plan {
+  const { session } = connection
   return {
-    session: session ? sessionBody(session) : ({ session_id: first?.attributes[key.SESSION_ID] } as SessionBody),
-    resume: !session || !!sent.jwt,
+    session: session ? sessionBody(sent.id, connection) : ({ session_id: sent.id } as SessionBody),
+    resume: !session || !!sent.jwt || !!groupOf(connection, sent.id)?.created,
     agents: [...(session?.agents ?? [])],
     known: [...sent.agents],
     items: [...spanOf.keys()],
@@ -218,11 +262,18 @@ async function open({ session, resume }: Plan, sent: Sent, connection: Connectio
     (_connection, _until, attempt) =>
       attempt({ ...keyOf(connection), ...headers })
   const created = resume ? undefined : await request('create_session', { session }, connection, withKey(parent))
-  // 500 is also the answer where an earlier attempt, whose answer was lost, has created it.
-  if (created && created.status !== 500) return takeJwt(created, sent)
   const { session_id } = session
-  const resumed = await request('reauthorize_jwt', { session_id }, connection, withKey())
-  return takeJwt(resumed.reason && created ? created : resumed, sent)
+  let opened = created
+  // 500 is also the answer where an earlier attempt, whose answer was lost, or an earlier session of the group, has
+  // created it.
+  if (!created || created.status === 500) {
+    opened = await request('reauthorize_jwt', { session_id }, connection, withKey())
+    if (opened.reason && created) opened = created
+  }
+  const refused = takeJwt(opened as Outcome, sent)
+  const group = groupOf(connection, session_id)
+  if (group) group.created = !refused
+  return refused
 }
 
 /** The session's own JWT, renewed once where it has expired (it lives 24 hours). */
@@ -276,11 +327,11 @@ function fieldOf(body: Uint8Array, name: string): unknown {
 }
 
 /** `ended`: the root, where it has ended. */
-function sessionBody(session: Session, ended?: ReadableSpan): SessionBody {
-  const { startTime } = session.root as Partial<ReadableSpan>
+function sessionBody(id: string, connection: Connection, ended?: ReadableSpan): SessionBody {
+  const session = connection.session as Session
   return {
-    session_id: session.id,
-    init_timestamp: isoTime(startTime),
+    session_id: id,
+    init_timestamp: groupOf(connection, id)?.begun ?? begunAt(session),
     end_timestamp: ended ? isoTime(ended.endTime) : null,
     end_state: ended ? session.endState : 'Indeterminate',
     end_state_reason: (ended && session.endStateReason) ?? null,

@@ -55,7 +55,10 @@ export async function send(
     const response = await within(answering)
     const { ok, status } = response
     // Once the status is here, a body that breaks off or hangs changes nothing: to send again would send twice.
-    const answer = await within(response.arrayBuffer()).catch(() => new ArrayBuffer(0))
+    const answer = await within(response.arrayBuffer()).catch(() => {
+      abort.abort()
+      return new ArrayBuffer(0)
+    })
     if (ok) return { status, body: new Uint8Array(answer) }
     return {
       reason: RETRYABLE.includes(status) ? 'undelivered' : 'rejected',
@@ -64,14 +67,13 @@ export async function send(
       retryAfterMs: retryAfter(response.headers.get('retry-after') ?? ''),
     }
   } catch (thrown) {
+    // What has not answered by now is given up, and its connection freed.
+    abort.abort()
     // Its own text may quote the request; its name is enough for a reader.
     const name = (thrown as Error | undefined)?.name
     const error =
       name === 'TimeoutError' ? `${origin} did not answer in time` : `${origin} could not be reached (${name})`
     return { reason: 'undelivered', error }
-  } finally {
-    // What has not ended by now is given up, and its connection freed.
-    abort.abort()
   }
 }
 

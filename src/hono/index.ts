@@ -5,12 +5,11 @@ import type { Context, MiddlewareHandler } from 'hono'
 import { matchedRoutes } from 'hono/route'
 import { findTargetHandler, isMiddleware } from 'hono/utils/handler'
 import { guard } from '../diag.ts'
-import { requestName } from '../http/attributes.ts'
 import { configReader } from '../http/per-environment.ts'
-import { openRequestSession, prepare } from '../http/request-session.ts'
+import { nameByRoute, openRequestSession } from '../http/request-session.ts'
+import { type Platform, prepare } from '../lifetime/invocation.ts'
 import type { AgentOpsOptions, Environment } from '../options.ts'
-import { HTTP_ROUTE } from '../semconv.ts'
-import { currentSession } from '../session/scope.ts'
+import { enclosingSession } from '../session/scope.ts'
 import type { Session } from '../session/session.ts'
 
 export interface AgentOpsVariables {
@@ -37,16 +36,17 @@ export function agentops(options?: AgentOpsOptions | ((c: Context) => AgentOpsOp
   return async function agentops(c, next) {
     await prepare()
     const request = c.req.raw
-    const execution = executionContext(c)
+    const platform = platformOf(c)
+    const { execution } = platform
     // A wrapped Worker, or this middleware further out, has opened the session already.
-    const shared = currentSession(request) ?? (execution && currentSession(execution))
-    if (shared?.state === 'running') {
+    const shared = enclosingSession(request, execution)
+    if (shared) {
       c.set('agentops', shared)
-      guard('naming the session', () => nameByRoute(c, shared))
+      guard('naming the session', () => nameByRoute(shared, request, routeOf(c)))
       return next()
     }
     const opened = guard('opening a session', () => {
-      return openRequestSession(configOf(c.env as Environment, c), request, { execution, route: routeOf(c) })
+      return openRequestSession(configOf(c.env as Environment, c), request, { ...platform, route: routeOf(c) })
     })
     if (!opened) return next()
     c.set('agentops', opened.session)
@@ -70,15 +70,6 @@ export function agentops(options?: AgentOpsOptions | ((c: Context) => AgentOpsOp
   }
 }
 
-function nameByRoute(c: Context, session: Session): void {
-  const route = routeOf(c)
-  const { attributes } = session.root as { attributes?: Record<string, unknown> }
-  if (!route || attributes?.[HTTP_ROUTE] !== undefined) return
-  const request = c.req.raw
-  const named = session.name !== requestName(request)
-  session.rename(named ? session.name : requestName(request, route), { [HTTP_ROUTE]: route })
-}
-
 /** The pattern of the handler that will answer, not of the middleware before it; undefined where no handler matched. */
 function routeOf(c: Context): string | undefined {
   // `app.use` is listed as `ALL`, like `app.all`; that middleware takes `next` and a handler does not is Hono's own rule.
@@ -87,11 +78,11 @@ function routeOf(c: Context): string | undefined {
   return (answering ?? routes.findLast(({ method }) => method !== 'ALL'))?.path
 }
 
-/** Hono's getter throws where there is none. A Durable Object's is shared by all its requests, so it counts as none. */
-function executionContext(c: Context): Context['executionCtx'] | undefined {
+/** Hono's getter throws where there is none. A Durable Object's is shared by all its requests. */
+function platformOf(c: Context): Platform {
   try {
-    return 'storage' in c.executionCtx ? undefined : c.executionCtx
+    return { execution: c.executionCtx, shared: 'storage' in c.executionCtx }
   } catch {
-    return undefined
+    return {}
   }
 }

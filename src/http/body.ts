@@ -5,22 +5,28 @@
  */
 import type { Session } from '../session/session.ts'
 
-/** A response to return in place of the handler's, and when its body has ended: with the error, where its source failed. */
+/**
+ * How a body ended: to its end, by an error of its source, because its reader left, or with a chunk that nobody has
+ * taken for `idleMs` (then the body goes on; the session does not wait for it).
+ */
+export type BodyEnd = { reason: 'complete' | 'cancelled' | 'abandoned' } | { reason: 'error'; error: unknown }
+
+/** A response to return in place of the handler's, and when and how its body has ended. */
 export interface WatchedBody {
   response: Response
-  ended: Promise<{ error: unknown } | undefined>
+  ended: Promise<BodyEnd>
 }
 
-/**
- * Undefined where there is nothing to wait for. `idleMs`: how long a chunk may wait for its reader before the session
- * stops waiting too; the body goes on. (A response that middleware replaced is never read.)
- */
-export function watchBody(
-  response: Response,
-  session: Session,
-  idleMs: number,
-  onFirstByte: () => void,
-): WatchedBody | undefined {
+interface Watch {
+  /** How long a chunk may wait for its reader. (A response that middleware replaced is never read.) */
+  idleMs: number
+  onFirstByte(): void
+  /** Aborts when the client leaves, where the platform says so (Workers: `enable_request_signal`). */
+  left?: AbortSignal
+}
+
+/** Undefined where there is nothing to wait for. */
+export function watchBody(response: Response, session: Session, watch: Watch): WatchedBody | undefined {
   const { body, status, headers } = response
   // 101 carries a socket, 204, 205 and 304 carry nothing: a rebuilt Response would throw or lose it.
   const empty = !body || body.locked || [101, 204, 205, 304].includes(status)
@@ -32,8 +38,9 @@ export function watchBody(
   const { readable, writable } = new IdentityTransformStream()
   // Built before the body is read: where this throws, the original response is still whole.
   const watched = new Response(readable, response)
-  const ended = new Promise<{ error: unknown } | undefined>((resolve) => {
-    session.run(() => pump(body, writable, onFirstByte, () => +setTimeout(resolve, idleMs))).then(resolve)
+  const ended = new Promise<BodyEnd>((resolve) => {
+    const abandon = (): void => resolve({ reason: 'abandoned' })
+    session.run(() => pump(body, writable, watch, () => +setTimeout(abandon, watch.idleMs))).then(resolve)
   })
   return { response: watched, ended }
 }
@@ -48,33 +55,47 @@ function knownLength(body: ReadableStream): unknown {
 async function pump(
   source: ReadableStream,
   sink: WritableStream,
-  onFirstByte: () => void,
+  { onFirstByte, left }: Watch,
   startIdle: () => number,
-): Promise<{ error: unknown } | undefined> {
+): Promise<BodyEnd> {
   const reader = source.getReader()
   const writer = sink.getWriter()
-  const cancel = (reason: unknown): Promise<void> => reader.cancel(reason).catch(() => {})
+  let gone = false
+  const cancel = async (reason: unknown): Promise<void> => {
+    gone = true
+    await reader.cancel(reason).catch(() => {})
+  }
   // A client that leaves while the source is silent: without this the pump would wait for the next chunk.
   writer.closed.catch(cancel)
-  for (let first = true; ; first = false) {
-    let chunk: ReadableStreamReadResult<Uint8Array>
-    try {
-      chunk = await reader.read()
-    } catch (error) {
-      await writer.abort(error).catch(() => {})
-      return { error }
+  const onLeft = (): void => void cancel(left?.reason)
+  left?.addEventListener('abort', onLeft)
+  try {
+    for (let first = true; ; first = false) {
+      let chunk: ReadableStreamReadResult<Uint8Array>
+      try {
+        chunk = await reader.read()
+      } catch (error) {
+        await writer.abort(error).catch(() => {})
+        return { reason: 'error', error }
+      }
+      if (gone) {
+        await writer.abort().catch(() => {})
+        return { reason: 'cancelled' }
+      }
+      if (first && !chunk.done) onFirstByte()
+      const idle = startIdle()
+      try {
+        // Fails, as a write does, where the client is gone.
+        await (chunk.done ? writer.close() : writer.write(chunk.value))
+      } catch (reason) {
+        await cancel(reason)
+        return { reason: 'cancelled' }
+      } finally {
+        clearTimeout(idle)
+      }
+      if (chunk.done) return { reason: 'complete' }
     }
-    if (first && !chunk.done) onFirstByte()
-    const idle = startIdle()
-    try {
-      // Fails, as a write does, where the client is gone.
-      await (chunk.done ? writer.close() : writer.write(chunk.value))
-    } catch (reason) {
-      await cancel(reason)
-      return undefined
-    } finally {
-      clearTimeout(idle)
-    }
-    if (chunk.done) return undefined
+  } finally {
+    left?.removeEventListener('abort', onLeft)
   }
 }

@@ -3,25 +3,33 @@ import { type Config, readConfig } from '../config.ts'
 import { guard } from '../diag.ts'
 import type { AgentOpsOptions, Environment } from '../options.ts'
 
-/** `options`: as the user gave them, or what makes them from the adapter's own argument at each request. */
+interface Read {
+  options: AgentOpsOptions | undefined
+  config: Config
+}
+
+/**
+ * `options`: as the user gave them, or what makes them from the adapter's own argument at each request; those that are
+ * the same as at the request before, value by value, are not read again.
+ */
 export function configReader<Argument>(
   options: AgentOpsOptions | ((argument: Argument) => AgentOpsOptions) | undefined,
 ): (env: Environment | null | undefined, argument: Argument) => Config {
-  const configs: WeakMap<object, Config> = new WeakMap()
+  const last: WeakMap<object, Read> = new WeakMap()
   const none: Environment = {}
-  // An adapter opens a session for each request, so spans of instrumented libraries have somewhere to land.
-  const read = (given: AgentOpsOptions | undefined, env: Environment): Config =>
-    readConfig({ ...given, instrumentations: { global: true, ...given?.instrumentations } }, env)
   return (given, argument) => {
     const env = given ?? none
-    if (typeof options === 'function') {
-      return read(
-        guard('the options function', () => options(argument)),
-        env,
-      )
-    }
-    const config = configs.get(env) ?? read(options, env)
-    configs.set(env, config)
+    const read = last.get(env)
+    const current = typeof options === 'function' ? guard('the options function', () => options(argument)) : options
+    if (read && isSame(read.options, current)) return read.config
+    // An adapter opens a session for each request, so spans of instrumented libraries have somewhere to land.
+    const config = readConfig({ ...current, instrumentations: { global: true, ...current?.instrumentations } }, env)
+    last.set(env, { options: current, config })
     return config
   }
+}
+
+function isSame(one: AgentOpsOptions = {}, other: AgentOpsOptions = {}): boolean {
+  const names = Object.keys({ ...one, ...other }) as (keyof AgentOpsOptions)[]
+  return one === other || names.every((name) => one[name] === other[name])
 }

@@ -114,9 +114,23 @@ export function setOwner(owner: object | undefined, session: Session): void {
 }
 
 /**
+ * The running session that a handler is called inside of: for the same request, or by code of the session that its
+ * context was last used for. (A context may be used again, by a test harness, before the session before has ended.)
+ */
+export function enclosingSession(request: unknown, execution: object | undefined): Session | undefined {
+  const session = execution && owners.get(execution)
+  const own = owners.get(request as object) ?? (storage && activeSession() !== session ? undefined : session)
+  return own?.state === 'running' ? own : undefined
+}
+
+/**
  * The session of the running code, or undefined outside any. `owner`: a `Request` or an `ExecutionContext` that an
  * adapter opened a session for; it finds that session even where the runtime has no AsyncLocalStorage.
  */
 export function currentSession(owner?: object): Session | undefined {
-  return owner ? owners.get(owner) : sessionIn(activeContext())
+  return owner ? owners.get(owner) : activeSession()
+}
+
+function activeSession(): Session | undefined {
+  return sessionIn(activeContext())
 }

@@ -63,6 +63,8 @@ export interface SessionInit {
   id?: string
   name?: string
   tags?: string | readonly string[]
+  /** The conversation that it belongs to: any text up to 256 characters. It is `session.id` on every span then. */
+  groupId?: string
   /** Attributes of every span of the session. */
   attributes?: Attributes
   /** A session, or a context with a caller's span, in whose trace this session is a child. Default: a trace of its own. */
@@ -72,6 +74,10 @@ export interface SessionInit {
 /** What an adapter adds: it knows the request, the user does not. */
 export interface RootInit extends SessionInit {
   kind?: SpanKind
+  /** The root's, where several processes make the same one: 16 hexadecimal digits. */
+  rootSpanId?: string
+  /** When the root began. Default: now. */
+  startTime?: Date
   rootAttributes?: Attributes
   links?: Link[]
   waitUntil?: (promise: Promise<unknown>) => void
@@ -104,6 +110,8 @@ const ATTRIBUTE_COUNT_LIMIT = 1024
 export class Session {
   readonly id: string
   readonly traceId: string
+  /** The conversation that it belongs to, if any. */
+  readonly groupId: string | undefined
   readonly name: string
   readonly state: 'running' | 'ending' | 'ended' = 'running'
   readonly endState: EndState = 'Indeterminate'
@@ -143,6 +151,7 @@ export class Session {
     this.#onEnded = init.onEnded
     this.name = cut(init.name || 'agent', 256)
     this.setTags(init.tags ?? [])
+    this.groupId = init.groupId ? `${init.groupId}`.slice(0, 256) : undefined
     this.id = init.id ?? crypto.randomUUID()
     if (!UUID.test(this.id)) {
       this.id = crypto.randomUUID()
@@ -168,13 +177,18 @@ export class Session {
         onExport: onExport && (() => onExport(this.#report())),
       })
     })
+    const ids = new RandomIdGenerator()
+    const { generateSpanId } = ids
     this.tracerProvider = new SessionTracerProvider(
       {
         resource: config.resource,
         sampler: samplerOf(config),
         spanProcessors: [...this.#processors],
         spanLimits: { attributeCountLimit: ATTRIBUTE_COUNT_LIMIT },
-        idGenerator: Object.assign(new RandomIdGenerator(), { generateTraceId: () => this.traceId }),
+        idGenerator: Object.assign(ids, {
+          generateTraceId: () => this.traceId,
+          generateSpanId: () => (!this.root && init.rootSpanId) || generateSpanId(),
+        }),
       },
       {
         clock: this.#clock,
@@ -190,6 +204,7 @@ export class Session {
       `${this.name}.session`,
       {
         kind: init.kind,
+        startTime: init.startTime,
         links: init.links,
         attributes: { [key.SPAN_KIND]: 'session', [key.OPERATION_NAME]: this.name, ...init.rootAttributes },
       },
@@ -335,6 +350,13 @@ export class Session {
     await this.end()
   }
 
+  /** @internal For adapters: holds `promise`, and the invocation for it; false where there is no `waitUntil` to do that. */
+  keepAlive(promise: Promise<unknown>): boolean {
+    this.hold(promise)
+    this.#waitUntil?.(promise)
+    return !!this.#waitUntil
+  }
+
   /** @internal For adapters: when the platform ends the invocation, milliseconds since the epoch. */
   endBy(at: number): void {
     for (const processor of this.#processors) processor.endBy(at)
@@ -468,7 +490,11 @@ export class Session {
       if (!event && agent && Object.keys(span.attributes).some((name) => /^(gen_ai|tool)\./.test(name))) {
         Object.assign(own, { [key.AGENT_ID]: agent.id, [key.AGENT_NAME]: agent.name })
       }
-      Object.assign(own, { [key.TAGS]: [...this.tags], [key.SESSION_ID]: this.id })
+      Object.assign(own, {
+        [key.TAGS]: [...this.tags],
+        [key.SESSION_ID]: this.groupId ?? this.id,
+        [key.CONVERSATION_ID]: this.groupId,
+      })
       // The user's own come last, and replace none of ours.
       span.setAttributes({ ...own, ...this.#attributes, ...own })
       // AgentOps reads a span without a status as indeterminate: one that ended without an error went well.

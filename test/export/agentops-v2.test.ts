@@ -107,6 +107,56 @@ const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout
 const given = (eventType = 'test_event_type'): { eventType: string } => ({ eventType })
 const jwtOf = ({ id }: Session, count = 1): string => `Bearer jwt-${id}-${count}`
 
+describe('sessions of one conversation', () => {
+  const run = async (agentops: AgentOps, groupId: string): Promise<Session> => {
+    const session = agentops.startSession({ groupId })
+    session.tool('t', () => 1)
+    expect(await session.end('Success')).toMatchObject({ sent: 2, dropped: 0 })
+    return session
+  }
+
+  test('are one session, created once, then resumed; its id is a UUIDv5 in the namespace of the key', async () => {
+    const backend = await strictV2()
+    // The namespace and the name of RFC 9562's example, and its result.
+    const agentops = client(options(backend, { apiKey: '6ba7b810-9dad-11d1-80b4-00c04fd430c8' }))
+    const [first, second] = [await run(agentops, 'www.example.com'), await run(agentops, 'www.example.com')]
+    expect(await backend.endpoints()).toEqual([
+      ...['create_session', 'create_events', 'update_session'],
+      ...['reauthorize_jwt', 'create_events', 'update_session'],
+    ])
+    expect(first.traceId).not.toBe(second.traceId)
+    const ids = (await backend.events()).map(({ session_id }) => session_id)
+    const id = '2ed6657d-e927-568b-95e1-2665a8aea6a2'
+    expect(ids).toEqual([id, id])
+    const updates = (await backend.calls()).filter(({ endpoint }) => endpoint === 'update_session')
+    const [began, resumed] = updates.map(({ body }) => body.session as Fields)
+    expect(resumed?.init_timestamp).toBe(began?.init_timestamp)
+    expect(began?.session_id).toBe(id)
+  })
+
+  test('a UUID is taken as it is; two conversations are two sessions', async () => {
+    const backend = await v2()
+    const agentops = client(options(backend))
+    const [one, two] = [crypto.randomUUID(), 'two']
+    for (const group of [one, two]) await run(agentops, group)
+    const ids = (await backend.events()).map(({ session_id }) => session_id)
+    expect(ids[0]).toBe(one)
+    expect(ids[1]).not.toBe(one)
+    expect((await backend.endpoints()).filter((endpoint) => endpoint === 'create_session')).toHaveLength(2)
+  })
+
+  test('one that another isolate has created is resumed', async () => {
+    const backend = await v2()
+    const group = crypto.randomUUID()
+    await post(backend, 'create_session', { session: { session_id: group } })
+    await backend.script('create_session', { status: 500 })
+    await run(client(options(backend)), group)
+    expect((await backend.endpoints()).slice(1)).toEqual([
+      ...['create_session', 'reauthorize_jwt', 'create_events', 'update_session'],
+    ])
+  })
+})
+
 describe('0.3.26:tests/unit/test_session.py: without a key', () => {
   test('a session works, and nothing is sent', async () => {
     const agentops = client({ apiKey: '', format: agentopsV2, scope: 'process' })

@@ -70,8 +70,15 @@ describe('every entry', () => {
     expect(Number(stdout)).toBeGreaterThan(0)
   })
 
-  test('a bundle holds no format and no spool that it does not use', async () => {
-    const marks = { v2: 'create_events', protobuf: 'x-protobuf', spool: 'batchItemFailures', queue: 'spooled batch' }
+  test('a bundle holds no format, no spool and no class’s wrapper that it does not use', async () => {
+    const marks = {
+      v2: 'create_events',
+      protobuf: 'x-protobuf',
+      spool: 'batchItemFailures',
+      queue: 'spooled batch',
+      workflow: 'workflow.step',
+      object: 'websocket',
+    }
     const bundled = async (code: string): Promise<string[]> => {
       await writeFile(`${folder}/entry.ts`, code)
       const { outputFiles } = await build({
@@ -90,6 +97,9 @@ describe('every entry', () => {
     const worker = (use: string): string =>
       `import { agentops } from 'agentops-edge/hono'\n${use}\nexport default agentops`
     expect(await bundled(worker(''))).toEqual([])
+    expect(await bundled(`export { instrument } from 'agentops-edge/workers'`)).toEqual([])
+    expect(await bundled(`export { instrumentWorkflow } from 'agentops-edge/workers'`)).toEqual(['workflow'])
+    expect(await bundled(`export { instrumentDurableObject } from 'agentops-edge/workers'`)).toEqual(['object'])
     expect(await bundled(worker(`export { otlpProtobuf } from 'agentops-edge/formats'`))).toEqual(['protobuf'])
     expect(await bundled(worker(`export { agentopsV2 } from 'agentops-edge/formats'`))).toEqual(['v2'])
     expect(await bundled(worker(`export { drainSpool } from 'agentops-edge/spool'`))).toEqual(['spool', 'queue'])

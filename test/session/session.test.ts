@@ -32,6 +32,25 @@ describe('a session’s life', () => {
     expect(root?.parentSpanId).toBeUndefined()
   })
 
+  test('of a conversation: its id is the session’s own, the spans carry the conversation’s', async () => {
+    const text = 'user-7 über'.padEnd(300, '.')
+    const one = open({}, { groupId: text })
+    one.tool('t', () => 1)
+    await one.end()
+    const ofOptions = crypto.randomUUID()
+    const two = open({ sessionId: ofOptions })
+    await two.end()
+    expect(one.id.replaceAll('-', '')).toBe(one.traceId)
+    const group = text.slice(0, 256)
+    expect(one.groupId).toBe(group)
+    const spans = (await spansOf({ id: group })).filter(({ traceId }) => traceId === one.traceId)
+    expect(spans).toHaveLength(2)
+    for (const { attributes } of spans) {
+      expect(attributes).toMatchObject({ [key.SESSION_ID]: group, [key.CONVERSATION_ID]: group })
+    }
+    expect((await spansOf({ id: ofOptions }))[0]?.traceId).toBe(two.traceId)
+  })
+
   test.each([
     ['Success', 1],
     ['Fail', 2],

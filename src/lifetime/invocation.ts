@@ -1,0 +1,123 @@
+/**
+ * One invocation, one session: what every adapter shares. It opens the session, runs the user's code inside, keeps the
+ * session open until the work is over (a response's body, what was given to `waitUntil`, what is held), and sends it off
+ * the response's path.
+ */
+import type { Config } from '../config.ts'
+import { guard } from '../diag.ts'
+import { observe } from '../events/observe.ts'
+import { sleep } from '../export/retry.ts'
+import { perRequest } from '../options.ts'
+import { loadStorage, ownScope, runIn, setOwner } from '../session/scope.ts'
+import { type RootInit, Session } from '../session/session.ts'
+import { type Execution, interceptWaitUntil, originalWaitUntil, type WaitUntil } from './wait-until.ts'
+
+/** `SpanKind`, without importing an object of all kinds. */
+export const SERVER = 1
+export const CONSUMER = 4
+
+/** Work that is over so soon after the handler returned goes out in one request with the rest. */
+const ONE_POST_MS = 100
+/** Workers and Vercel end an invocation 30 s after its response. */
+const GRACE_MS = 28_000
+
+/** What an adapter knows of its platform. */
+export interface Platform {
+  /** The platform's context; through it the session is found without AsyncLocalStorage. */
+  execution?: Execution
+  /** Other invocations have the same context, and the platform ends none of them: a Durable Object's. */
+  shared?: boolean
+}
+
+export interface Invocation {
+  session: Session
+  /** Runs the user's code in the session's scope. */
+  run<T>(fn: () => T): T
+  /**
+   * The handler has returned. The session ends after `work` (which never rejects), at once without. `judge` may give it
+   * its end state; one that has none then went well.
+   */
+  end(judge?: () => void, work?: Promise<unknown>): void
+  /** The handler threw: the session ends with Fail. */
+  fail(error: unknown): void
+}
+
+/** To be awaited by an adapter before its first session: finds AsyncLocalStorage without making a bundler look for it. */
+export function prepare(): Promise<void> {
+  const module = ['node', 'async_hooks'].join(':')
+  return loadStorage(
+    () => import(/* @vite-ignore */ /* webpackIgnore: true */ module),
+    'On Workers add the compatibility flag "nodejs_als", or use c.var.agentops or currentSession(ctx).',
+  )
+}
+
+/** `init`: what the options of the user do not say; `request`: for those of them that are functions of it. */
+export function openInvocation(config: Config, init: RootInit, platform: Platform, request?: Request): Invocation {
+  const { execution, shared } = platform
+  const waitUntil = config.waitUntil ?? (execution && originalWaitUntil(execution))
+  const session = new Session(config, {
+    groupId: perRequest(config.sessionId, request),
+    tags: perRequest(config.tags, request),
+    attributes: perRequest(config.attributes, request),
+    ...init,
+    name: perRequest(config.name, request) ?? init.name,
+    waitUntil,
+    lateWaitUntil: execution && weakWaitUntil(execution),
+  })
+  if (execution) {
+    if (!shared) setOwner(execution, session)
+    guard('watching waitUntil', () => interceptWaitUntil(execution))
+  }
+  const context = ownScope(session)
+
+  const end = (judge?: () => void, work?: Promise<unknown>): void => {
+    const over = (): Promise<unknown> => {
+      guard('judging a session', () => judge?.())
+      if (session.endState === 'Indeterminate') session.setEndState('Success')
+      if (waitUntil && !shared) session.endBy(Date.now() + GRACE_MS)
+      return session.end()
+    }
+    const early = setTimeout(() => session.state !== 'ended' && session.flush(), ONE_POST_MS)
+    // Not in the turn that returns: encoding what is to be sent would keep the response from going out.
+    const ended = (work ?? sleep(0)).then(over).finally(() => clearTimeout(early))
+    // `end` itself is given to waitUntil by the session; what is before it has to be, too.
+    guard('waitUntil', () => waitUntil?.(ended))
+  }
+  return {
+    session,
+    run: (fn) => runIn(context, fn),
+    end,
+    fail: (error) => end(() => session.fail(error)),
+  }
+}
+
+/**
+ * Runs a handler in a session that ends with it. What it returns or throws, and when, is unchanged; where no session can
+ * be opened it runs without one.
+ */
+export function invoke<T>(open: () => Invocation, call: () => T, judge?: (session: Session) => void): T {
+  const invocation = guard('opening a session', open)
+  if (!invocation) return call()
+  return observe(
+    () => invocation.run(call),
+    (failed, value) => {
+      guard('ending a session', () => {
+        if (failed) invocation.fail(value)
+        else invocation.end(() => judge?.(invocation.session))
+      })
+    },
+  )
+}
+
+/**
+ * A session outlives its request in AsyncLocalStorage, where a context that is held strongly is never freed. Undefined
+ * where the runtime has no WeakRef (Workers before the compatibility date 2025-05-05).
+ */
+function weakWaitUntil(execution: Execution): WaitUntil | undefined {
+  if (typeof WeakRef === 'undefined') return undefined
+  const held = new WeakRef(execution)
+  return (promise) => {
+    const alive = held.deref()
+    if (alive) originalWaitUntil(alive)(promise)
+  }
+}
