@@ -1,0 +1,61 @@
+/** The small examples for Workers: each is started with its wrangler.toml and called as its README says. */
+import { expect, test } from 'vitest'
+import type { CollectedSession } from '../../src/collector/index.ts'
+import { useBackend } from '../support/backend.ts'
+import { named } from '../support/collected.ts'
+import { startExample } from '../support/example.ts'
+import { waitFor } from '../support/wait.ts'
+
+const backend = useBackend()
+const ended = (): CollectedSession[] => backend.collector.store.list().filter(({ root }) => root)
+const post = async (url: string, body: string): Promise<string> => (await fetch(url, { method: 'POST', body })).text()
+
+test('durable-object-agent: a request, a WebSocket message and a reminder are a session each', async () => {
+  const url = await startExample('durable-object-agent', backend.collector.url)
+  const agent = `${url}/agents/reminder/ada`
+  expect(await post(agent, 'buy paper')).toBe('I will remind you: buy paper')
+  const asked = await backend.session(({ spans }) => spans.some(({ name }) => name === 'chat.llm'))
+  expect(asked.spans.map(({ name }) => name).sort()).toEqual(['chat.llm', 'reminder.session', 'schedule.tool'])
+
+  const reminded = await backend.session(({ root }) => root?.name === 'reminder.alarm.session')
+  expect(named(reminded.spans, 'remind.tool').attributes['session.id']).toBe('ada')
+  backend.collector.store.clear()
+
+  const socket = new WebSocket(agent.replace('http', 'ws'))
+  await new Promise((resolve) => socket.addEventListener('open', resolve))
+  const answer = new Promise((resolve) =>
+    socket.addEventListener('message', ({ data }) => String(data).startsWith('I will') && resolve(data)),
+  )
+  socket.send('call Grace')
+  expect(await answer).toBe('I will remind you: call Grace')
+  const message = await backend.session(({ spans }) => spans.some(({ name }) => name === 'chat.llm'))
+  expect(message.spans.map(({ name }) => name)).toContain('schedule.tool')
+  expect(message.root?.attributes['session.id']).toBe('ada')
+  socket.close()
+})
+
+test('queue-worker: a session a message, in the trace of the request', async () => {
+  const url = await startExample('queue-worker', backend.collector.url)
+  expect(await post(url, 'a.html\nb.html')).toBe('2 pages are on their way\n')
+  await waitFor('three sessions', () => ended().length === 3)
+  const request = ended().find(({ root }) => root?.name === 'POST.session')
+  for (const { root, spans } of ended()) {
+    expect(root?.traceId).toBe(request?.root?.traceId)
+    if (root !== request?.root) expect(spans.map(({ name }) => name)).toContain('reader.agent')
+  }
+})
+
+test('workflow: one session an instance, a span an attempt', async () => {
+  const url = await startExample('workflow', backend.collector.url)
+  const id = await post(url, 'why?')
+  const status = await waitFor('the result', async () => {
+    const found = (await (await fetch(`${url}/${id}`)).json()) as { status: string; output?: string }
+    return found.status === 'complete' && found
+  })
+  expect(status.output).toBe('an answer to why?')
+  const { root, spans } = await backend.session()
+  expect(root?.name).toBe('research.session')
+  const read = spans.filter(({ name }) => name.startsWith('read '))
+  expect(read.map(({ status }) => status.code).sort()).toEqual([1, 1, 2])
+  named(spans, 'answer.operation')
+})
