@@ -317,6 +317,8 @@ export class Session {
 
   /** Keeps the session open until `promise` settles, at most `workDeadlineMs` after `end()`. */
   hold(promise: Promise<unknown>): void {
+    // `ctx.waitUntil(session.end())`: the end must not wait for itself.
+    if (promise === this.#ended) return
     const settled: Promise<unknown> = Promise.allSettled([promise]).then(() => this.#holds.delete(settled))
     this.#holds.add(settled)
   }

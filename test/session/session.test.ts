@@ -135,6 +135,15 @@ describe('a session’s life', () => {
     expect((await hung.end('Success')).sent).toBe(1)
   })
 
+  test('an end that is held does not wait for itself', async () => {
+    const session = open({ workDeadlineMs: 30_000 })
+    session.hold(new Promise((resolve) => setTimeout(resolve, 50)))
+    const ended = session.end()
+    session.hold(ended)
+    const late = new Promise((resolve) => setTimeout(() => resolve('late'), 5000))
+    expect(await Promise.race([ended, late])).toMatchObject({ sent: 1 })
+  })
+
   test('await using ends it', async () => {
     let id = ''
     {
