@@ -103,6 +103,17 @@ describe('streams', () => {
     expect(msOf((await backend.session()).root as never)).toBeGreaterThan(2800)
   })
 
+  test('an invocation that the platform cuts in mid-stream has lost its tail only', async () => {
+    const cut = await start('worker', { exportIntervalMs: 200 })
+    const asked = ask(`${cut.url}/sse`).catch(() => 'cut')
+    const spansNow = (): string[] =>
+      backend.collector.store.list().flatMap(({ spans }) => spans.map(({ name }) => name))
+    await waitFor('the first step', () => spansNow().includes('step 2.tool'))
+    await cut.stop()
+    await asked
+    expect(spansNow()).toEqual(['step 2.tool'])
+  })
+
   test('a reader that cancels', async () => {
     const response = await fetch(`${worker.url}/endless`)
     const reader = response.body?.getReader()
