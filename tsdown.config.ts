@@ -5,6 +5,8 @@ const config: UserConfig = defineConfig({
     index: 'src/index.ts',
     'hono/index': 'src/hono/index.ts',
     'workers/index': 'src/workers/index.ts',
+    'lambda/index': 'src/lambda/index.ts',
+    'middy/index': 'src/middy/index.ts',
     'formats/index': 'src/formats/index.ts',
     'spool/index': 'src/spool/index.ts',
     'collector/index': 'src/collector/index.ts',

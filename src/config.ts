@@ -247,12 +247,14 @@ interface Settings extends Pick<Config, Kept | Defaulted> {
 /**
  * `options` go before `env`, and `env` before the process's environment. `say`: where a complaint goes. `parent`: the
  * settings of those options whose `exporters` these are one of; they take the place of the environment and the defaults.
+ * `detected`: what an adapter knows of its platform; whatever the user says about the resource goes before it.
  */
 export function readConfig(
   options?: AgentOpsOptions,
   env: Environment = {},
   say: (message: string) => void = warn,
   parent?: Record<string, unknown>,
+  detected: Attributes = {},
 ): Config {
   const given = (options ?? {}) as Record<string, unknown>
 
@@ -357,6 +359,7 @@ export function readConfig(
     resource: [
       // The SDK's own default shows the path of the running program.
       { [SERVICE_NAME]: 'unknown_service' },
+      detected,
       pairs('OTEL_RESOURCE_ATTRIBUTES'),
       { [SERVICE_NAME]: settings.OTEL_SERVICE_NAME },
       settings.resourceAttributes,

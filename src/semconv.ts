@@ -85,6 +85,8 @@ export const AGENTOPS_SDK_VERSION = 'agentops.sdk.version'
 export const RPC_SYSTEM = 'rpc.system'
 export const RPC_SERVICE = 'rpc.service'
 export const RPC_METHOD = 'rpc.method'
+export const FAAS_INVOCATION_ID = 'faas.invocation_id'
+export const FAAS_COLDSTART = 'faas.coldstart'
 export const FAAS_TRIGGER = 'faas.trigger'
 export const FAAS_CRON = 'faas.cron'
 export const FAAS_TIME = 'faas.time'
@@ -95,7 +97,22 @@ export const MESSAGING_OPERATION_NAME = 'messaging.operation.name'
 export const MESSAGE_ID = 'messaging.message.id'
 export const BATCH_SIZE = 'messaging.batch.message_count'
 
-// Ours, about what a Worker is started by.
+export const FAAS_NAME = 'faas.name'
+export const FAAS_VERSION = 'faas.version'
+export const FAAS_INSTANCE = 'faas.instance'
+export const FAAS_MAX_MEMORY = 'faas.max_memory'
+export const FAAS_DOCUMENT_COLLECTION = 'faas.document.collection'
+export const FAAS_DOCUMENT_OPERATION = 'faas.document.operation'
+export const CLOUD_PROVIDER = 'cloud.provider'
+export const CLOUD_PLATFORM = 'cloud.platform'
+export const CLOUD_REGION = 'cloud.region'
+export const CLOUD_ACCOUNT_ID = 'cloud.account.id'
+export const CLOUD_RESOURCE_ID = 'cloud.resource_id'
+export const AWS_INVOKED_ARN = 'aws.lambda.invoked_arn'
+export const AWS_LOG_GROUPS = 'aws.log.group.names'
+export const AWS_LOG_STREAMS = 'aws.log.stream.names'
+
+// Ours, about what a Worker or a function is started by.
 /** Deliveries of the message so far, this one included. */
 export const MESSAGE_ATTEMPTS = 'agentops.message.attempts'
 /** `ack` or `retry`. */

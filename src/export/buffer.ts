@@ -36,6 +36,7 @@ interface Queued {
 }
 
 const MAX_INTERVAL_MS = 15_000
+const LAST_TRY_MS = 50
 
 // OpenTelemetry's numbers, typed by its enums: the enums themselves cost bytes in every bundle.
 const SAMPLED: TraceFlags.SAMPLED = 1
@@ -143,10 +144,14 @@ export class SessionSpanProcessor implements SpanProcessor {
     return !(this.#exporter instanceof SessionExporter) || this.#exporter.early
   }
 
-  /** When an export that begins now must be over. Code that still runs after the limit shows that there was none. */
+  /**
+   * When an export that begins now must be over. The last ones are tried shortly where the limit has passed; code that
+   * still runs after them shows that there was none.
+   */
   #inTime(): number {
     const now = Date.now()
-    return Math.min(now + this.#flushMs, this.#limit > now ? this.#limit : Number.POSITIVE_INFINITY)
+    const passed = this.#late ? Number.POSITIVE_INFINITY : now + LAST_TRY_MS
+    return Math.min(now + this.#flushMs, this.#limit > now ? this.#limit : passed)
   }
 
   #arm(): void {

@@ -1,4 +1,5 @@
 /** One Config per environment object: validated at the first request of an isolate, kept for the others. */
+import type { Attributes } from '@opentelemetry/api'
 import { type Config, readConfig } from '../config.ts'
 import { guard } from '../diag.ts'
 import type { AgentOpsOptions, Environment } from '../options.ts'
@@ -10,10 +11,11 @@ interface Read {
 
 /**
  * `options`: as the user gave them, or what makes them from the adapter's own argument at each request; those that are
- * the same as at the request before, value by value, are not read again.
+ * the same as at the request before, value by value, are not read again. `detect`: the platform's part of the resource.
  */
 export function configReader<Argument>(
   options: AgentOpsOptions | ((argument: Argument) => AgentOpsOptions) | undefined,
+  detect: (argument: Argument) => Attributes | undefined = () => undefined,
 ): (env: Environment | null | undefined, argument: Argument) => Config {
   const last: WeakMap<object, Read> = new WeakMap()
   const none: Environment = {}
@@ -23,7 +25,9 @@ export function configReader<Argument>(
     const current = typeof options === 'function' ? guard('the options function', () => options(argument)) : options
     if (read && isSame(read.options, current)) return read.config
     // An adapter opens a session for each request, so spans of instrumented libraries have somewhere to land.
-    const config = readConfig({ ...current, instrumentations: { global: true, ...current?.instrumentations } }, env)
+    const wanted = { ...current, instrumentations: { global: true, ...current?.instrumentations } }
+    const detected = guard('describing the platform', () => detect(argument))
+    const config = readConfig(wanted, env, undefined, undefined, detected)
     last.set(env, { options: current, config })
     return config
   }

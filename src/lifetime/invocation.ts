@@ -7,7 +7,7 @@ import type { Config } from '../config.ts'
 import { guard } from '../diag.ts'
 import { observe } from '../events/observe.ts'
 import { sleep } from '../export/retry.ts'
-import { perRequest } from '../options.ts'
+import { type FlushReport, perRequest } from '../options.ts'
 import { loadStorage, ownScope, runIn, setOwner } from '../session/scope.ts'
 import { type RootInit, Session } from '../session/session.ts'
 import { type Execution, interceptWaitUntil, originalWaitUntil, type WaitUntil } from './wait-until.ts'
@@ -27,6 +27,8 @@ export interface Platform {
   execution?: Execution
   /** Other invocations have the same context, and the platform ends none of them: a Durable Object's. */
   shared?: boolean
+  /** When the platform ends the invocation, milliseconds since the epoch, where it is known from the start. */
+  endBy?: number
 }
 
 export interface Invocation {
@@ -37,9 +39,9 @@ export interface Invocation {
    * The handler has returned. The session ends after `work` (which never rejects), at once without. `judge` may give it
    * its end state; one that has none then went well.
    */
-  end(judge?: () => void, work?: Promise<unknown>): void
+  end(judge?: () => void, work?: Promise<unknown>): Promise<FlushReport>
   /** The handler threw: the session ends with Fail. */
-  fail(error: unknown): void
+  fail(error: unknown): Promise<FlushReport>
 }
 
 /** To be awaited by an adapter before its first session: finds AsyncLocalStorage without making a bundler look for it. */
@@ -53,7 +55,7 @@ export function prepare(): Promise<void> {
 
 /** `init`: what the options of the user do not say; `request`: for those of them that are functions of it. */
 export function openInvocation(config: Config, init: RootInit, platform: Platform, request?: Request): Invocation {
-  const { execution, shared } = platform
+  const { execution, shared, endBy } = platform
   const waitUntil = config.waitUntil ?? (execution && originalWaitUntil(execution))
   const session = new Session(config, {
     groupId: perRequest(config.sessionId, request),
@@ -68,13 +70,14 @@ export function openInvocation(config: Config, init: RootInit, platform: Platfor
     if (!shared) setOwner(execution, session)
     guard('watching waitUntil', () => interceptWaitUntil(execution))
   }
+  if (endBy !== undefined) session.endBy(endBy)
   const context = ownScope(session)
 
-  const end = (judge?: () => void, work?: Promise<unknown>): void => {
-    const over = (): Promise<unknown> => {
+  const end: Invocation['end'] = (judge, work) => {
+    const over = (): Promise<FlushReport> => {
       guard('judging a session', () => judge?.())
       if (session.endState === 'Indeterminate') session.setEndState('Success')
-      if (waitUntil && !shared) session.endBy(Date.now() + GRACE_MS)
+      if (waitUntil && !shared && endBy === undefined) session.endBy(Date.now() + GRACE_MS)
       return session.end()
     }
     const early = setTimeout(() => session.state !== 'ended' && session.flush(), ONE_POST_MS)
@@ -82,6 +85,7 @@ export function openInvocation(config: Config, init: RootInit, platform: Platfor
     const ended = (work ?? sleep(0)).then(over).finally(() => clearTimeout(early))
     // `end` itself is given to waitUntil by the session; what is before it has to be, too.
     guard('waitUntil', () => waitUntil?.(ended))
+    return ended
   }
   return {
     session,

@@ -92,6 +92,16 @@ export function ownScope(session: Session): Context {
   return withScope(session.context, new Set([session]))
 }
 
+/**
+ * Makes a session the one of the rest of the running async flow, for callers that can run nothing inside of it; nothing
+ * where the runtime cannot.
+ */
+export function enterSession(session: Session): void {
+  try {
+    storage?.enterWith(ownScope(session))
+  } catch {}
+}
+
 export function activeScope(): Scope | undefined {
   return activeContext().getValue(SCOPE) as Scope | undefined
 }

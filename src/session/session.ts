@@ -136,6 +136,8 @@ export class Session {
   readonly #holds: Set<Promise<unknown>> = new Set()
   #agent: Agent | undefined
   #ended: Promise<FlushReport> | undefined
+  /** When the platform ends the invocation, milliseconds since the epoch. */
+  #limit = Number.POSITIVE_INFINITY
   #waitUntil: RootInit['waitUntil']
   readonly #lateWaitUntil: RootInit['waitUntil']
   readonly #onEnded: RootInit['onEnded']
@@ -361,6 +363,7 @@ export class Session {
 
   /** @internal For adapters: when the platform ends the invocation, milliseconds since the epoch. */
   endBy(at: number): void {
+    this.#limit = at
     for (const processor of this.#processors) processor.endBy(at)
   }
 
@@ -384,7 +387,9 @@ export class Session {
     if (this.#holds.size > 0) {
       let timer: ReturnType<typeof setTimeout> | undefined
       const deadline = new Promise((resolve) => {
-        timer = setTimeout(resolve, this.#config.workDeadlineMs)
+        // What is held must leave some of the invocation's time to the export.
+        const left = Math.max(0, (this.#limit - Date.now()) * 0.8)
+        timer = setTimeout(resolve, Math.min(this.#config.workDeadlineMs, left))
       })
       await Promise.race([this.#released(), deadline])
       clearTimeout(timer)

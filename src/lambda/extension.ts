@@ -1,0 +1,123 @@
+/**
+ * The function as its own internal extension (Lambda Extensions API): Lambda lets the response go and freezes the process
+ * only when the extension, too, has asked for the next event. It asks when the session of the invocation is delivered.
+ *
+ * `node:http` and not `fetch`: Node's `fetch` gives up on an answer after five minutes, and the next event may be hours away.
+ */
+import type { IncomingMessage } from 'node:http'
+import { describe, warn } from '../diag.ts'
+
+/** Lambda's own limit for the name; several extensions of one function need different ones. */
+const NAME = 'agentops-edge'
+const VERSION = '2020-01-01'
+
+interface Turn {
+  delivered: Promise<unknown>
+  deliver(): void
+}
+
+/** What this process knows of its extension: it lives as long as the process. */
+export class Extension {
+  /** Resolves to whether Lambda has taken the registration; it does so only before the first invocation. */
+  readonly registered: Promise<boolean>
+  #active = false
+  /** The invocations whose session is not delivered yet, or whose event has not come yet: one, at most two. */
+  readonly #turns: Map<string, Turn> = new Map()
+
+  constructor(runtimeApi: string) {
+    this.registered = this.#start(`http://${runtimeApi}/${VERSION}/extension`)
+  }
+
+  /** Whether a response may go before its session is delivered. */
+  get active(): boolean {
+    return this.#active
+  }
+
+  /** The invocation's session is delivered when `work`, which never rejects, has settled. */
+  hold(requestId: string, work: Promise<unknown>): void {
+    const { deliver } = this.#turn(requestId)
+    work.then(deliver, deliver)
+  }
+
+  #turn(requestId: string): Turn {
+    const known = this.#turns.get(requestId)
+    if (known) return known
+    let deliver = (): void => {}
+    const delivered = new Promise<void>((resolve) => {
+      deliver = resolve
+    })
+    const turn = { delivered, deliver }
+    this.#turns.set(requestId, turn)
+    return turn
+  }
+
+  async #start(base: string): Promise<boolean> {
+    try {
+      const headers = { 'lambda-extension-name': NAME, 'content-type': 'application/json' }
+      const answer = await call('POST', `${base}/register`, headers, JSON.stringify({ events: ['INVOKE'] }))
+      const id = answer.headers['lambda-extension-identifier']
+      if (answer.status !== 200 || typeof id !== 'string') throw new Error(`${answer.status} ${answer.body}`)
+      this.#active = true
+      void this.#run(`${base}/event/next`, id)
+      return true
+    } catch (error) {
+      warn(
+        `flush: 'extension' is not possible here, so responses wait for their session's delivery. An extension registers ` +
+          `before the first invocation: put "await extensionReady()" at the top level of the handler's module (${describe(error)})`,
+        'extension',
+      )
+      return false
+    }
+  }
+
+  async #run(next: string, id: string): Promise<void> {
+    try {
+      for (;;) {
+        // Waiting for it is no reason for a process to live.
+        const { status, body } = await call('GET', next, { 'lambda-extension-identifier': id }, undefined, true)
+        if (status !== 200) throw new Error(`${status} ${body}`)
+        const { requestId, deadlineMs } = JSON.parse(body) as { requestId: string; deadlineMs: number }
+        // A handler that opened no session must not hold the invocation to its timeout.
+        await Promise.race([this.#turn(requestId).delivered, until(deadlineMs - 50)])
+        this.#turns.delete(requestId)
+      }
+    } catch (error) {
+      this.#active = false
+      warn(`flush: the extension has ended, so responses wait for their session's delivery (${describe(error)})`)
+    }
+  }
+}
+
+function until(at: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, Math.max(0, at - Date.now())).unref())
+}
+
+interface Answer {
+  status: number
+  headers: IncomingMessage['headers']
+  body: string
+}
+
+async function call(
+  method: string,
+  url: string,
+  headers: Record<string, string>,
+  body?: string,
+  idle = false,
+): Promise<Answer> {
+  const { request } = await import('node:http')
+  return new Promise((resolve, reject) => {
+    const sent = request(url, { method, headers }, (response) => {
+      let text = ''
+      response.setEncoding('utf8')
+      response.on('data', (chunk) => {
+        text += chunk
+      })
+      response.on('end', () => resolve({ status: response.statusCode ?? 0, headers: response.headers, body: text }))
+      response.on('error', reject)
+    })
+    sent.on('error', reject)
+    if (idle) sent.on('socket', (socket) => socket.unref())
+    sent.end(body)
+  })
+}

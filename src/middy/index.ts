@@ -1,0 +1,76 @@
+/** Middleware for middy: a session for each invocation. */
+import { guard } from '../diag.ts'
+import { type LambdaInvocation, type LambdaOptionsOf, lambdaOpener } from '../lambda/invocation.ts'
+import type { LambdaContextLike } from '../lambda/types.ts'
+import { currentSession, enterSession } from '../session/scope.ts'
+
+export type { LambdaOptions, LambdaOptionsOf } from '../lambda/invocation.ts'
+
+/** What is needed of middy's request. */
+interface MiddyRequest {
+  event: unknown
+  context: LambdaContextLike
+  response?: unknown
+  error?: unknown
+}
+
+export interface AgentOpsMiddleware {
+  // biome-ignore lint/suspicious/noExplicitAny: middy's own request has the types of its handler
+  before(request: any): undefined
+  // biome-ignore lint/suspicious/noExplicitAny: as above
+  after(request: any): Promise<undefined>
+  // biome-ignore lint/suspicious/noExplicitAny: as above
+  onError(request: any): Promise<undefined>
+}
+
+/**
+ * Opens a session for each invocation and delivers it before the response goes, also where another middleware returns
+ * early. Use it first. A streamed response ends after middy's hooks: wrap the whole with `withAgentOps` there.
+ *
+ * ```ts
+ * export const handler = middy().use(agentopsMiddleware()).handler(async (event) => work(event))
+ * ```
+ */
+export function agentopsMiddleware(options?: LambdaOptionsOf): AgentOpsMiddleware {
+  const open = lambdaOpener(options)
+  const running: WeakMap<MiddyRequest, LambdaInvocation> = new WeakMap()
+  const take = (request: MiddyRequest): LambdaInvocation | undefined => {
+    const opened = running.get(request)
+    running.delete(request)
+    return opened
+  }
+  return {
+    // Not async: what it enters is entered for its caller.
+    before(request: MiddyRequest): undefined {
+      if (guard('finding the session', () => currentSession(request.context))?.state === 'running') return
+      const opened = open(request.event, request.context)
+      if (!opened) return
+      running.set(request, opened)
+      enterSession(opened.session)
+      guard('watching for early responses', () => onEarlyResponse(request, (value) => take(request)?.end(value)))
+    },
+    async after(request: MiddyRequest): Promise<undefined> {
+      await take(request)?.end(request.response)
+    },
+    async onError(request: MiddyRequest): Promise<undefined> {
+      await take(request)?.fail(request.error)
+    },
+  }
+}
+
+/**
+ * middy calls nobody after a middleware that returned early: it sets `response` while `earlyResponse` is there, and returns
+ * what `response` is then. A promise is returned as what it resolves to, so that the delivery is waited for.
+ */
+function onEarlyResponse(request: MiddyRequest, end: (value: unknown) => Promise<void> | undefined): void {
+  let response = request.response
+  Object.defineProperty(request, 'response', {
+    configurable: true,
+    enumerable: true,
+    get: () => response,
+    set(value) {
+      const ending = 'earlyResponse' in request ? end(value) : undefined
+      response = ending ? ending.then(() => value) : value
+    },
+  })
+}

@@ -1,0 +1,403 @@
+import { createServer, type Server } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
+import type { CollectedSession } from '../../src/collector/index.ts'
+import { useBackend } from '../support/backend.ts'
+import { named } from '../support/collected.ts'
+import {
+  ARN,
+  bundleFunction,
+  type FunctionOptions,
+  installRuntimeClient,
+  type RunningFunction,
+  startFunction,
+} from '../support/lambda.ts'
+
+const backend = useBackend()
+let module = ''
+const started: RunningFunction[] = []
+
+beforeAll(async () => {
+  await installRuntimeClient()
+  module = await bundleFunction('test/fixtures/functions.ts')
+}, 300_000)
+afterEach(() => Promise.all(started.splice(0).map((running) => running.stop())))
+
+async function start(handler: string, options: Partial<FunctionOptions> = {}): Promise<RunningFunction> {
+  const env = { OTEL_EXPORTER_OTLP_ENDPOINT: backend.collector.url, ...options.env }
+  const running = await startFunction({ ...options, handler: `${module}.${handler}`, env })
+  started.push(running)
+  return running
+}
+
+/** Without waiting: what is not here when the process is frozen is lost. */
+const sessions = (): readonly CollectedSession[] => backend.collector.store.list()
+const rootOf = (): Record<string, unknown> => {
+  expect(sessions()).toHaveLength(1)
+  return { name: sessions()[0]?.root?.name, kind: sessions()[0]?.root?.kind, ...sessions()[0]?.root?.attributes }
+}
+
+const sqsRecord = (id: string, body: string, more: object = {}): object => ({
+  messageId: id,
+  body,
+  attributes: { ApproximateReceiveCount: '2' },
+  messageAttributes: {},
+  eventSource: 'aws:sqs',
+  eventSourceARN: 'arn:aws:sqs:eu-central-1:123456789012:jobs',
+  ...more,
+})
+const v2 = (rawPath: string, more: object = {}): object => ({
+  version: '2.0',
+  routeKey: 'GET /items/{id}',
+  rawPath,
+  rawQueryString: 'secret=1',
+  headers: { Host: 'api.example.com', 'x-forwarded-proto': 'https', 'x-forwarded-port': '443' },
+  requestContext: { domainName: 'api.example.com', http: { method: 'GET', path: rawPath, protocol: 'HTTP/1.1' } },
+  ...more,
+})
+
+describe('frozen the moment the response is complete', () => {
+  const COUNT = 200
+  const forms: Record<string, [handler: string, event: (n: number) => unknown, spans: number]> = {
+    async: ['buffered', (n) => ({ n }), 3],
+    throwing: ['throwing', (n) => ({ n }), 3],
+    streaming: ['streaming', (n) => ({ n }), 2],
+    'streaming, wrapped inside': ['inner', (n) => ({ n }), 2],
+    'SQS with partial failures': [
+      'sqs',
+      (n) => ({ Records: [sqsRecord(`a${n}`, 'good'), sqsRecord(`b${n}`, 'bad'), sqsRecord(`c${n}`, 'good')] }),
+      7,
+    ],
+    'API Gateway v2': ['api', () => v2('/items/1'), 2],
+    'middy, a third of them answered early': ['withMiddy', (n) => ({ n: (n % 3) * 3 + (n % 3 ? 0 : 1) }), 0],
+    'by hand': ['unwrapped', (n) => ({ n }), 2],
+  }
+  test.each(Object.keys(forms))(`${COUNT} invocations lose no span: %s`, async (form) => {
+    const [handler, event, spans] = forms[form] as (typeof forms)[string]
+    const running = await start(handler)
+    for (let n = 0; n < COUNT; n++) {
+      const { timedOut, error } = await running.invoke(event(n))
+      expect(running.frozen).toBe(true)
+      expect({ timedOut, failed: !!error }).toEqual({ timedOut: false, failed: form === 'throwing' })
+      const arrived = sessions().at(-1)
+      expect(arrived?.root?.attributes['faas.coldstart'] ?? (form === 'by hand' ? n === 0 : undefined), `${n}`).toBe(
+        n === 0,
+      )
+      if (spans) expect(sessions().reduce((sum, found) => sum + found.spans.length, 0)).toBe(spans * (n + 1))
+    }
+    expect(sessions()).toHaveLength(COUNT)
+    expect(sessions().every(({ root }) => root)).toBe(true)
+    expect(running.logs.filter((line) => !line.startsWith('Invoke Error'))).toEqual([])
+  })
+
+  test('200 invocations as an extension: the response goes first, and no span is lost', async () => {
+    const running = await start('buffered', { env: { FLUSH: 'extension' } })
+    for (let n = 0; n < COUNT; n++) {
+      expect(await running.invoke({ n })).toMatchObject({ timedOut: false, error: undefined })
+      expect(sessions().reduce((sum, { spans }) => sum + spans.length, 0)).toBe(3 * (n + 1))
+    }
+    expect(running.logs).toEqual(['extension true'])
+  })
+
+  test('what trusts a timer is lost: the freeze is one', async () => {
+    const running = await start('forgetful')
+    await running.invoke({ n: 1 })
+    await new Promise((resolve) => setTimeout(resolve, 300))
+    expect(sessions()).toEqual([])
+  })
+})
+
+describe('a backend that', () => {
+  let server: Server
+  let held: unknown[] = []
+  beforeAll(async () => {
+    server = createServer((request, response) => {
+      if (request.url?.startsWith('/hang')) held.push(response)
+      else setTimeout(() => response.writeHead(200, { 'content-type': 'application/json' }).end('{}'), 400)
+    }).listen(0, '127.0.0.1')
+    await new Promise((resolve) => server.once('listening', resolve))
+  })
+  afterAll(() => {
+    server.closeAllConnections()
+    server.close()
+  })
+  const at = (path: string): string => `http://127.0.0.1:${(server.address() as AddressInfo).port}${path}`
+
+  test.each(['await', 'extension'])(
+    'hangs never makes a function time out, and the loss is said: %s',
+    async (flush) => {
+      held = []
+      const env = { OTEL_EXPORTER_OTLP_ENDPOINT: at('/hang'), ...(flush === 'extension' && { FLUSH: flush }) }
+      const running = await start('buffered', { env, timeoutMs: 1500 })
+      for (let n = 0; n < 3; n++)
+        expect(await running.invoke({ n })).toMatchObject({ timedOut: false, error: undefined })
+      expect(held.length).toBeGreaterThan(0)
+      expect(running.logs.filter((line) => line === 'dropped 3 undelivered')).toHaveLength(3)
+    },
+  )
+
+  test('hangs, with next to no time left', async () => {
+    const running = await start('buffered', { env: { OTEL_EXPORTER_OTLP_ENDPOINT: at('/hang') }, timeoutMs: 1500 })
+    for (const delay of [1200, 1300, 1350]) {
+      expect(await running.invoke({ n: 1, delay })).toMatchObject({ timedOut: false, error: undefined })
+    }
+    expect(running.logs.filter((line) => /^dropped \d/.test(line)).length).toBeGreaterThanOrEqual(3)
+  })
+
+  test('is dead costs an invocation its deadline at most, and the loss is said', async () => {
+    const running = await start('buffered', {
+      env: { OTEL_EXPORTER_OTLP_ENDPOINT: 'http://127.0.0.1:9' },
+      timeoutMs: 1500,
+    })
+    for (let n = 0; n < 3; n++) expect(await running.invoke({ n })).toMatchObject({ timedOut: false, error: undefined })
+    expect(running.logs.filter((line) => line === 'dropped 3 undelivered')).toHaveLength(3)
+  })
+
+  test('is slow keeps the response back in "await", not as an extension', async () => {
+    const slow = { OTEL_EXPORTER_OTLP_ENDPOINT: at('/slow') }
+    const running = await start('buffered', { env: slow })
+    const extended = await start('buffered', { env: { ...slow, FLUSH: 'extension' } })
+    for (const each of [running, extended]) await each.invoke({ n: 0 })
+    const waited = (await running.invoke({ n: 1 })).chunks[0]
+    const first = (await extended.invoke({ n: 1 })).chunks[0]
+    expect(waited).toBeGreaterThanOrEqual(390)
+    expect(first).toBeLessThan(390)
+    expect(extended.logs).toEqual(['extension true'])
+  })
+})
+
+test('an extension that comes too late says so, and the response waits', async () => {
+  const late = await start('buffered', { env: { FLUSH: 'extension', LATE: '1' } })
+  for (let n = 0; n < 3; n++) expect(await late.invoke({ n })).toMatchObject({ error: undefined })
+  expect(sessions()).toHaveLength(3)
+  expect(late.logs).toHaveLength(1)
+  expect(late.logs[0]).toMatch(/flush: 'extension' is not possible here.*await extensionReady.*403/)
+  const env = { FLUSH: 'extension', AWS_LAMBDA_MAX_CONCURRENCY: '2', AWS_LAMBDA_NODEJS_WORKER_COUNT: '1' }
+  const managed = await start('buffered', { env, freeze: false })
+  expect(await managed.invoke({ n: 1 })).toMatchObject({ error: undefined })
+  expect(managed.logs.join()).toContain("flush: 'extension' is not possible on managed instances")
+  expect(sessions()).toHaveLength(4)
+})
+
+test('two invocations at once in one process stay apart', async () => {
+  const env = { AWS_LAMBDA_MAX_CONCURRENCY: '2', AWS_LAMBDA_NODEJS_WORKER_COUNT: '1' }
+  const running = await start('buffered', { env, freeze: false })
+  const asked = [1, 2].map((n) => running.invoke({ n, delay: 200 }))
+  const answers = (await Promise.all(asked)).map(({ body }) => JSON.parse(body) as { session: string; next: number })
+  expect(answers.map(({ next }) => next)).toEqual([2, 3])
+  expect(new Set(answers.map(({ session }) => session)).size).toBe(2)
+  expect(sessions()).toHaveLength(2)
+  for (const { session, next } of answers) {
+    const found = sessions().find(({ id }) => id === session)
+    expect(found?.spans.map(({ name }) => name).sort()).toEqual(['desk.session', 'second.tool', 'step.tool'])
+    expect(named(found?.spans ?? [], 'step.tool').attributes['tool.parameters']).toBe(`{"n":${next - 1}}`)
+  }
+})
+
+test('what was returned, thrown and streamed is as the handler made it', async () => {
+  const [throwing, streaming, plain] = [await start('throwing'), await start('streaming'), await start('api')]
+  expect((await throwing.invoke({ n: 4 })).error).toMatchObject({ errorType: 'RangeError', errorMessage: 'no 4' })
+  expect((await streaming.invoke({ n: 4 })).body.split('\0'.repeat(8))).toEqual([
+    '{"statusCode":201,"headers":{}}',
+    'one two',
+  ])
+  expect((await plain.invoke(v2('/plain'))).body).toBe('{"ok":true}')
+})
+
+describe('a session says what started it', () => {
+  const W3C = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01'
+
+  test('an invocation, with the function as its resource', async () => {
+    const running = await start('buffered')
+    await running.invoke({ n: 1 }, { arn: `${ARN}:live` })
+    expect(rootOf()).toMatchObject({
+      name: 'desk.session',
+      'faas.trigger': 'other',
+      'faas.invocation_id': '00000000-0000-4000-8000-000000000001',
+      'faas.coldstart': true,
+      'cloud.resource_id': `${ARN}:7`,
+      'aws.lambda.invoked_arn': `${ARN}:live`,
+      'cloud.account.id': '123456789012',
+      'agentops.session.end_state': 'Success',
+    })
+    expect(sessions()[0]?.root?.resource).toMatchObject({
+      'service.name': 'desk',
+      'cloud.provider': 'aws',
+      'cloud.platform': 'aws_lambda',
+      'cloud.region': 'eu-central-1',
+      'faas.name': 'desk',
+      'faas.version': '7',
+      'faas.max_memory': 536_870_912,
+    })
+  })
+
+  test('API Gateway v2, continued from a header in mixed case', async () => {
+    const running = await start('api')
+    await running.invoke(v2('/items/1', { headers: { TraceParent: W3C, host: 'api.example.com' } }))
+    expect(rootOf()).toMatchObject({
+      name: 'GET /items/{id}.session',
+      'faas.trigger': 'http',
+      'http.request.method': 'GET',
+      'http.route': '/items/{id}',
+      'http.response.status_code': 200,
+      'url.path': '/items/1',
+      'server.address': 'api.example.com',
+      'network.protocol.version': '1.1',
+    })
+    expect(sessions()[0]?.root).toMatchObject({ traceId: W3C.slice(3, 35), parentSpanId: W3C.slice(36, 52) })
+    expect(JSON.stringify(sessions()[0]?.root?.attributes)).not.toContain('secret')
+  })
+
+  test('a function URL that answers 502 fails; API Gateway v1 and a load balancer', async () => {
+    const running = await start('api')
+    await running.invoke(v2('/fails', { routeKey: '$default' }))
+    expect(rootOf()).toMatchObject({
+      name: 'GET.session',
+      'http.response.status_code': 502,
+      'agentops.session.end_state': 'Fail',
+    })
+    backend.collector.store.clear()
+    const v1 = {
+      httpMethod: 'POST',
+      path: '/a/b',
+      resource: '/a/{x}',
+      headers: null,
+      multiValueHeaders: { Host: ['h.example.com'] },
+    }
+    await running.invoke({ ...v1, requestContext: { protocol: 'HTTP/1.1' } })
+    expect(rootOf()).toMatchObject({
+      name: 'POST /a/{x}.session',
+      'server.address': 'h.example.com',
+      'url.path': '/a/b',
+    })
+    backend.collector.store.clear()
+    await running.invoke({
+      httpMethod: 'GET',
+      path: '/alb',
+      headers: { host: 'lb.example.com', 'x-forwarded-proto': 'http', 'x-forwarded-port': '80' },
+      requestContext: { elb: {} },
+    })
+    expect(rootOf()).toMatchObject({ name: 'GET.session', 'url.scheme': 'http', 'server.port': 80, 'url.path': '/alb' })
+  })
+
+  test('a stream’s status is that of its prelude', async () => {
+    const running = await start('streaming')
+    await running.invoke({ ...v2('/s'), n: 13 })
+    expect(rootOf()).toMatchObject({ 'http.response.status_code': 503, 'agentops.session.end_state': 'Fail' })
+  })
+
+  test('SQS: a span a message, linked to its sender, with its outcome', async () => {
+    const running = await start('sqs')
+    const messageAttributes = { traceparent: { stringValue: W3C, dataType: 'String' } }
+    const { body } = await running.invoke({
+      Records: [sqsRecord('a', 'good', { messageAttributes }), sqsRecord('b', 'bad')],
+    })
+    expect(JSON.parse(body)).toEqual({ batchItemFailures: [{ itemIdentifier: 'b' }] })
+    expect(rootOf()).toMatchObject({
+      name: 'process jobs.session',
+      'faas.trigger': 'pubsub',
+      'messaging.system': 'aws_sqs',
+      'messaging.destination.name': 'jobs',
+      'messaging.batch.message_count': 2,
+      'agentops.session.end_state': 'Fail',
+      'agentops.session.end_state_reason': '1 of 2 messages are delivered again',
+    })
+    const [a, b] = ['a', 'b'].map((id) =>
+      sessions()[0]?.spans.find(({ attributes }) => attributes['messaging.message.id'] === id),
+    )
+    expect(a?.attributes).toMatchObject({ 'agentops.message.outcome': 'ack', 'agentops.message.attempts': 2 })
+    expect(a?.links).toMatchObject([{ traceId: W3C.slice(3, 35), spanId: W3C.slice(36, 52) }])
+    expect(b?.attributes).toMatchObject({ 'agentops.message.outcome': 'retry' })
+    expect(b?.status).toMatchObject({ code: 2 })
+    backend.collector.store.clear()
+    await running.invoke({ Records: [sqsRecord('c', 'good', { messageAttributes })] })
+    expect(sessions()[0]?.root).toMatchObject({ traceId: W3C.slice(3, 35), parentSpanId: W3C.slice(36, 52) })
+  })
+
+  test.each([
+    [
+      'SNS',
+      {
+        Records: [
+          {
+            EventSource: 'aws:sns',
+            Sns: {
+              MessageId: 'm',
+              TopicArn: 'arn:aws:sns:eu:1:news',
+              MessageAttributes: { traceparent: { Value: W3C } },
+            },
+          },
+        ],
+      },
+      'process news',
+      'pubsub',
+      true,
+    ],
+    [
+      'S3',
+      {
+        Records: [
+          {
+            eventSource: 'aws:s3',
+            eventName: 'ObjectCreated:Put',
+            s3: { bucket: { name: 'pics' }, object: { key: 'ada.png' } },
+          },
+        ],
+      },
+      'process pics',
+      'datasource',
+      false,
+    ],
+    [
+      'Kinesis',
+      {
+        Records: [
+          {
+            eventSource: 'aws:kinesis',
+            eventSourceARN: 'arn:aws:kinesis:eu:1:stream/clicks',
+            kinesis: { sequenceNumber: '1' },
+          },
+        ],
+      },
+      'process clicks',
+      'datasource',
+      false,
+    ],
+    [
+      'DynamoDB',
+      {
+        Records: [
+          {
+            eventSource: 'aws:dynamodb',
+            eventName: 'INSERT',
+            eventSourceARN: 'arn:aws:dynamodb:eu:1:table/orders/stream/2026',
+            dynamodb: { SequenceNumber: '1' },
+          },
+        ],
+      },
+      'process orders',
+      'datasource',
+      false,
+    ],
+    [
+      'EventBridge',
+      { 'detail-type': 'Order Placed', source: 'shop', id: 'e', detail: { traceparent: W3C } },
+      'shop Order Placed',
+      'pubsub',
+      true,
+    ],
+    [
+      'a schedule',
+      { 'detail-type': 'Scheduled Event', source: 'aws.events', time: '2026-11-24T00:00:00Z' },
+      'scheduled',
+      'timer',
+      false,
+    ],
+  ])('%s', async (_, event, name, trigger, continued) => {
+    const running = await start('buffered')
+    await running.invoke(event)
+    expect(rootOf()).toMatchObject({ name: `${name}.session`, 'faas.trigger': trigger })
+    expect(sessions()[0]?.root?.traceId === W3C.slice(3, 35)).toBe(continued)
+    expect(JSON.stringify(sessions()[0]?.root?.attributes)).not.toContain('ada.png')
+  })
+})

@@ -1,0 +1,256 @@
+/**
+ * A function on the real Lambda runtime client (`aws-lambda-ric`), beside a Runtime and Extensions API that freezes the
+ * process as Lambda does: it is stopped (SIGSTOP) the moment the response is complete and every registered extension has
+ * asked for the next event, and goes on (SIGCONT) with the next invocation. A streamed response is complete when its
+ * handler has returned: Lambda lets a function work on behind the end of its stream.
+ */
+import { type ChildProcess, execFile, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { existsSync } from 'node:fs'
+import { mkdir, writeFile } from 'node:fs/promises'
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { resolve } from 'node:path'
+import { text } from 'node:stream/consumers'
+import { promisify } from 'node:util'
+import { build } from 'esbuild'
+import { waitFor } from './wait.ts'
+
+const RIC = '.cache/ric/node_modules/aws-lambda-ric/index.mjs'
+export const ARN = 'arn:aws:lambda:eu-central-1:123456789012:function:desk'
+
+/** Built from source with the C++ compiler of the machine, once: no part of an `npm ci`, as no user needs it. */
+export async function installRuntimeClient(): Promise<void> {
+  if (existsSync(RIC)) return
+  await mkdir('.cache/ric', { recursive: true })
+  await writeFile('.cache/ric/package.json', '{ "private": true }')
+  await promisify(execFile)(
+    'npm',
+    ['install', '--no-package-lock', '--no-audit', '--no-fund', 'aws-lambda-ric@4.0.2'],
+    {
+      cwd: '.cache/ric',
+    },
+  )
+}
+
+/** Bundles a fixture as a user's build would; gives the folder and the module's name. */
+export async function bundleFunction(entry: string, format: 'esm' | 'cjs' = 'esm'): Promise<string> {
+  const name = `${entry.split('/').at(-1)?.replace(/\.ts$/, '')}-${format}`
+  await build({
+    entryPoints: [entry],
+    bundle: true,
+    outfile: `.cache/lambda/${name}.${format === 'esm' ? 'mjs' : 'cjs'}`,
+    format,
+    platform: 'node',
+    target: 'node22',
+    // As SAM's and CDK's documentation have it for ES modules: OpenTelemetry's CommonJS calls `require`.
+    ...(format === 'esm' && { mainFields: ['module', 'main'] }),
+    logLevel: 'error',
+  })
+  return name
+}
+
+export interface FunctionOptions {
+  /** `<module>.<export>` below `.cache/lambda`. */
+  handler: string
+  env?: Record<string, string>
+  timeoutMs?: number
+  /** Off for managed instances, whose processes serve several invocations at once. */
+  freeze?: boolean
+}
+
+export interface Invoked {
+  /** What the handler returned, or the stream's text. */
+  body: string
+  /** As the runtime reported it. */
+  error?: { errorType: string; errorMessage: string }
+  timedOut: boolean
+  /** From the event to the complete response. */
+  ms: number
+  /** When each chunk of a stream came, ms after the event. */
+  chunks: number[]
+}
+
+export interface InvokeOptions {
+  headers?: Record<string, string>
+  arn?: string
+}
+
+export interface RunningFunction {
+  invoke(event: unknown, options?: InvokeOptions): Promise<Invoked>
+  /** What the process has written, line by line. */
+  logs: string[]
+  /** Whether the process is stopped now. */
+  readonly frozen: boolean
+  stop(): Promise<void>
+}
+
+/** The runtime puts time, invocation and level before what a function writes. */
+function withoutPrefix(line: string): string {
+  return line.replace(/^\S+Z\t\S+\t\w+\t/, '')
+}
+
+interface Pending {
+  id: string
+  event: unknown
+  options: InvokeOptions
+  deadline: number
+  begun: number
+  chunks: number[]
+  streamed: boolean
+  answered?: Omit<Invoked, 'ms' | 'chunks' | 'timedOut'>
+  settle(invoked: Invoked): void
+}
+
+export async function startFunction({
+  handler,
+  env,
+  timeoutMs = 3000,
+  freeze = true,
+}: FunctionOptions): Promise<RunningFunction> {
+  const queue: Pending[] = []
+  const running = new Map<string, Pending>()
+  const runtimes: ServerResponse[] = []
+  /** Registered extensions, and the answer that each one waits for. */
+  const extensions = new Map<string, ServerResponse | undefined>()
+  const logs: string[] = []
+  let child: ChildProcess | undefined
+  let initialised = false
+  let frozen = false
+
+  const serve = (): void => {
+    while (queue.length && runtimes.length) {
+      const pending = queue.shift() as Pending
+      running.set(pending.id, pending)
+      const { id, event, options, deadline } = pending
+      const headers = {
+        'lambda-runtime-aws-request-id': id,
+        'lambda-runtime-deadline-ms': `${deadline}`,
+        'lambda-runtime-invoked-function-arn': options.arn ?? ARN,
+        'content-type': 'application/json',
+        ...options.headers,
+      }
+      runtimes.shift()?.writeHead(200, headers).end(JSON.stringify(event))
+      for (const [extension, waiting] of extensions) {
+        extensions.set(extension, undefined)
+        waiting
+          ?.writeHead(200, { 'content-type': 'application/json' })
+          .end(JSON.stringify({ eventType: 'INVOKE', requestId: id, deadlineMs: deadline, invokedFunctionArn: ARN }))
+      }
+    }
+  }
+  /** An invocation is over when its response is complete and every extension waits again. */
+  const look = (): void => {
+    for (const pending of running.values()) {
+      const { answered, streamed, begun, chunks } = pending
+      if (!answered || (streamed && !runtimes.length)) continue
+      if ([...extensions.values()].some((waiting) => !waiting)) continue
+      running.delete(pending.id)
+      if (freeze) {
+        child?.kill('SIGSTOP')
+        frozen = true
+      }
+      pending.settle({ ...answered, timedOut: false, ms: Date.now() - begun, chunks })
+    }
+  }
+
+  const server = createServer(async (request: IncomingMessage, response: ServerResponse) => {
+    const path = request.url ?? ''
+    if (path.endsWith('/runtime/invocation/next')) {
+      initialised = true
+      runtimes.push(response)
+      look()
+      serve()
+    } else if (path.endsWith('/extension/register')) {
+      await text(request)
+      if (initialised) return response.writeHead(403).end('{"errorType":"Extension.InvalidExtensionState"}')
+      const id = `extension-${extensions.size}`
+      extensions.set(id, undefined)
+      response.writeHead(200, { 'lambda-extension-identifier': id }).end('{}')
+    } else if (path.endsWith('/extension/event/next')) {
+      extensions.set(`${request.headers['lambda-extension-identifier']}`, response)
+      look()
+    } else {
+      const [, id = '', kind] = /invocation\/([^/]+)\/(response|error)$/.exec(path) ?? []
+      const pending = running.get(id)
+      if (pending) pending.streamed = request.headers['lambda-runtime-function-response-mode'] === 'streaming'
+      let body = ''
+      request.setEncoding('utf8')
+      request.on('data', (chunk) => {
+        body += chunk
+        pending?.chunks.push(Date.now() - pending.begun)
+      })
+      await once(request, 'end')
+      const trailer = request.trailers['lambda-runtime-function-error-body']
+      const failed = kind === 'error' ? body : trailer && Buffer.from(trailer, 'base64').toString()
+      if (pending) pending.answered = { body, error: failed ? JSON.parse(failed) : undefined }
+      // Frozen before it hears of it, where nothing else is to be waited for: Lambda need not be kinder.
+      look()
+      response.writeHead(202).end('{"status":"OK"}')
+    }
+  })
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as AddressInfo
+
+  child = spawn(resolve('node_modules/.bin/node'), [resolve(RIC)], {
+    cwd: '.cache/lambda',
+    env: {
+      PATH: process.env.PATH,
+      _HANDLER: handler,
+      LAMBDA_TASK_ROOT: resolve('.cache/lambda'),
+      AWS_LAMBDA_RUNTIME_API: `127.0.0.1:${port}`,
+      AWS_LAMBDA_FUNCTION_NAME: 'desk',
+      AWS_LAMBDA_FUNCTION_VERSION: '7',
+      AWS_LAMBDA_FUNCTION_MEMORY_SIZE: '512',
+      AWS_LAMBDA_LOG_GROUP_NAME: '/aws/lambda/desk',
+      AWS_LAMBDA_LOG_STREAM_NAME: '2026/11/24/[7]abc',
+      AWS_REGION: 'eu-central-1',
+      ...env,
+    },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  for (const stream of [child.stdout, child.stderr]) {
+    stream
+      ?.setEncoding('utf8')
+      .on('data', (data: string) => logs.push(...data.split('\n').filter(Boolean).map(withoutPrefix)))
+  }
+  const exited = once(child, 'exit')
+  const ready = waitFor('the runtime', () => initialised || (child?.exitCode ?? undefined) !== undefined, 20_000)
+  await ready
+  if (!initialised) throw new Error(`the function did not start:\n${logs.join('\n')}`)
+
+  let count = 0
+  return {
+    logs,
+    get frozen() {
+      return frozen
+    },
+    invoke: (event, options = {}) =>
+      new Promise((done) => {
+        if (frozen) child?.kill('SIGCONT')
+        frozen = false
+        const begun = Date.now()
+        const deadline = begun + timeoutMs
+        const id = `00000000-0000-4000-8000-${`${++count}`.padStart(12, '0')}`
+        const timer = setTimeout(() => {
+          running.delete(id)
+          // Lambda ends the process of a function that has timed out.
+          child?.kill('SIGKILL')
+          done({ body: '', timedOut: true, ms: Date.now() - begun, chunks: [] })
+        }, timeoutMs)
+        const settle = (invoked: Invoked): void => {
+          clearTimeout(timer)
+          done(invoked)
+        }
+        queue.push({ id, event, options, deadline, begun, chunks: [], streamed: false, settle })
+        serve()
+      }),
+    async stop() {
+      child?.kill('SIGKILL')
+      await exited
+      server.closeAllConnections()
+      server.close()
+    },
+  }
+}
