@@ -5,6 +5,7 @@ const config: UserConfig = defineConfig({
     index: 'src/index.ts',
     'hono/index': 'src/hono/index.ts',
     'workers/index': 'src/workers/index.ts',
+    'vercel/index': 'src/vercel/index.ts',
     'lambda/index': 'src/lambda/index.ts',
     'middy/index': 'src/middy/index.ts',
     'formats/index': 'src/formats/index.ts',

@@ -12,7 +12,7 @@ const said: Set<string> = new Set()
 const MAX_CAUSES = 256
 
 /** Whether somebody has registered an OpenTelemetry global of this kind, whoever they are. */
-export function hasGlobal(kind: 'diag' | 'trace' | 'context'): boolean {
+export function hasGlobal(kind: 'diag' | 'trace' | 'context' | 'propagation'): boolean {
   const globals = globalThis as Record<symbol, Record<string, unknown> | undefined>
   return !!globals[Symbol.for('opentelemetry.js.api.1')]?.[kind]
 }

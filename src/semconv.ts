@@ -97,6 +97,7 @@ export const MESSAGING_OPERATION_NAME = 'messaging.operation.name'
 export const MESSAGE_ID = 'messaging.message.id'
 export const BATCH_SIZE = 'messaging.batch.message_count'
 
+export const DEPLOYMENT_ENVIRONMENT = 'deployment.environment.name'
 export const FAAS_NAME = 'faas.name'
 export const FAAS_VERSION = 'faas.version'
 export const FAAS_INSTANCE = 'faas.instance'

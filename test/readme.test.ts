@@ -4,6 +4,7 @@ import { promisify } from 'node:util'
 import { describe, expect, test } from 'vitest'
 import { useBackend } from './support/backend.ts'
 import { named } from './support/collected.ts'
+import { bundleFunction, installRuntimeClient, startFunction } from './support/lambda.ts'
 
 const run = promisify(execFile)
 const readme = await readFile('README.md', 'utf8')
@@ -20,7 +21,7 @@ const ofKind = (kind: string): typeof snippets => snippets.filter((snippet) => s
 
 test('every snippet says where it runs, and compiles against the built package', async () => {
   expect(snippets.length).toBeGreaterThan(3)
-  expect(snippets.filter(({ kind }) => kind !== 'worker' && kind !== 'node')).toEqual([])
+  expect(snippets.filter(({ kind }) => !/^(worker|node|lambda|vercel|next)$/.test(`${kind}`))).toEqual([])
   await mkdir(folder, { recursive: true })
   for (const { file, code } of snippets) await writeFile(file, code)
   const compilerOptions = {
@@ -61,6 +62,43 @@ describe('every Worker snippet runs and delivers its session', () => {
       })
     expect(worker.logs).toEqual([])
   })
+})
+
+async function expectSession(name: string): Promise<void> {
+  const { root, spans } = await backend.session()
+  expect(root).toMatchObject({ name, attributes: { 'agentops.session.end_state': 'Success' } })
+  expect(named(spans, 'chat.llm').attributes['gen_ai.usage.prompt_tokens']).toBe(12)
+  expect(named(spans, 'search.tool').attributes['tool.status']).toBe('succeeded')
+}
+
+test.each(ofKind('lambda'))(
+  'the Lambda snippet runs: $file',
+  async ({ file }) => {
+    await installRuntimeClient()
+    const env = { OTEL_EXPORTER_OTLP_ENDPOINT: backend.collector.url }
+    const running = await startFunction({ handler: `${await bundleFunction(file)}.handler`, env })
+    const { body } = await running.invoke({ version: '2.0' })
+    expect(body).toBe('{"statusCode":200,"body":"Cats sleep."}')
+    await expectSession('desk.session')
+    expect(running.logs).toEqual([])
+    await running.stop()
+  },
+  300_000,
+)
+
+test.each(ofKind('vercel'))('the Vercel snippet runs: $file', async ({ file }) => {
+  const env = { ...process.env, OTEL_EXPORTER_OTLP_ENDPOINT: backend.collector.url }
+  const code = `import { GET } from './${file}'; console.log(await (await GET(new Request('http://x.example.com/'))).text())`
+  const { stdout } = await run('node_modules/.bin/node', ['--input-type=module', '-e', code], { env })
+  expect(stdout).toBe('Cats sleep.\n')
+  await expectSession('GET.session')
+})
+
+test.each(ofKind('next'))('the Next.js snippet registers: $file', async ({ file }) => {
+  const code = `import { register } from './${file}'; import { trace } from '@opentelemetry/api'
+    register(); console.log(!!trace.getTracerProvider().getDelegate)`
+  const { stdout, stderr } = await run('node_modules/.bin/node', ['--input-type=module', '-e', code])
+  expect([stdout, stderr]).toEqual(['true\n', ''])
 })
 
 describe('every Node snippet runs', () => {

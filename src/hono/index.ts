@@ -7,9 +7,10 @@ import { findTargetHandler, isMiddleware } from 'hono/utils/handler'
 import { guard } from '../diag.ts'
 import { configReader } from '../http/per-environment.ts'
 import { nameByRoute, openRequestSession } from '../http/request-session.ts'
-import { type Platform, prepare } from '../lifetime/invocation.ts'
+import { MARGIN_MS, type Platform, prepare } from '../lifetime/invocation.ts'
+import { serverPlatform } from '../lifetime/platform.ts'
 import type { AgentOpsOptions, Environment } from '../options.ts'
-import { enclosingSession } from '../session/scope.ts'
+import { enclosingSession, setOwner } from '../session/scope.ts'
 import type { Session } from '../session/session.ts'
 
 export interface AgentOpsVariables {
@@ -37,9 +38,9 @@ export function agentops(options?: AgentOpsOptions | ((c: Context) => AgentOpsOp
     await prepare()
     const request = c.req.raw
     const platform = platformOf(c)
-    const { execution } = platform
+    const { execution, owner } = platform
     // A wrapped Worker, or this middleware further out, has opened the session already.
-    const shared = enclosingSession(request, execution)
+    const shared = enclosingSession(request, execution ?? owner)
     if (shared) {
       c.set('agentops', shared)
       guard('naming the session', () => nameByRoute(shared, request, routeOf(c)))
@@ -49,17 +50,19 @@ export function agentops(options?: AgentOpsOptions | ((c: Context) => AgentOpsOp
       return openRequestSession(configOf(c.env as Environment, c), request, { ...platform, route: routeOf(c) })
     })
     if (!opened) return next()
+    setOwner(owner, opened.session)
     c.set('agentops', opened.session)
     try {
       await opened.run(next)
     } catch (error) {
       // Hono turns errors into responses; only what is no Error comes through.
       opened.fail(error)
+      if (opened.toAwait) await opened.toAwait
       throw error
     }
     guard('ending a session', () => {
       // Reading `c.res` would make a response where no handler made one.
-      if (!c.finalized) return opened.fail(new TypeError('the handler returned no Response'))
+      if (!c.finalized) return void opened.fail(new TypeError('the handler returned no Response'))
       if (c.error && c.res.status >= 500) opened.session.fail(c.error)
       const response = opened.finish(c.res)
       if (response === c.res) return
@@ -67,6 +70,7 @@ export function agentops(options?: AgentOpsOptions | ((c: Context) => AgentOpsOp
       c.res = undefined
       c.res = response
     })
+    if (opened.toAwait) await opened.toAwait
   }
 }
 
@@ -78,11 +82,26 @@ function routeOf(c: Context): string | undefined {
   return (answering ?? routes.findLast(({ method }) => method !== 'ALL'))?.path
 }
 
+interface HonoPlatform extends Platform {
+  /** What names the invocation, where it is no execution context. */
+  owner?: object
+}
+
+/** What is needed of Lambda's context, which `hono/aws-lambda` puts into `c.env`. */
+interface LambdaContext {
+  awsRequestId?: unknown
+  getRemainingTimeInMillis?(): number
+}
+
 /** Hono's getter throws where there is none. A Durable Object's is shared by all its requests. */
-function platformOf(c: Context): Platform {
+function platformOf(c: Context): HonoPlatform {
   try {
     return { execution: c.executionCtx, shared: 'storage' in c.executionCtx }
   } catch {
-    return {}
+    const { lambdaContext, context = lambdaContext } = (c.env ?? {}) as Record<string, LambdaContext | undefined>
+    if (!context?.awsRequestId) return serverPlatform()
+    // Lambda freezes the process with the end of the response, unless `withAgentOps` is around the handler.
+    const left = context.getRemainingTimeInMillis?.() ?? Number.POSITIVE_INFINITY
+    return { owner: context, awaited: true, endBy: Date.now() + left - MARGIN_MS }
   }
 }

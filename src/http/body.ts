@@ -23,6 +23,8 @@ interface Watch {
   onFirstByte(): void
   /** Aborts when the client leaves, where the platform says so (Workers: `enable_request_signal`). */
   left?: AbortSignal
+  /** Awaited before the client is told that a complete body has ended. */
+  beforeEnd?(): Promise<unknown>
 }
 
 /** Undefined where there is nothing to wait for. */
@@ -55,7 +57,7 @@ function knownLength(body: ReadableStream): unknown {
 async function pump(
   source: ReadableStream,
   sink: WritableStream,
-  { onFirstByte, left }: Watch,
+  { onFirstByte, left, beforeEnd }: Watch,
   startIdle: () => number,
 ): Promise<BodyEnd> {
   const reader = source.getReader()
@@ -83,6 +85,7 @@ async function pump(
         return { reason: 'cancelled' }
       }
       if (first && !chunk.done) onFirstByte()
+      if (chunk.done) await beforeEnd?.()
       const idle = startIdle()
       try {
         // Fails, as a write does, where the client is gone.

@@ -15,6 +15,8 @@ import { type BodyEnd, watchBody } from './body.ts'
 export interface RequestSession extends Pick<Invocation, 'session' | 'run' | 'fail'> {
   /** Takes the handler's response, and gives the one to return. */
   finish(response: Response): Response
+  /** Where the platform freezes with the response: to be awaited before a response of known length is returned. */
+  readonly toAwait: Promise<unknown> | undefined
 }
 
 export interface RequestPlatform extends Platform {
@@ -46,14 +48,22 @@ export function openRequestSession(config: Config, request: Request, platform: R
     if (status >= 500) session.setEndState('Fail', `the response's status was ${status}`)
     else if (end?.reason === 'cancelled' && config.failOnDisconnect) session.setEndState('Fail', 'the client left')
   }
+  let toAwait: Promise<unknown> | undefined
   return {
     session,
     run,
-    fail,
+    fail(error) {
+      const delivered = fail(error)
+      if (platform.awaited) toAwait = delivered
+      return delivered
+    },
+    get toAwait() {
+      return toAwait
+    },
     finish(response) {
       const { status } = response ?? {}
       if (typeof status !== 'number') {
-        fail(new TypeError('the handler returned no Response'))
+        void this.fail(new TypeError('the handler returned no Response'))
         return response
       }
       root.setAttributes({
@@ -63,20 +73,34 @@ export function openRequestSession(config: Config, request: Request, platform: R
       const onFirstByte = (): void => {
         guard('the first byte', () => root.addEvent('http.response.first_byte'))
       }
+      let end: BodyEnd | undefined
+      let delivered: Promise<unknown> | undefined
+      let complete = (): void => {}
+      const completed = new Promise<void>((resolve) => {
+        complete = resolve
+      })
+      const beforeEnd = async (): Promise<void> => {
+        end = { reason: 'complete' }
+        complete()
+        await delivered
+      }
       // HEAD is answered with the headers alone: nobody would read the body.
       const watched =
         request.method === 'HEAD'
           ? undefined
           : guard('watching the body', () =>
-              watchBody(response, session, { idleMs: config.workDeadlineMs, onFirstByte, left: request.signal }),
+              watchBody(response, session, {
+                idleMs: config.workDeadlineMs,
+                onFirstByte,
+                left: request.signal,
+                beforeEnd: platform.awaited ? beforeEnd : undefined,
+              }),
             )
-      let end: BodyEnd | undefined
-      invocation.end(
-        () => judge(status, end),
-        watched?.ended.then((ended) => {
-          end = ended
-        }),
-      )
+      const ended = watched?.ended.then((ended) => {
+        end ??= ended
+      })
+      delivered = invocation.end(() => judge(status, end), ended && Promise.race([ended, completed]))
+      if (platform.awaited && !watched) toAwait = delivered
       return watched?.response ?? response
     },
   }

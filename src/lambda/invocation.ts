@@ -2,7 +2,7 @@
 import { type Link, trace } from '@opentelemetry/api'
 import { guard, warn } from '../diag.ts'
 import { configReader } from '../http/per-environment.ts'
-import { CONSUMER, type Invocation, openInvocation } from '../lifetime/invocation.ts'
+import { CONSUMER, type Invocation, MARGIN_MS, openInvocation } from '../lifetime/invocation.ts'
 import type { AgentOpsOptions, FlushReport } from '../options.ts'
 import { readInbound } from '../propagation/inbound.ts'
 import * as key from '../semconv.ts'
@@ -28,8 +28,6 @@ export type LambdaOptionsOf<Event = unknown> =
   | LambdaOptions
   | ((event: Event, context: LambdaContextLike) => LambdaOptions)
 
-/** What must be left of an invocation's time when it returns, ms. */
-const MARGIN_MS = 250
 /** A spool gets a second of its own after the deadline of an export. */
 const SPOOL_MS = 1000
 

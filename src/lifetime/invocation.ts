@@ -10,6 +10,7 @@ import { sleep } from '../export/retry.ts'
 import { type FlushReport, perRequest } from '../options.ts'
 import { loadStorage, ownScope, runIn, setOwner } from '../session/scope.ts'
 import { type RootInit, Session } from '../session/session.ts'
+import { atExit } from './exit.ts'
 import { type Execution, interceptWaitUntil, originalWaitUntil, type WaitUntil } from './wait-until.ts'
 
 /** `SpanKind`, without importing an object of all kinds. */
@@ -20,6 +21,8 @@ export const CONSUMER = 4
 const ONE_POST_MS = 100
 /** Workers and Vercel end an invocation 30 s after its response. */
 const GRACE_MS = 28_000
+/** What must be left of a Lambda invocation's time when it returns. */
+export const MARGIN_MS = 250
 
 /** What an adapter knows of its platform. */
 export interface Platform {
@@ -29,6 +32,8 @@ export interface Platform {
   shared?: boolean
   /** When the platform ends the invocation, milliseconds since the epoch, where it is known from the start. */
   endBy?: number
+  /** The platform freezes the process when the response is out, and has no `waitUntil`: the response waits. */
+  awaited?: boolean
 }
 
 export interface Invocation {
@@ -48,7 +53,7 @@ export interface Invocation {
 export function prepare(): Promise<void> {
   const module = ['node', 'async_hooks'].join(':')
   return loadStorage(
-    () => import(/* @vite-ignore */ /* webpackIgnore: true */ module),
+    () => import(/* @vite-ignore */ /* webpackIgnore: true */ /* turbopackIgnore: true */ module),
     'On Workers add the compatibility flag "nodejs_als", or use c.var.agentops or currentSession(ctx).',
   )
 }
@@ -70,6 +75,7 @@ export function openInvocation(config: Config, init: RootInit, platform: Platfor
     if (!shared) setOwner(execution, session)
     guard('watching waitUntil', () => interceptWaitUntil(execution))
   }
+  if (!waitUntil && endBy === undefined) atExit(session)
   if (endBy !== undefined) session.endBy(endBy)
   const context = ownScope(session)
 

@@ -29,13 +29,28 @@ export function registerGlobal(): void {
   }
 }
 
+/** Opens a session for a span that begins outside any, and gives the tracer of it; undefined where it opens none. */
+export type Opener = (name: Parameters<TracerProvider['getTracer']>, args: unknown[]) => Tracer | undefined
+
+let opener: Opener | undefined
+
+/** The spans of a framework that begin before any handler may open a session. */
+export function openWith(given: Opener): void {
+  opener = given
+}
+
 const provider: TracerProvider = {
   getTracer(...name) {
-    // A proxy provider without a delegate is the API's own no-op.
-    const tracer = (): Tracer => (currentSession()?.tracerProvider ?? new ProxyTracerProvider()).getTracer(...name)
+    const tracer = (args: unknown[]): Tracer => {
+      const session = currentSession()
+      const running = session?.state === 'ended' && opener ? undefined : session
+      const opened = running ? undefined : opener?.(name, args)
+      // A proxy provider without a delegate is the API's own no-op.
+      return opened ?? (session?.tracerProvider ?? new ProxyTracerProvider()).getTracer(...name)
+    }
     return {
-      startSpan: (...args) => tracer().startSpan(...args),
-      startActiveSpan: (...args: unknown[]) => (tracer().startActiveSpan as (...args: unknown[]) => never)(...args),
+      startSpan: (...args) => tracer(args).startSpan(...args),
+      startActiveSpan: (...args: unknown[]) => (tracer(args).startActiveSpan as (...args: unknown[]) => never)(...args),
     }
   },
 }

@@ -23,6 +23,9 @@ export type Scope = Set<Session>
 const SESSION = createContextKey('agentops.session')
 const SCOPE = createContextKey('agentops.scope')
 
+/** Where the copies of this library that a bundler makes (Next.js: one a route) find the same storage. */
+const SHARED = Symbol.for('agentops-edge.storage.1')
+
 let storage: Storage | undefined
 /** The import has failed once: it would fail again at every request. */
 let missing = false
@@ -35,8 +38,14 @@ export function findStorage(): boolean {
     process?: { getBuiltinModule?(id: string): HooksModule | undefined }
   }
   const Found = AsyncLocalStorage ?? process?.getBuiltinModule?.('node:async_hooks')?.AsyncLocalStorage
-  if (Found) storage = new Found()
+  if (Found) storage = shared(Found)
   return !!storage
+}
+
+function shared(Found: StorageConstructor): Storage {
+  const globals = globalThis as { [SHARED]?: Storage }
+  if (!globals[SHARED]) Object.defineProperty(globals, SHARED, { value: new Found() })
+  return globals[SHARED] as Storage
 }
 
 /**
@@ -47,7 +56,7 @@ export async function loadStorage(load: () => Promise<unknown>, hint: string): P
   if (findStorage() || missing) return
   try {
     const { AsyncLocalStorage } = (await load()) as HooksModule
-    storage ??= new AsyncLocalStorage()
+    storage ??= shared(AsyncLocalStorage)
   } catch {
     missing = true
     warn(`AsyncLocalStorage is missing, so module-level helpers find no session. ${hint}`)
@@ -88,8 +97,8 @@ function withScope(active: Context, scope: Scope): Context {
 }
 
 /** The context of a scope that holds this session alone: requests and `withSession` never meet in one. */
-export function ownScope(session: Session): Context {
-  return withScope(session.context, new Set([session]))
+export function ownScope(session: Session, active: Context = session.context): Context {
+  return withSession(withScope(active, new Set([session])), session)
 }
 
 /**

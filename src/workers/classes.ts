@@ -1,10 +1,10 @@
 /** Durable Objects and entrypoints: what calls them is a session. */
 import type { Attributes } from '@opentelemetry/api'
+import { answer } from '../http/answer.ts'
 import { openRequestSession } from '../http/request-session.ts'
 import { invoke, openInvocation, SERVER } from '../lifetime/invocation.ts'
 import { carrierIn, isPlain, readInbound } from '../propagation/inbound.ts'
 import * as key from '../semconv.ts'
-import { answer } from './fetch.ts'
 import { configOf, type Handle, type OptionsOf, type ReadConfig } from './handler.ts'
 import { HANDLERS } from './handlers.ts'
 import { canTell, derive, type Made, type Method, type PlatformClass } from './methods.ts'

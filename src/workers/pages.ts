@@ -3,6 +3,7 @@
  * copy of the request for each of them; what they have in common is `next`.
  */
 import { guard } from '../diag.ts'
+import { type Answer, answer } from '../http/answer.ts'
 import { configReader } from '../http/per-environment.ts'
 import { nameByRoute, openRequestSession } from '../http/request-session.ts'
 import { prepare } from '../lifetime/invocation.ts'
@@ -10,7 +11,6 @@ import { type Execution, interceptWaitUntil } from '../lifetime/wait-until.ts'
 import type { AgentOpsOptions, Environment } from '../options.ts'
 import { currentSession, setOwner } from '../session/scope.ts'
 import type { Session } from '../session/session.ts'
-import { answer } from './fetch.ts'
 
 /** What is needed of an `EventContext`. */
 export interface PagesContextLike extends Execution {
@@ -21,8 +21,6 @@ export interface PagesContextLike extends Execution {
   readonly functionPath: string
   readonly next: (...args: never[]) => Promise<Response>
 }
-
-type Answer = Response | Promise<Response>
 
 /**
  * Wraps a `PagesFunction`, middleware too: a session a request, named by the function that answers (`GET /items/:id`).

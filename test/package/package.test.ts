@@ -38,6 +38,7 @@ describe('every entry', () => {
     'agentops-edge',
     'agentops-edge/hono',
     'agentops-edge/workers',
+    'agentops-edge/vercel',
     'agentops-edge/formats',
     'agentops-edge/spool',
   ]

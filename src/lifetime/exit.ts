@@ -1,0 +1,39 @@
+/**
+ * A server of one's own, a process that lives long: sessions are delivered in the background, and once more before the
+ * process ends. Where there is no `process` that says so (Workers, edge functions), nothing happens.
+ */
+import { guard } from '../diag.ts'
+import type { Session } from '../session/session.ts'
+
+/** Of `process`, what is needed. */
+interface Process {
+  pid: number
+  on(event: string, listener: () => void): unknown
+  off(event: string, listener: () => void): unknown
+  listenerCount(event: string): number
+  kill(pid: number, signal: string): void
+}
+
+/** Sessions that may still have something to send; each leaves when it is delivered. */
+const live: Set<Session> = new Set()
+let watching = false
+
+/** @internal Sends what `session` has finished when the process is told to end (`beforeExit`, SIGTERM). */
+export function atExit(session: Session): void {
+  const { process } = globalThis as { process?: Process }
+  if (typeof process?.on !== 'function' || typeof process.kill !== 'function') return
+  live.add(session)
+  session.delivered.then(() => live.delete(session))
+  if (watching) return
+  watching = true
+  const flush = (): Promise<unknown> => Promise.all([...live].map((session) => session.flush()))
+  process.on('beforeExit', () => void (live.size && flush()))
+  const onTerm = (): void => {
+    void flush().then(() => {
+      process.off('SIGTERM', onTerm)
+      // Whoever else listens decides about the end; with nobody else it is what it would be without us.
+      if (!process.listenerCount('SIGTERM')) process.kill(process.pid, 'SIGTERM')
+    })
+  }
+  guard('watching for SIGTERM', () => process.on('SIGTERM', onTerm))
+}

@@ -1,0 +1,17 @@
+/** What an adapter finds where its framework hands it no context: Vercel's, Next.js', or a server that lives on. */
+import { guard } from '../diag.ts'
+import type { Platform } from './invocation.ts'
+import type { Execution } from './wait-until.ts'
+
+/** Under which Vercel, and a platform that runs Next.js, keep what belongs to the running request. */
+const CONTEXTS = ['@vercel/request-context', '@next/request-context']
+
+export function serverPlatform(): Platform {
+  const found = globalThis as unknown as Record<symbol, { get?(): Partial<Execution> | undefined } | undefined>
+  for (const name of CONTEXTS) {
+    const execution = guard('the request context', () => found[Symbol.for(name)]?.get?.())
+    if (typeof execution?.waitUntil === 'function') return { execution: execution as Execution }
+  }
+  const { process } = globalThis as { process?: { env?: Record<string, string | undefined> } }
+  return { awaited: !!process?.env?.VERCEL }
+}

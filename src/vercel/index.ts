@@ -1,0 +1,110 @@
+/**
+ * Vercel's edge and Node functions, Next.js' route handlers and middleware, and any server that is a `fetch`: a session a
+ * request, delivered through the platform's `waitUntil`.
+ */
+import { type Config, readConfig } from '../config.ts'
+import { guard } from '../diag.ts'
+import { observe } from '../events/observe.ts'
+import { answer } from '../http/answer.ts'
+import { configReader } from '../http/per-environment.ts'
+import { openRequestSession } from '../http/request-session.ts'
+import { type Platform, prepare } from '../lifetime/invocation.ts'
+import { serverPlatform } from '../lifetime/platform.ts'
+import type { Execution } from '../lifetime/wait-until.ts'
+import type { AgentOpsOptions } from '../options.ts'
+import { HTTP_STATUS } from '../semconv.ts'
+import { currentSession, setOwner } from '../session/scope.ts'
+import { registerNext } from './next.ts'
+import { isNodeResponse, type NodeRequest, openNodeSession } from './node.ts'
+import { serverEnvironment, vercelResource } from './resource.ts'
+
+export type VercelOptionsOf = AgentOpsOptions | ((request: Request) => AgentOpsOptions)
+
+// biome-ignore lint/suspicious/noExplicitAny: any handler's arguments
+type Handler = (...args: any[]) => unknown
+
+/**
+ * Wraps a function that answers a `Request` (edge and Node functions, route handlers, middleware, an object with such a
+ * `fetch`), or one of Node's `(request, response)`. Its session ends with the response's body and what `waitUntil` was
+ * given. It is delivered through, in this order: the option `waitUntil`, that of the handler's second argument, Vercel's,
+ * Next.js'; on a server that lives on in the background; on Vercel without any of them before the response ends.
+ *
+ * ```ts
+ * export const POST = withAgentOps(async (request: Request) => {
+ *   return Response.json(await tool('search', () => search(request)))
+ * })
+ * ```
+ */
+export function withAgentOps<Given extends Handler | { fetch: Handler }>(
+  given: Given,
+  options?: VercelOptionsOf,
+): Given {
+  if (typeof given !== 'function') {
+    const { fetch } = given
+    return { ...given, fetch: wrap(fetch.bind(given), options) }
+  }
+  return wrap(given, options) as Given
+}
+
+function wrap<Fn extends Handler>(handler: Fn, options: VercelOptionsOf | undefined): Fn {
+  const configOf = configReader<Request>(options as never, () => vercelResource(serverEnvironment()))
+  const wrapped = async function (this: unknown, ...args: unknown[]): Promise<unknown> {
+    await prepare()
+    const call = (): unknown => handler.apply(this, args)
+    const [request, second] = args as [Request, unknown]
+    // Next.js' own span, a wrapper further out or a middleware has opened the session of this request.
+    const shared = guard('finding the session', () => currentSession(request) ?? currentSession())
+    if (shared?.state === 'running') {
+      const response = await call()
+      guard('the status', () => {
+        const { status } = response as Partial<Response>
+        if (typeof status === 'number') shared.root.setAttribute(HTTP_STATUS, status)
+      })
+      return response
+    }
+    const platform = guard('the platform', () => platformOf(second)) ?? {}
+    if (isNodeResponse(second)) {
+      const node = request as unknown as NodeRequest
+      const opened = guard('opening a session', () =>
+        openNodeSession(configOf(serverEnvironment(), request), node, second, platform),
+      )
+      if (!opened) return call()
+      return observe(
+        () => opened.run(call),
+        (failed, error) => void (failed && opened.session.fail(error)),
+      )
+    }
+    const open = (): ReturnType<typeof openRequestSession> =>
+      openRequestSession(configOf(serverEnvironment(), request), request, platform)
+    return answer(open, (session) => {
+      if (session) guard('the second argument', () => Object(second) === second && setOwner(second as object, session))
+      return call() as Promise<Response>
+    })
+  }
+  return wrapped as unknown as Fn
+}
+
+function platformOf(second: unknown): Platform {
+  const { waitUntil } = (second ?? {}) as Partial<Execution>
+  return typeof waitUntil === 'function' ? { execution: second as Execution } : serverPlatform()
+}
+
+/**
+ * For `register` in Next.js' `instrumentation.ts`: each request is a session from its first span on, with Next.js' own
+ * spans inside. It yields to an SDK that registered first (`@vercel/otel`: give it a `SessionSpanProcessor`).
+ *
+ * ```ts
+ * export function register() {
+ *   registerAgentOps({ serviceName: 'desk' })
+ * }
+ * ```
+ */
+export function registerAgentOps(options?: AgentOpsOptions): void {
+  let config: Config | undefined
+  guard('registering', () =>
+    registerNext(() => {
+      config ??= readConfig(options, serverEnvironment(), undefined, undefined, vercelResource(serverEnvironment()))
+      return config
+    }),
+  )
+}

@@ -1,0 +1,36 @@
+/** The deployment as a resource, from Vercel's system variables, under the names that `@vercel/otel` gives them. */
+import type { Attributes } from '@opentelemetry/api'
+import type { Environment } from '../options.ts'
+import * as key from '../semconv.ts'
+
+const VARIABLES: Record<string, string> = {
+  VERCEL_REGION: key.CLOUD_REGION,
+  VERCEL_DEPLOYMENT_ID: 'vercel.deployment_id',
+  VERCEL_PROJECT_ID: 'vercel.project_id',
+  VERCEL_URL: 'vercel.host',
+  VERCEL_BRANCH_URL: 'vercel.branch_host',
+  VERCEL_GIT_COMMIT_SHA: 'vercel.sha',
+  NEXT_RUNTIME: 'vercel.runtime',
+}
+
+export function vercelResource(env: Environment): Attributes | undefined {
+  const { VERCEL_ENV: environment, NODE_ENV: fallback } = env
+  const found: Attributes = {}
+  for (const [variable, name] of Object.entries(VARIABLES)) {
+    const value = env[variable]
+    if (typeof value === 'string' && value) found[name] = value
+  }
+  const stage = environment || fallback
+  if (typeof stage === 'string' && stage) found[key.DEPLOYMENT_ENVIRONMENT] = stage
+  if (typeof environment === 'string' && environment) found['vercel.environment'] = environment
+  if (env.VERCEL) found[key.CLOUD_PROVIDER] = 'vercel'
+  return found
+}
+
+/** `process.env`, where the runtime has it. */
+export function serverEnvironment(): Environment {
+  const { process } = globalThis as { process?: { env?: Environment } }
+  return process?.env ?? NONE
+}
+
+const NONE: Environment = {}
