@@ -35,6 +35,7 @@ export class Extension {
 
   /** The invocation's session is delivered when `work`, which never rejects, has settled. */
   hold(requestId: string, work: Promise<unknown>): void {
+    if (!this.#active) return
     const { deliver } = this.#turn(requestId)
     work.then(deliver, deliver)
   }
@@ -98,14 +99,15 @@ interface Answer {
   body: string
 }
 
-async function call(
+function call(
   method: string,
   url: string,
   headers: Record<string, string>,
   body?: string,
   idle = false,
 ): Promise<Answer> {
-  const { request } = await import('node:http')
+  // Not imported: a bundler for another platform must not look for it.
+  const { request } = process.getBuiltinModule('node:http')
   return new Promise((resolve, reject) => {
     const sent = request(url, { method, headers }, (response) => {
       let text = ''

@@ -78,95 +78,102 @@ export function lambdaOpener(options: LambdaOptionsOf | undefined): OpenLambda {
     },
     () => lambdaResource(env()),
   )
-  return (event, context) =>
-    guard('opening a session', () => {
-      const wasCold = cold && env().AWS_LAMBDA_INITIALIZATION_TYPE !== 'provisioned-concurrency'
-      cold = false
-      own = {}
-      const config = readConfig(env(), [event, context])
-      const { flush = 'await', xray = false } = own
-      if (flush === 'extension') startExtension()
-      const trigger = triggerOf(event, context)
-      const { messages = [], request } = trigger
-      const header = xray ? xrayHeader(context) : undefined
-      const producers = messages.map(({ carrier }) => {
-        const { parent } = config.inbound === 'ignore' ? {} : readInbound(inboundOf(carrier, xray), 'continue')
-        return parent && trace.getSpanContext(parent)
-      })
-      // One message goes on in its sender's trace; several have no one trace to go on in.
-      const carrier = messages.length === 1 ? messages[0]?.carrier : trigger.carrier
-      const invocation = openInvocation(
-        config,
-        {
-          name: trigger.name,
-          kind: trigger.kind,
-          rootAttributes: {
-            ...trigger.attributes,
-            ...invocationAttributes(context),
-            [key.FAAS_COLDSTART]: wasCold,
-          },
-          ...readInbound(inboundOf(carrier, xray, header), config.inbound),
-        },
-        { endBy: Date.now() + context.getRemainingTimeInMillis() - MARGIN_MS - (config.spool ? SPOOL_MS : 0) },
-        request,
-      )
-      const { session } = invocation
-      setOwner(context, session)
-      const watched = messages.map((message, i) => {
-        const context = producers[i]
-        const links: Link[] = context ? [{ context }] : []
-        const { name } = trigger
-        const span = session.tracer.startSpan(
-          name,
-          { kind: CONSUMER, links, attributes: message.attributes },
-          session.context,
-        )
-        return { message, span }
-      })
-
-      const settle = (failed: ReadonlySet<LambdaMessage>, implicit: boolean): void => {
-        for (const { message, span } of watched) {
-          const retried = failed.has(message)
-          span.setAttributes({
-            [key.MESSAGE_OUTCOME]: retried ? 'retry' : 'ack',
-            [key.MESSAGE_IMPLICIT]: implicit || undefined,
-          })
-          if (retried) span.setStatus({ code: 2 })
-          span.end()
-        }
-      }
-      const judge = (result: unknown, status: number | undefined): void => {
-        const failed = failedOf(result, messages, !!trigger.ordered)
-        settle(failed ?? new Set(), !failed)
-        const code = request ? (status ?? statusOf(result)) : undefined
-        if (code !== undefined) {
-          session.root.setAttributes({
-            [key.HTTP_STATUS]: code,
-            [key.ERROR_TYPE]: code < 500 ? undefined : String(code),
-          })
-        }
-        if (session.endState !== 'Indeterminate') return
-        if (code !== undefined && code >= 500) session.setEndState('Fail', `the response's status was ${code}`)
-        else if (failed?.size) {
-          session.setEndState('Fail', `${failed.size} of ${messages.length} messages are delivered again`)
-        }
-      }
-      const delivered = async (ending: Promise<FlushReport>): Promise<void> => {
-        // The export keeps to its own limit; this one is for a `fetch` or a spool that keeps to none.
-        const over = within(context.getRemainingTimeInMillis() - MARGIN_MS / 2, ending)
-        if (flush === 'extension' && extension?.active) extension.hold(context.awsRequestId, over)
-        else await over
-      }
-      return {
-        session,
-        run: invocation.run,
-        end: (result, status) => delivered(invocation.end(() => judge(result, status), deferred(flush))),
-        fail(error) {
-          guard('ending a batch', () => settle(new Set(messages), true))
-          return delivered(invocation.fail(error))
-        },
-      }
+  const open: OpenLambda = (event, context) => {
+    const wasCold = cold && env().AWS_LAMBDA_INITIALIZATION_TYPE !== 'provisioned-concurrency'
+    cold = false
+    own = {}
+    const config = readConfig(env(), [event, context])
+    const { flush = 'await', xray = false } = own
+    if (flush === 'extension') startExtension()
+    const trigger = triggerOf(event, context)
+    const { messages = [], request } = trigger
+    const header = xray ? xrayHeader(context) : undefined
+    const producers = messages.map(({ carrier }) => {
+      const { parent } = config.inbound === 'ignore' ? {} : readInbound(inboundOf(carrier, xray), 'continue')
+      return parent && trace.getSpanContext(parent)
     })
+    // One message goes on in its sender's trace; several have no one trace to go on in.
+    const carrier = messages.length === 1 ? messages[0]?.carrier : trigger.carrier
+    const invocation = openInvocation(
+      config,
+      {
+        name: trigger.name,
+        kind: trigger.kind,
+        rootAttributes: {
+          ...trigger.attributes,
+          ...invocationAttributes(context),
+          [key.FAAS_COLDSTART]: wasCold,
+        },
+        ...readInbound(inboundOf(carrier, xray, header), config.inbound),
+      },
+      { endBy: Date.now() + context.getRemainingTimeInMillis() - MARGIN_MS - (config.spool ? SPOOL_MS : 0) },
+      request,
+    )
+    const { session } = invocation
+    setOwner(context, session)
+    const watched = messages.map((message, i) => {
+      const context = producers[i]
+      const links: Link[] = context ? [{ context }] : []
+      const { name } = trigger
+      const span = session.tracer.startSpan(
+        name,
+        { kind: CONSUMER, links, attributes: message.attributes },
+        session.context,
+      )
+      return { message, span }
+    })
+
+    const settle = (failed: ReadonlySet<LambdaMessage>, implicit: boolean): void => {
+      for (const { message, span } of watched) {
+        const retried = failed.has(message)
+        span.setAttributes({
+          [key.MESSAGE_OUTCOME]: retried ? 'retry' : 'ack',
+          [key.MESSAGE_IMPLICIT]: implicit || undefined,
+        })
+        if (retried) span.setStatus({ code: 2 })
+        span.end()
+      }
+    }
+    const judge = (result: unknown, status: number | undefined): void => {
+      const failed = failedOf(result, messages, !!trigger.ordered)
+      settle(failed ?? new Set(), !failed)
+      const code = request ? (status ?? statusOf(result)) : undefined
+      if (code !== undefined) {
+        session.root.setAttributes({
+          [key.HTTP_STATUS]: code,
+          [key.ERROR_TYPE]: code < 500 ? undefined : String(code),
+        })
+      }
+      if (session.endState !== 'Indeterminate') return
+      if (code !== undefined && code >= 500) session.setEndState('Fail', `the response's status was ${code}`)
+      else if (failed?.size) {
+        session.setEndState('Fail', `${failed.size} of ${messages.length} messages are delivered again`)
+      }
+    }
+    const delivered = async (ending: Promise<FlushReport>): Promise<void> => {
+      // The export keeps to its own limit; this one is for a `fetch` or a spool that keeps to none.
+      const over = within(context.getRemainingTimeInMillis() - MARGIN_MS / 2, ending)
+      const isFirst = flush === 'extension' && extension?.active
+      // The extension has been told of this invocation, whatever its options say.
+      extension?.hold(context.awsRequestId, over)
+      if (!isFirst) await over
+    }
+    return {
+      session,
+      run: invocation.run,
+      end: (result, status) => delivered(invocation.end(() => judge(result, status), deferred(flush))),
+      fail(error) {
+        guard('ending a batch', () => settle(new Set(messages), true))
+        return delivered(invocation.fail(error))
+      },
+    }
+  }
+  return (event, context) => {
+    const opened = guard('opening a session', () => open(event, context))
+    // Without a session there is nothing that the extension has to wait for.
+    if (!opened) guard('the extension', () => extension?.hold(context.awsRequestId, Promise.resolve()))
+    return opened
+  }
 }
 
 /** Where the response goes first, nothing is encoded in the turn that returns it. */
@@ -232,27 +239,21 @@ function failedOf(
 
 /**
  * Sends what a session has finished, for those who wrap no handler; to be awaited before the handler returns. Default: the
- * current session. `context`: the invocation's, whose time it keeps to. Never rejects.
+ * current session. `context`: the invocation's, whose time it keeps to, as `session.end()` does from then on. Never rejects.
  *
  * ```ts
  * const session = agentops.startSession()
- * try { return await work() } finally { await flushSession(session, context) }
+ * try { return await work() } finally { await flushSession(session, context); await session.end() }
  * ```
  */
 export async function flushSession(
-  session: Pick<Session, 'flush'> | undefined = currentSession(),
+  session: Session | undefined = currentSession(),
   context?: Pick<LambdaContextLike, 'getRemainingTimeInMillis'>,
 ): Promise<FlushReport> {
   const nothing: FlushReport = { sent: 0, dropped: 0, spooled: 0, pending: 0 }
   if (!session) return { ...nothing, error: 'no session is active here' }
-  const report = guard('flushing a session', () => session.flush())
-  if (!report) return nothing
-  const ms = context && guard('the remaining time', () => context.getRemainingTimeInMillis())
-  if (ms === undefined) return report
-  const late = { ...nothing, error: 'the invocation’s time is nearly over' }
-  let timer: ReturnType<typeof setTimeout> | undefined
-  const over = new Promise<FlushReport>((resolve) => {
-    timer = setTimeout(resolve, Math.max(0, ms - MARGIN_MS), late)
+  guard('the remaining time', () => {
+    if (context) session.endBy(Date.now() + context.getRemainingTimeInMillis() - MARGIN_MS)
   })
-  return Promise.race([report, over]).finally(() => clearTimeout(timer))
+  return session.flush()
 }

@@ -8,12 +8,13 @@ import { observe } from '../events/observe.ts'
 import { answer } from '../http/answer.ts'
 import { configReader } from '../http/per-environment.ts'
 import { openRequestSession } from '../http/request-session.ts'
-import { type Platform, prepare } from '../lifetime/invocation.ts'
+import { type Platform, prepare, SERVER } from '../lifetime/invocation.ts'
 import { serverPlatform } from '../lifetime/platform.ts'
 import type { Execution } from '../lifetime/wait-until.ts'
 import type { AgentOpsOptions } from '../options.ts'
 import { HTTP_STATUS } from '../semconv.ts'
 import { currentSession, setOwner } from '../session/scope.ts'
+import type { Session } from '../session/session.ts'
 import { registerNext } from './next.ts'
 import { isNodeResponse, type NodeRequest, openNodeSession } from './node.ts'
 import { serverEnvironment, vercelResource } from './resource.ts'
@@ -53,7 +54,7 @@ function wrap<Fn extends Handler>(handler: Fn, options: VercelOptionsOf | undefi
     const call = (): unknown => handler.apply(this, args)
     const [request, second] = args as [Request, unknown]
     // Next.js' own span, a wrapper further out or a middleware has opened the session of this request.
-    const shared = guard('finding the session', () => currentSession(request) ?? currentSession())
+    const shared = guard('finding the session', () => currentSession(request) ?? requestSession())
     if (shared?.state === 'running') {
       const response = await call()
       guard('the status', () => {
@@ -82,6 +83,12 @@ function wrap<Fn extends Handler>(handler: Fn, options: VercelOptionsOf | undefi
     })
   }
   return wrapped as unknown as Fn
+}
+
+/** The running session, if it is a request's: one that was started beside the server is not for all who ask it. */
+function requestSession(): Session | undefined {
+  const session = currentSession()
+  return (session?.root as { kind?: number } | undefined)?.kind === SERVER ? session : undefined
 }
 
 function platformOf(second: unknown): Platform {

@@ -157,6 +157,12 @@ describe('a backend that', () => {
     expect(running.logs.filter((line) => line === 'dropped 3 undelivered')).toHaveLength(3)
   })
 
+  test('hangs costs a session of one’s own its time at most', async () => {
+    const running = await start('unwrapped', { env: { OTEL_EXPORTER_OTLP_ENDPOINT: at('/hang') }, timeoutMs: 1500 })
+    const { timedOut, body } = await running.invoke({ n: 1 })
+    expect({ timedOut, ...JSON.parse(body) }).toMatchObject({ timedOut: false, sent: 0, pending: 1 })
+  })
+
   test('is slow keeps the response back in "await", not as an extension', async () => {
     const slow = { OTEL_EXPORTER_OTLP_ENDPOINT: at('/slow') }
     const running = await start('buffered', { env: slow })
@@ -168,6 +174,14 @@ describe('a backend that', () => {
     expect(first).toBeLessThan(390)
     expect(extended.logs).toEqual(['extension true'])
   })
+})
+
+test('an extension does not hold an invocation that asks for "await"', async () => {
+  const running = await start('buffered', { env: { FLUSH: 'extension', MIXED: '1' }, timeoutMs: 20_000 })
+  const { responseMs, ms } = await running.invoke({ n: 1 })
+  expect([running.logs, sessions().length]).toEqual([['extension true'], 1])
+  expect(ms).toBeLessThan(10_000)
+  expect(responseMs).toBeLessThanOrEqual(ms)
 })
 
 test('an extension that comes too late says so, and the response waits', async () => {
@@ -282,6 +296,16 @@ describe('a session says what started it', () => {
       requestContext: { elb: {} },
     })
     expect(rootOf()).toMatchObject({ name: 'GET.session', 'url.scheme': 'http', 'server.port': 80, 'url.path': '/alb' })
+  })
+
+  test.each(['context', 'nothing'])('X-Ray’s trace is taken where the option says so: %s', async (asked) => {
+    const running = await start('buffered', { env: asked === 'context' ? { XRAY: '1' } : {} })
+    const header = 'Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=1'
+    await running.invoke({ n: 1 }, { headers: { 'lambda-runtime-trace-id': header } })
+    const { traceId, parentSpanId } = sessions()[0]?.root ?? {}
+    const taken = { traceId: '5759e988bd862e3fe1be46a994272793', parentSpanId: '53995c3f42cd8ad8' }
+    if (asked === 'context') expect({ traceId, parentSpanId }).toEqual(taken)
+    else expect(traceId).not.toBe(taken.traceId)
   })
 
   test('a stream’s status is that of its prelude', async () => {
@@ -484,6 +508,45 @@ test('a CommonJS bundle runs', async () => {
   started.push(running)
   await running.invoke({ Records: [sqsRecord('a', '{}')] })
   expect(rootOf()).toMatchObject({ name: 'process jobs.session', 'agentops.session.end_state': 'Success' })
+})
+
+describe('partial batch responses', () => {
+  const kinesis = (id: string): object => ({
+    eventSource: 'aws:kinesis',
+    eventSourceARN: 'arn:aws:kinesis:eu:1:stream/clicks',
+    kinesis: { sequenceNumber: id },
+  })
+  const context = {
+    awsRequestId: 'r',
+    functionName: 'batch',
+    functionVersion: '1',
+    invokedFunctionArn: ARN,
+    getRemainingTimeInMillis: () => 3000,
+  }
+
+  test.each([
+    [
+      'of a stream: what is behind the failed one, too',
+      [kinesis('1'), kinesis('2'), kinesis('3')],
+      '2',
+      ['ack', 'retry', 'retry'],
+    ],
+    [
+      'of a queue: the failed one',
+      [sqsRecord('1', ''), sqsRecord('2', ''), sqsRecord('3', '')],
+      '2',
+      ['ack', 'retry', 'ack'],
+    ],
+    ['that name no message of the batch: all', [sqsRecord('1', ''), sqsRecord('2', '')], '9', ['retry', 'retry']],
+  ])('%s', async (_, Records, itemIdentifier, outcomes) => {
+    const result = { batchItemFailures: [{ itemIdentifier }] }
+    const handler = withAgentOps(async (_: object, __: object) => result, {
+      endpoint: `${backend.collector.url}/v1/traces`,
+    })
+    expect(await handler({ Records }, context)).toBe(result)
+    const found = sessions()[0]?.spans.flatMap(({ attributes }) => attributes['agentops.message.outcome'] ?? [])
+    expect(found).toEqual(outcomes)
+  })
 })
 
 describe('a handler with a callback, as runtimes up to Node.js 22 have them', () => {

@@ -65,7 +65,8 @@ export interface Invoked {
   /** As the runtime reported it. */
   error?: { errorType: string; errorMessage: string }
   timedOut: boolean
-  /** From the event to the complete response. */
+  /** From the event to the complete response, and to the moment when nothing was left to wait for. */
+  responseMs: number
   ms: number
   /** When each chunk of a stream came, ms after the event. */
   chunks: number[]
@@ -78,6 +79,8 @@ export interface InvokeOptions {
 
 export interface RunningFunction {
   invoke(event: unknown, options?: InvokeOptions): Promise<Invoked>
+  /** From the start of the process to its readiness for the first event. */
+  initMs: number
   /** What the process has written, line by line. */
   logs: string[]
   /** Whether the process is stopped now. */
@@ -117,6 +120,8 @@ export async function startFunction({
   let child: ChildProcess | undefined
   let initialised = false
   let frozen = false
+  let spawned = 0
+  let initMs = 0
 
   const serve = (): void => {
     while (queue.length && runtimes.length) {
@@ -150,13 +155,14 @@ export async function startFunction({
         child?.kill('SIGSTOP')
         frozen = true
       }
-      pending.settle({ ...answered, timedOut: false, ms: Date.now() - begun, chunks })
+      pending.settle({ ...answered, timedOut: false, ms: performance.now() - begun, chunks })
     }
   }
 
   const server = createServer(async (request: IncomingMessage, response: ServerResponse) => {
     const path = request.url ?? ''
     if (path.endsWith('/runtime/invocation/next')) {
+      if (!initialised) initMs = performance.now() - spawned
       initialised = true
       runtimes.push(response)
       look()
@@ -178,12 +184,17 @@ export async function startFunction({
       request.setEncoding('utf8')
       request.on('data', (chunk) => {
         body += chunk
-        pending?.chunks.push(Date.now() - pending.begun)
+        pending?.chunks.push(performance.now() - pending.begun)
       })
       await once(request, 'end')
       const trailer = request.trailers['lambda-runtime-function-error-body']
       const failed = kind === 'error' ? body : trailer && Buffer.from(trailer, 'base64').toString()
-      if (pending) pending.answered = { body, error: failed ? JSON.parse(failed) : undefined }
+      if (pending)
+        pending.answered = {
+          body,
+          error: failed ? JSON.parse(failed) : undefined,
+          responseMs: performance.now() - pending.begun,
+        }
       // Frozen before it hears of it, where nothing else is to be waited for: Lambda need not be kinder.
       look()
       response.writeHead(202).end('{"status":"OK"}')
@@ -193,6 +204,7 @@ export async function startFunction({
   await once(server, 'listening')
   const { port } = server.address() as AddressInfo
 
+  spawned = performance.now()
   child = spawn(resolve('node_modules/.bin/node'), [resolve(RIC)], {
     cwd: '.cache/lambda',
     env: {
@@ -222,6 +234,7 @@ export async function startFunction({
 
   let count = 0
   return {
+    initMs,
     logs,
     get frozen() {
       return frozen
@@ -230,14 +243,15 @@ export async function startFunction({
       new Promise((done) => {
         if (frozen) child?.kill('SIGCONT')
         frozen = false
-        const begun = Date.now()
-        const deadline = begun + timeoutMs
+        const begun = performance.now()
+        const deadline = Date.now() + timeoutMs
         const id = `00000000-0000-4000-8000-${`${++count}`.padStart(12, '0')}`
         const timer = setTimeout(() => {
           running.delete(id)
           // Lambda ends the process of a function that has timed out.
           child?.kill('SIGKILL')
-          done({ body: '', timedOut: true, ms: Date.now() - begun, chunks: [] })
+          const ms = performance.now() - begun
+          done({ body: '', timedOut: true, responseMs: ms, ms, chunks: [] })
         }, timeoutMs)
         const settle = (invoked: Invoked): void => {
           clearTimeout(timer)

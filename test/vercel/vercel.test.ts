@@ -1,3 +1,5 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { EdgeVM } from '@edge-runtime/vm'
@@ -7,7 +9,7 @@ import { Hono } from 'hono'
 import { handle } from 'hono/vercel'
 import { afterEach, describe, expect, test } from 'vitest'
 import { agentops } from '../../src/hono/index.ts'
-import { tool } from '../../src/index.ts'
+import { createAgentOps, tool } from '../../src/index.ts'
 import { withAgentOps } from '../../src/vercel/index.ts'
 import { useBackend } from '../support/backend.ts'
 import { named } from '../support/collected.ts'
@@ -145,6 +147,15 @@ describe('waitUntil is found', () => {
   })
 })
 
+test('a session that was started beside the server is not joined by its requests', async () => {
+  const client = createAgentOps(to())
+  await client.withSession({ name: 'server' }, async () => {
+    await (await withAgentOps(async (_: Request) => new Response('x'), to())(ask())).text()
+  })
+  await waitFor('both', () => sessions().length === 2)
+  expect(new Set(sessions().map(({ traceId }) => traceId)).size).toBe(2)
+})
+
 test('many requests of one process at once stay apart, and an object with a fetch is wrapped, too', async () => {
   const app = withAgentOps(
     {
@@ -190,6 +201,44 @@ test('a (request, response) function of Node: a session until the response is se
   expect(Number((root?.end ?? 0n) - (root?.start ?? 0n)) / 1e6).toBeGreaterThanOrEqual(45)
   expect(spans).toHaveLength(2)
   server.close()
+})
+
+describe('a process that ends while a session runs', () => {
+  /** What has finished of a request whose handler never returns is sent only because the process ends. */
+  const script = (end: string): string => `
+    import { tool } from 'agentops-edge'
+    import { withAgentOps } from 'agentops-edge/vercel'
+    const handler = withAgentOps(async () => {
+      await tool('search', () => 'cats')
+      ${end}
+      return new Promise(() => {})
+    }, { endpoint: '${backend.collector.url}/v1/traces', exportIntervalMs: 600000 })
+    void handler(new Request('https://desk.example.com/ask'))`
+  const start = (code: string): ChildProcess =>
+    spawn('node_modules/.bin/node', ['--input-type=module', '-e', code], { stdio: ['ignore', 'pipe', 'inherit'] })
+  const arrived = (): string[] => sessions().flatMap(({ spans }) => spans.map(({ name }) => name))
+
+  test('by SIGTERM: what has finished is sent, and the signal ends it as before', async () => {
+    const child = start(script(`setInterval(() => {}, 1000); console.log('ready')`))
+    await once(child.stdout as NodeJS.EventEmitter, 'data')
+    child.kill('SIGTERM')
+    expect(await once(child, 'exit')).toEqual([null, 'SIGTERM'])
+    expect(arrived()).toEqual(['search.tool'])
+  })
+
+  test('by SIGTERM, with a listener of its own: that one decides', async () => {
+    const own = `process.on('SIGTERM', () => setTimeout(() => process.exit(7), 300)); setInterval(() => {}, 1000); console.log('ready')`
+    const child = start(script(own))
+    await once(child.stdout as NodeJS.EventEmitter, 'data')
+    child.kill('SIGTERM')
+    expect(await once(child, 'exit')).toEqual([7, null])
+    expect(arrived()).toEqual(['search.tool'])
+  })
+
+  test('because nothing is left to do', async () => {
+    expect((await once(start(script('')), 'exit'))[0]).toBe(0)
+    expect(arrived()).toEqual(['search.tool'])
+  })
 })
 
 describe('Hono', () => {
