@@ -54,7 +54,7 @@ export function prepare(): Promise<void> {
   const module = ['node', 'async_hooks'].join(':')
   return loadStorage(
     () => import(/* @vite-ignore */ /* webpackIgnore: true */ /* turbopackIgnore: true */ module),
-    'On Workers add the compatibility flag "nodejs_als", or use c.var.agentops or currentSession(ctx).',
+    'On Workers add the compatibility flag "nodejs_als", or use c.var.agentops, currentSession(ctx) or currentSession(request).',
   )
 }
 

@@ -39,10 +39,12 @@ describe('every entry', () => {
     'agentops-edge/hono',
     'agentops-edge/workers',
     'agentops-edge/vercel',
+    'agentops-edge/lambda',
+    'agentops-edge/middy',
     'agentops-edge/formats',
     'agentops-edge/spool',
   ]
-  test.each(entries)('%s bundles for workerd without a Node module, and importing it does nothing', async (entry) => {
+  test.each(entries)('%s bundles for the edge without a Node module, and importing it does nothing', async (entry) => {
     await writeFile(`${folder}/entry.ts`, `import * as entry from '${entry}'\nexport default Object.keys(entry)`)
     const { outputFiles, metafile } = await build({
       entryPoints: [`${folder}/entry.ts`],

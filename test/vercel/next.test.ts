@@ -26,7 +26,7 @@ beforeAll(async () => {
   await run('npm', ['pack', '--ignore-scripts', '--pack-destination', folder])
   const tarball = (await readdir(folder)).find((file) => file.endsWith('.tgz')) as string
   await run('npm', ['pkg', 'set', `dependencies.agentops-edge=file:./${tarball}`], { cwd: folder })
-  await run('npm', ['install', '--no-package-lock', '--no-audit', '--no-fund'], { cwd: folder })
+  await run('npm', ['install', '--no-package-lock', '--no-audit', '--no-fund', '@vercel/otel@2.1.3'], { cwd: folder })
   model = createServer((_, response) => {
     const chunk = (delta: object, more: object = {}): string =>
       `data: ${JSON.stringify({ id: 'c', object: 'chat.completion.chunk', created: 1, model: 'desk-model', choices: [{ index: 0, delta, finish_reason: null, ...more }] })}\n\n`
@@ -166,4 +166,24 @@ test('a server that is told to end sends what it has', async () => {
           names(session).some((name) => name.includes('/api/stream')),
       ),
   )
+})
+
+test('beside @vercel/otel: it registers first, and our processor takes its spans', async () => {
+  const code = `
+    import { registerOTel } from '@vercel/otel'
+    import { SessionExporter, SessionSpanProcessor } from 'agentops-edge'
+    import { registerAgentOps } from 'agentops-edge/vercel'
+    import { trace } from '@opentelemetry/api'
+    const exporter = new SessionExporter({ endpoint: '${backend.collector.url}/v1/traces' })
+    const processor = new SessionSpanProcessor(exporter)
+    registerOTel({ serviceName: 'theirs', spanProcessors: [processor] })
+    registerAgentOps()
+    const attributes = { 'next.span_type': 'BaseServer.handleRequest' }
+    trace.getTracer('next.js').startActiveSpan('GET /x', { attributes }, (span) => span.end())
+    await processor.forceFlush()
+    console.log(JSON.stringify(processor.report()))`
+  const { stdout } = await run(resolve('node_modules/.bin/node'), ['--input-type=module', '-e', code], { cwd: folder })
+  expect(JSON.parse(stdout.trim().split('\n').at(-1) ?? '')).toEqual({ sent: 1, dropped: 0, spooled: 0, pending: 0 })
+  const found = backend.collector.store.list().flatMap(({ spans }) => spans.filter(({ name }) => name === 'GET /x'))
+  expect(found).toMatchObject([{ resource: { 'service.name': 'theirs' } }])
 })
