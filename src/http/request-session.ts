@@ -48,13 +48,15 @@ export function openRequestSession(config: Config, request: Request, platform: R
     if (status >= 500) session.setEndState('Fail', `the response's status was ${status}`)
     else if (end?.reason === 'cancelled' && config.failOnDisconnect) session.setEndState('Fail', 'the client left')
   }
+  // An option says better than the platform does; not on Lambda, which has no such thing.
+  const awaited = platform.awaited && (platform.endBy !== undefined || !config.waitUntil)
   let toAwait: Promise<unknown> | undefined
   return {
     session,
     run,
     fail(error) {
       const delivered = fail(error)
-      if (platform.awaited) toAwait = delivered
+      if (awaited) toAwait = delivered
       return delivered
     },
     get toAwait() {
@@ -93,14 +95,14 @@ export function openRequestSession(config: Config, request: Request, platform: R
                 idleMs: config.workDeadlineMs,
                 onFirstByte,
                 left: request.signal,
-                beforeEnd: platform.awaited ? beforeEnd : undefined,
+                beforeEnd: awaited ? beforeEnd : undefined,
               }),
             )
       const ended = watched?.ended.then((ended) => {
         end ??= ended
       })
       delivered = invocation.end(() => judge(status, end), ended && Promise.race([ended, completed]))
-      if (platform.awaited && !watched) toAwait = delivered
+      if (awaited && !watched) toAwait = delivered
       return watched?.response ?? response
     },
   }

@@ -140,6 +140,22 @@ describe('waitUntil is found', () => {
     expect(sessions()).toHaveLength(3)
   })
 
+  test('in the options on Vercel without another: the response does not wait', async () => {
+    process.env.VERCEL = '1'
+    const kept: Promise<unknown>[] = []
+    let answered = false
+    const slow: typeof fetch = async (...args) => {
+      await waitFor('the answer', () => answered)
+      return fetch(...args)
+    }
+    const options = { ...to(), fetch: slow, waitUntil: (promise: Promise<unknown>) => void kept.push(promise) }
+    const response = await withAgentOps(async (_: Request) => new Response('x'), options)(ask())
+    expect(await response.text()).toBe('x')
+    answered = true
+    await Promise.all(kept)
+    expect(sessions()).toHaveLength(1)
+  })
+
   test('nowhere on a server that lives on: in the background', async () => {
     expect(await (await withAgentOps(async (_: Request) => new Response('x'), to())(ask())).text()).toBe('x')
     const { root } = await backend.session()
