@@ -84,6 +84,7 @@ export function lambdaOpener(options: LambdaOptionsOf | undefined): OpenLambda {
     own = {}
     const config = readConfig(env(), [event, context])
     const { flush = 'await', xray = false } = own
+    if (flush !== 'await' && flush !== 'extension') warn('flush: expected await or extension; await is used')
     if (flush === 'extension') startExtension()
     const trigger = triggerOf(event, context)
     const { messages = [], request } = trigger
@@ -152,7 +153,8 @@ export function lambdaOpener(options: LambdaOptionsOf | undefined): OpenLambda {
     }
     const delivered = async (ending: Promise<FlushReport>): Promise<void> => {
       // The export keeps to its own limit; this one is for a `fetch` or a spool that keeps to none.
-      const over = within(context.getRemainingTimeInMillis() - MARGIN_MS / 2, ending)
+      const left = guard('the remaining time', () => context.getRemainingTimeInMillis()) ?? 0
+      const over = within(left - MARGIN_MS / 2, ending)
       const isFirst = flush === 'extension' && extension?.active
       // The extension has been told of this invocation, whatever its options say.
       extension?.hold(context.awsRequestId, over)

@@ -552,6 +552,26 @@ describe('partial batch responses', () => {
   })
 })
 
+test('a context that breaks and an unknown flush change nothing for the handler', async () => {
+  let asked = 0
+  const context = {
+    awsRequestId: 'r',
+    functionName: 'odd',
+    functionVersion: '1',
+    invokedFunctionArn: ARN,
+    getRemainingTimeInMillis() {
+      if (asked++) throw new Error('no clock')
+      return 3000
+    },
+  }
+  const options = { endpoint: `${backend.collector.url}/v1/traces`, flush: 'never' as 'await' }
+  const handler = withAgentOps(async (event: { n: number }, _: unknown) => event.n, options)
+  expect(await handler({ n: 7 }, context)).toBe(7)
+  expect((await backend.session()).root?.name).toBe('odd.session')
+  expect(await handler({ n: 8 }, undefined)).toBe(8)
+  expect(await handler({ n: 9 }, {})).toBe(9)
+})
+
 describe('a handler with a callback, as runtimes up to Node.js 22 have them', () => {
   const context = {
     awsRequestId: 'r',
