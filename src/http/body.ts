@@ -23,8 +23,8 @@ interface Watch {
   onFirstByte(): void
   /** Aborts when the client leaves, where the platform says so (Workers: `enable_request_signal`). */
   left?: AbortSignal
-  /** Awaited before the client is told that a complete body has ended. */
-  beforeEnd?(): Promise<unknown>
+  /** Awaited before the client is told that a complete body has ended; `ended` has settled then. */
+  beforeEnd?(): Promise<unknown> | undefined
 }
 
 /** Undefined where there is nothing to wait for. */
@@ -42,7 +42,14 @@ export function watchBody(response: Response, session: Session, watch: Watch): W
   const watched = new Response(readable, response)
   const ended = new Promise<BodyEnd>((resolve) => {
     const abandon = (): void => resolve({ reason: 'abandoned' })
-    session.run(() => pump(body, writable, watch, () => +setTimeout(abandon, watch.idleMs))).then(resolve)
+    const beforeEnd =
+      watch.beforeEnd &&
+      ((): Promise<unknown> | undefined => {
+        resolve({ reason: 'complete' })
+        return watch.beforeEnd?.()
+      })
+    const watching = { ...watch, beforeEnd }
+    session.run(() => pump(body, writable, watching, () => +setTimeout(abandon, watch.idleMs))).then(resolve)
   })
   return { response: watched, ended }
 }

@@ -11,6 +11,7 @@ import { setOwner } from '../session/scope.ts'
 import type { Session } from '../session/session.ts'
 import { protocolVersion, requestAttributes, requestName } from './attributes.ts'
 import { type BodyEnd, watchBody } from './body.ts'
+import { judgeByStatus, recordStatus } from './outcome.ts'
 
 export interface RequestSession extends Pick<Invocation, 'session' | 'run' | 'fail'> {
   /** Takes the handler's response, and gives the one to return. */
@@ -44,9 +45,7 @@ export function openRequestSession(config: Config, request: Request, platform: R
   const judge = (status: number, end?: BodyEnd): void => {
     root.setAttributes({ [key.BODY_END]: end?.reason, [key.PROTOCOL_VERSION]: protocolVersion(request) })
     if (end?.reason === 'error') session.fail(end.error)
-    if (session.endState !== 'Indeterminate') return
-    if (status >= 500) session.setEndState('Fail', `the response's status was ${status}`)
-    else if (end?.reason === 'cancelled' && config.failOnDisconnect) session.setEndState('Fail', 'the client left')
+    judgeByStatus(session, status, end?.reason === 'cancelled' && config.failOnDisconnect)
   }
   // An option says better than the platform does; not on Lambda, which has no such thing.
   const awaited = platform.awaited && (platform.endBy !== undefined || !config.waitUntil)
@@ -68,24 +67,11 @@ export function openRequestSession(config: Config, request: Request, platform: R
         void this.fail(new TypeError('the handler returned no Response'))
         return response
       }
-      root.setAttributes({
-        [key.HTTP_STATUS]: status,
-        [key.ERROR_TYPE]: status < 500 ? undefined : String(status),
-      })
+      recordStatus(session, status)
       const onFirstByte = (): void => {
         guard('the first byte', () => root.addEvent('http.response.first_byte'))
       }
-      let end: BodyEnd | undefined
       let delivered: Promise<unknown> | undefined
-      let complete = (): void => {}
-      const completed = new Promise<void>((resolve) => {
-        complete = resolve
-      })
-      const beforeEnd = async (): Promise<void> => {
-        end = { reason: 'complete' }
-        complete()
-        await delivered
-      }
       // HEAD is answered with the headers alone: nobody would read the body.
       const watched =
         request.method === 'HEAD'
@@ -95,13 +81,16 @@ export function openRequestSession(config: Config, request: Request, platform: R
                 idleMs: config.workDeadlineMs,
                 onFirstByte,
                 left: request.signal,
-                beforeEnd: awaited ? beforeEnd : undefined,
+                beforeEnd: awaited ? () => delivered : undefined,
               }),
             )
-      const ended = watched?.ended.then((ended) => {
-        end ??= ended
-      })
-      delivered = invocation.end(() => judge(status, end), ended && Promise.race([ended, completed]))
+      let end: BodyEnd | undefined
+      delivered = invocation.end(
+        () => judge(status, end),
+        watched?.ended.then((ended) => {
+          end = ended
+        }),
+      )
       if (awaited && !watched) toAwait = delivered
       return watched?.response ?? response
     },

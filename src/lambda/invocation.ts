@@ -1,10 +1,11 @@
 /** One invocation of a function, one session; used by the wrapper and by the middleware for middy. */
-import { type Link, trace } from '@opentelemetry/api'
 import { guard, warn } from '../diag.ts'
+import { Deadline } from '../export/retry.ts'
+import { judgeByStatus, recordStatus } from '../http/outcome.ts'
 import { configReader } from '../http/per-environment.ts'
-import { CONSUMER, type Invocation, MARGIN_MS, openInvocation } from '../lifetime/invocation.ts'
+import { CONSUMER, ERROR, type Invocation, MARGIN_MS, openInvocation } from '../lifetime/invocation.ts'
 import type { AgentOpsOptions, FlushReport } from '../options.ts'
-import { readInbound } from '../propagation/inbound.ts'
+import { linksOf, readInbound } from '../propagation/inbound.ts'
 import * as key from '../semconv.ts'
 import { currentSession, setOwner } from '../session/scope.ts'
 import type { Session } from '../session/session.ts'
@@ -89,10 +90,6 @@ export function lambdaOpener(options: LambdaOptionsOf | undefined): OpenLambda {
     const trigger = triggerOf(event, context)
     const { messages = [], request } = trigger
     const header = xray ? xrayHeader(context) : undefined
-    const producers = messages.map(({ carrier }) => {
-      const { parent } = config.inbound === 'ignore' ? {} : readInbound(inboundOf(carrier, xray), 'continue')
-      return parent && trace.getSpanContext(parent)
-    })
     // One message goes on in its sender's trace; several have no one trace to go on in.
     const carrier = messages.length === 1 ? messages[0]?.carrier : trigger.carrier
     const invocation = openInvocation(
@@ -112,15 +109,10 @@ export function lambdaOpener(options: LambdaOptionsOf | undefined): OpenLambda {
     )
     const { session } = invocation
     setOwner(context, session)
-    const watched = messages.map((message, i) => {
-      const context = producers[i]
-      const links: Link[] = context ? [{ context }] : []
-      const { name } = trigger
-      const span = session.tracer.startSpan(
-        name,
-        { kind: CONSUMER, links, attributes: message.attributes },
-        session.context,
-      )
+    const watched = messages.map((message) => {
+      const { attributes } = message
+      const links = linksOf(inboundOf(message.carrier, xray), config.inbound)
+      const span = session.tracer.startSpan(trigger.name, { kind: CONSUMER, links, attributes }, session.context)
       return { message, span }
     })
 
@@ -131,7 +123,7 @@ export function lambdaOpener(options: LambdaOptionsOf | undefined): OpenLambda {
           [key.MESSAGE_OUTCOME]: retried ? 'retry' : 'ack',
           [key.MESSAGE_IMPLICIT]: implicit || undefined,
         })
-        if (retried) span.setStatus({ code: 2 })
+        if (retried) span.setStatus({ code: ERROR })
         span.end()
       }
     }
@@ -140,14 +132,9 @@ export function lambdaOpener(options: LambdaOptionsOf | undefined): OpenLambda {
       settle(failed ?? new Set(), !failed)
       const code = request ? (status ?? statusOf(result)) : undefined
       if (code !== undefined) {
-        session.root.setAttributes({
-          [key.HTTP_STATUS]: code,
-          [key.ERROR_TYPE]: code < 500 ? undefined : String(code),
-        })
-      }
-      if (session.endState !== 'Indeterminate') return
-      if (code !== undefined && code >= 500) session.setEndState('Fail', `the response's status was ${code}`)
-      else if (failed?.size) {
+        recordStatus(session, code)
+        judgeByStatus(session, code)
+      } else if (failed?.size && session.endState === 'Indeterminate') {
         session.setEndState('Fail', `${failed.size} of ${messages.length} messages are delivered again`)
       }
     }
@@ -184,13 +171,9 @@ function deferred(flush: LambdaOptions['flush']): Promise<void> | undefined {
 }
 
 async function within(ms: number, ending: Promise<FlushReport>): Promise<void> {
-  let timer: ReturnType<typeof setTimeout> | undefined
-  const late = new Promise<'late'>((resolve) => {
-    timer = setTimeout(resolve, Math.max(0, ms), 'late')
-  })
-  const first = await Promise.race([ending, late])
-  clearTimeout(timer)
-  if (first === 'late') {
+  try {
+    await new Deadline(Date.now() + ms).within(ms, ending)
+  } catch {
     warn(
       'the invocation’s time is nearly over, so it returns before its session is delivered; what is left may be lost',
     )

@@ -4,6 +4,7 @@
  */
 import type { Attributes } from '@opentelemetry/api'
 import { requestAttributes, requestName } from '../http/attributes.ts'
+import { headersOf, requestOf } from '../http/request.ts'
 import { CONSUMER, SERVER } from '../lifetime/invocation.ts'
 import type { Carrier } from '../propagation/inbound.ts'
 import * as key from '../semconv.ts'
@@ -50,14 +51,7 @@ function httpTrigger(event: Fields): LambdaTrigger | undefined {
   const verb = textOf(method ?? event.httpMethod)
   if (!event.requestContext || !verb) return undefined
   // The names that a header has more than one value under are those of API Gateway v1 and of load balancers.
-  const headers = new Headers()
-  for (const [name, value] of Object.entries({ ...fieldsOf(event.multiValueHeaders), ...fieldsOf(event.headers) })) {
-    try {
-      headers.set(name, [value].flat().join(', '))
-    } catch {
-      // What is no header is not for us to refuse.
-    }
-  }
+  const headers = headersOf({ ...fieldsOf(event.multiValueHeaders), ...fieldsOf(event.headers) })
   const scheme = headers.get('x-forwarded-proto') === 'http' ? 'http' : 'https'
   const host = textOf(given.domainName) ?? headers.get('host') ?? 'localhost'
   const port = /^\d+$/.test(headers.get('x-forwarded-port') ?? '') ? `:${headers.get('x-forwarded-port')}` : ''
@@ -78,15 +72,6 @@ function httpTrigger(event: Fields): LambdaTrigger | undefined {
     },
     carrier: headers,
     request,
-  }
-}
-
-/** `Request` refuses a method such as TRACE; its name is all that is needed then. */
-function requestOf(url: URL, method: string, headers: Headers): Request {
-  try {
-    return new Request(url, { method, headers })
-  } catch {
-    return Object.defineProperty(new Request(url, { headers }), 'method', { value: method })
   }
 }
 

@@ -18,13 +18,20 @@ interface Process {
 const live: Set<Session> = new Set()
 let watching = false
 
-/** @internal Sends what `session` has finished when the process is told to end (`beforeExit`, SIGTERM). */
-export function atExit(session: Session): void {
+/**
+ * Sends what `session` has finished when the process is told to end (`beforeExit`, SIGTERM). Gives what ends that: to be
+ * called when it is delivered.
+ */
+export function atExit(session: Session): () => unknown {
   const { process } = globalThis as { process?: Process }
-  if (typeof process?.on !== 'function' || typeof process.kill !== 'function') return
-  live.add(session)
-  session.delivered.then(() => live.delete(session))
-  if (watching) return
+  if (typeof process?.on === 'function' && typeof process.kill === 'function') {
+    live.add(session)
+    if (!watching) watch(process)
+  }
+  return () => live.delete(session)
+}
+
+function watch(process: Process): void {
   watching = true
   const flush = (): Promise<unknown> => Promise.all([...live].map((session) => session.flush()))
   process.on('beforeExit', () => void (live.size && flush()))

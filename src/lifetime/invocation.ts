@@ -16,6 +16,8 @@ import { type Execution, interceptWaitUntil, originalWaitUntil, type WaitUntil }
 /** `SpanKind`, without importing an object of all kinds. */
 export const SERVER = 1
 export const CONSUMER = 4
+/** The same of `SpanStatusCode`. */
+export const ERROR = 2
 
 /** Work that is over so soon after the handler returned goes out in one request with the rest. */
 const ONE_POST_MS = 100
@@ -75,7 +77,7 @@ export function openInvocation(config: Config, init: RootInit, platform: Platfor
     if (!shared) setOwner(execution, session)
     guard('watching waitUntil', () => interceptWaitUntil(execution))
   }
-  if (!waitUntil && endBy === undefined) atExit(session)
+  const forget = waitUntil || endBy !== undefined ? undefined : atExit(session)
   if (endBy !== undefined) session.endBy(endBy)
   const context = ownScope(session)
 
@@ -88,7 +90,10 @@ export function openInvocation(config: Config, init: RootInit, platform: Platfor
     }
     const early = setTimeout(() => session.state !== 'ended' && session.flush(), ONE_POST_MS)
     // Not in the turn that returns: encoding what is to be sent would keep the response from going out.
-    const ended = (work ?? sleep(0)).then(over).finally(() => clearTimeout(early))
+    const ended = (work ?? sleep(0)).then(over).finally(() => {
+      clearTimeout(early)
+      forget?.()
+    })
     // `end` itself is given to waitUntil by the session; what is before it has to be, too.
     guard('waitUntil', () => waitUntil?.(ended))
     return ended

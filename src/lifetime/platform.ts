@@ -1,5 +1,6 @@
 /** What an adapter finds where its framework hands it no context: Vercel's, Next.js', or a server that lives on. */
 import { guard } from '../diag.ts'
+import type { Environment } from '../options.ts'
 import type { Platform } from './invocation.ts'
 import type { Execution } from './wait-until.ts'
 
@@ -12,6 +13,11 @@ export function serverPlatform(): Platform {
     const execution = guard('the request context', () => found[Symbol.for(name)]?.get?.())
     if (typeof execution?.waitUntil === 'function') return { execution: execution as Execution }
   }
-  const { process } = globalThis as { process?: { env?: Record<string, string | undefined> } }
-  return { awaited: !!process?.env?.VERCEL }
+  return { awaited: !!serverEnvironment()?.VERCEL }
+}
+
+/** `process.env`, where the runtime has it. */
+export function serverEnvironment(): Environment | undefined {
+  const { process } = globalThis as { process?: { env?: Environment } }
+  return process?.env
 }

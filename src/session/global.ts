@@ -43,8 +43,7 @@ const provider: TracerProvider = {
   getTracer(...name) {
     const tracer = (args: unknown[]): Tracer => {
       const session = currentSession()
-      const running = session?.state === 'ended' && opener ? undefined : session
-      const opened = running ? undefined : opener?.(name, args)
+      const opened = session && session.state !== 'ended' ? undefined : opener?.(name, args)
       // A proxy provider without a delegate is the API's own no-op.
       return opened ?? (session?.tracerProvider ?? new ProxyTracerProvider()).getTracer(...name)
     }

@@ -138,11 +138,6 @@ export class Session {
   #ended: Promise<FlushReport> | undefined
   /** When the platform ends the invocation, milliseconds since the epoch. */
   #limit = Number.POSITIVE_INFINITY
-  #delivered: (() => void) | undefined
-  /** @internal For adapters: settles when the session has ended and is delivered. */
-  readonly delivered: Promise<void> = new Promise((resolve) => {
-    this.#delivered = resolve
-  })
   #waitUntil: RootInit['waitUntil']
   readonly #lateWaitUntil: RootInit['waitUntil']
   readonly #onEnded: RootInit['onEnded']
@@ -404,7 +399,6 @@ export class Session {
     guard('onEnded', () => this.#onEnded?.(this))
     await Promise.all(this.#processors.map((processor) => processor.close()))
     const report = this.#report()
-    this.#delivered?.()
     // The session stays in AsyncLocalStorage for as long as the request's code may run; the runtime's context must not.
     this.#waitUntil = this.#lateWaitUntil
     for (const processor of this.#processors) {

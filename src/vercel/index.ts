@@ -9,7 +9,7 @@ import { answer } from '../http/answer.ts'
 import { configReader } from '../http/per-environment.ts'
 import { openRequestSession } from '../http/request-session.ts'
 import { type Platform, prepare, SERVER } from '../lifetime/invocation.ts'
-import { serverPlatform } from '../lifetime/platform.ts'
+import { serverEnvironment, serverPlatform } from '../lifetime/platform.ts'
 import type { Execution } from '../lifetime/wait-until.ts'
 import type { AgentOpsOptions } from '../options.ts'
 import { HTTP_STATUS } from '../semconv.ts'
@@ -17,7 +17,7 @@ import { currentSession, setOwner } from '../session/scope.ts'
 import type { Session } from '../session/session.ts'
 import { registerNext } from './next.ts'
 import { isNodeResponse, type NodeRequest, openNodeSession } from './node.ts'
-import { serverEnvironment, vercelResource } from './resource.ts'
+import { vercelResource } from './resource.ts'
 
 export type VercelOptionsOf = AgentOpsOptions | ((request: Request) => AgentOpsOptions)
 

@@ -6,8 +6,10 @@ import { type Context, propagation, type Span, type SpanOptions, type Tracer, tr
 import { W3CTraceContextPropagator } from '@opentelemetry/core'
 import type { Config } from '../config.ts'
 import { guard, hasGlobal } from '../diag.ts'
+import { judgeByStatus, recordStatus } from '../http/outcome.ts'
 import { openInvocation, prepare, SERVER } from '../lifetime/invocation.ts'
 import { serverPlatform } from '../lifetime/platform.ts'
+import { fromCaller } from '../propagation/inbound.ts'
 import * as key from '../semconv.ts'
 import { openWith, registerGlobal } from '../session/global.ts'
 import { activeContext, ownScope, runIn } from '../session/scope.ts'
@@ -36,8 +38,6 @@ function sessionTracer(config: Config, name: TracerName): Tracer {
     const { attributes = {} } = options
     const method = `${attributes['http.method'] ?? attributes[key.HTTP_METHOD] ?? 'HTTP'}`
     const target = attributes['http.target'] ?? attributes[key.URL_PATH]
-    const { inbound } = config
-    const caller = inbound === 'ignore' ? undefined : trace.getSpanContext(context)
     const invocation = openInvocation(
       config,
       {
@@ -47,7 +47,7 @@ function sessionTracer(config: Config, name: TracerName): Tracer {
           [key.HTTP_METHOD]: method,
           [key.URL_PATH]: typeof target === 'string' ? target.split('?')[0] : undefined,
         },
-        ...(caller && (inbound === 'link' ? { links: [{ context: caller }] } : { parent: context })),
+        ...fromCaller(trace.getSpanContext(context), config.inbound),
       },
       serverPlatform(),
     )
@@ -83,11 +83,6 @@ function describe(session: Session, method: string, known: Known): void {
     session.rename(session.name === method ? `${method} ${route}` : session.name, { [key.HTTP_ROUTE]: route })
   }
   if (!Number.isInteger(status)) return
-  session.root.setAttributes({
-    [key.HTTP_STATUS]: status,
-    [key.ERROR_TYPE]: status < 500 ? undefined : String(status),
-  })
-  if (session.endState === 'Indeterminate' && status >= 500) {
-    session.setEndState('Fail', `the response's status was ${status}`)
-  }
+  recordStatus(session, status)
+  judgeByStatus(session, status)
 }

@@ -1,8 +1,8 @@
 /** Node's own handlers, `(request, response)`: what is needed of `node:http`'s classes, so that an edge bundle has none. */
-
 import type { Config } from '../config.ts'
-import { guard } from '../diag.ts'
 import { requestAttributes, requestName } from '../http/attributes.ts'
+import { judgeByStatus, recordStatus } from '../http/outcome.ts'
+import { headersOf, requestOf } from '../http/request.ts'
 import { type Invocation, openInvocation, type Platform, SERVER } from '../lifetime/invocation.ts'
 import { readInbound } from '../propagation/inbound.ts'
 import * as key from '../semconv.ts'
@@ -30,14 +30,10 @@ export function openNodeSession(
   response: NodeResponse,
   platform: Platform,
 ): Invocation {
-  const headers = new Headers()
-  for (const [name, value] of Object.entries(given.headers)) {
-    // HTTP/2's pseudo headers are none of `Headers`.
-    if (value !== undefined) guard('a header', () => name[0] !== ':' && headers.set(name, [value].flat().join(', ')))
-  }
+  const headers = headersOf(given.headers)
   const scheme = headers.get('x-forwarded-proto') === 'https' ? 'https' : 'http'
   const url = new URL(given.url ?? '/', `${scheme}://${headers.get('host') ?? 'localhost'}`)
-  const request = new Request(url, { method: given.method === 'TRACE' ? 'GET' : given.method, headers })
+  const request = requestOf(url, given.method ?? 'GET', headers)
   const invocation = openInvocation(
     config,
     {
@@ -52,14 +48,10 @@ export function openNodeSession(
   const { session } = invocation
   const judge = (): void => {
     const { statusCode, writableFinished } = response
-    session.root.setAttributes({
-      [key.HTTP_STATUS]: statusCode,
-      [key.ERROR_TYPE]: statusCode < 500 ? undefined : String(statusCode),
-      [key.BODY_END]: writableFinished === false ? 'cancelled' : 'complete',
-    })
-    if (session.endState !== 'Indeterminate') return
-    if (statusCode >= 500) session.setEndState('Fail', `the response's status was ${statusCode}`)
-    else if (writableFinished === false && config.failOnDisconnect) session.setEndState('Fail', 'the client left')
+    const left = writableFinished === false
+    recordStatus(session, statusCode)
+    session.root.setAttribute(key.BODY_END, left ? 'cancelled' : 'complete')
+    judgeByStatus(session, statusCode, left && config.failOnDisconnect)
   }
   const sent = new Promise<void>((resolve) => {
     response.once('finish', resolve)

@@ -13,7 +13,7 @@ const VARIABLES: Record<string, string> = {
   NEXT_RUNTIME: 'vercel.runtime',
 }
 
-export function vercelResource(env: Environment): Attributes | undefined {
+export function vercelResource(env: Environment = {}): Attributes | undefined {
   const { VERCEL_ENV: environment, NODE_ENV: fallback } = env
   const found: Attributes = {}
   for (const [variable, name] of Object.entries(VARIABLES)) {
@@ -26,11 +26,3 @@ export function vercelResource(env: Environment): Attributes | undefined {
   if (env.VERCEL) found[key.CLOUD_PROVIDER] = 'vercel'
   return found
 }
-
-/** `process.env`, where the runtime has it. */
-export function serverEnvironment(): Environment {
-  const { process } = globalThis as { process?: { env?: Environment } }
-  return process?.env ?? NONE
-}
-
-const NONE: Environment = {}

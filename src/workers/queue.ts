@@ -2,22 +2,19 @@
  * A Worker's `queue`: a session a batch with a span a message, or a session a message. What becomes of a message is seen
  * through own properties of the message and the batch, which call the platform's own methods; nothing is proxied.
  */
-import { type Attributes, type Link, type Span, trace } from '@opentelemetry/api'
+import type { Attributes, Span } from '@opentelemetry/api'
 import type { Config } from '../config.ts'
 import { describe, guard, warn } from '../diag.ts'
 import { observe } from '../events/observe.ts'
-import { CONSUMER, invoke, openInvocation, prepare } from '../lifetime/invocation.ts'
+import { CONSUMER, ERROR, invoke, openInvocation, prepare } from '../lifetime/invocation.ts'
 import type { Execution } from '../lifetime/wait-until.ts'
-import { readInbound } from '../propagation/inbound.ts'
-import { carrierOf, messageContext } from '../propagation/message.ts'
+import { linksOf, readInbound } from '../propagation/inbound.ts'
+import { carrierOf } from '../propagation/message.ts'
 import * as key from '../semconv.ts'
 import { enclosingSession } from '../session/scope.ts'
 import type { RootInit, Session } from '../session/session.ts'
 import type { Handle, ReadConfig } from './handler.ts'
 import type { BatchLike, MessageLike } from './trigger.ts'
-
-/** `SpanStatusCode.ERROR`, without importing an object of all. */
-const ERROR = 2
 
 type RetryOptions = { delaySeconds?: number } | undefined
 type Outcome = 'ack' | 'retry'
@@ -125,9 +122,7 @@ function finishing(call: () => unknown, watched: () => Watched[]): unknown {
 
 function watchBatch(batch: BatchLike, session: Session, { inbound }: Config): Watched[] {
   const watched = batch.messages.map((message) => {
-    const producer = inbound === 'ignore' ? undefined : messageContext(message)
-    const context = producer && trace.getSpanContext(producer)
-    const links: Link[] = context ? [{ context }] : []
+    const links = guard('reading the context of a message', () => linksOf(carrierOf(message), inbound))
     const attributes = { ...attributesOf(batch), ...attributesOfMessage(message) }
     const span = session.tracer.startSpan(nameOf(batch), { kind: CONSUMER, links, attributes }, session.context)
     return watchMessage(message, span, () => span.end())

@@ -469,16 +469,16 @@ describe('Hono', () => {
   })
 })
 
-describe('examples', () => {
-  const example = async (entry: string): Promise<RunningFunction> => {
-    const running = await startFunction({
-      handler: `${await bundleFunction(entry)}.handler`,
-      env: { OTEL_EXPORTER_OTLP_ENDPOINT: backend.collector.url },
-    })
-    started.push(running)
-    return running
-  }
+async function example(entry: string, format: 'esm' | 'cjs' = 'esm'): Promise<RunningFunction> {
+  const running = await startFunction({
+    handler: `${await bundleFunction(entry, format)}.handler`,
+    env: { OTEL_EXPORTER_OTLP_ENDPOINT: backend.collector.url },
+  })
+  started.push(running)
+  return running
+}
 
+describe('examples', () => {
   test('lambda: the function URL and the queue', async () => {
     const asked = await (await example('examples/lambda/src/ask.ts')).invoke(
       v2('/', { queryStringParameters: { q: 'dogs' } }),
@@ -503,12 +503,7 @@ describe('examples', () => {
 })
 
 test('a CommonJS bundle runs', async () => {
-  const cjs = await bundleFunction('examples/lambda/src/jobs.ts', 'cjs')
-  const running = await startFunction({
-    handler: `${cjs}.handler`,
-    env: { OTEL_EXPORTER_OTLP_ENDPOINT: backend.collector.url },
-  })
-  started.push(running)
+  const running = await example('examples/lambda/src/jobs.ts', 'cjs')
   await running.invoke({ Records: [sqsRecord('a', '{}')] })
   expect(rootOf()).toMatchObject({ name: 'process jobs.session', 'agentops.session.end_state': 'Success' })
 })

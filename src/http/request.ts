@@ -1,0 +1,21 @@
+/** A `Request` for what came as something else: an event of Lambda, a request of `node:http`. */
+
+/** Fields with one value or several; what is no header (HTTP/2's `:path`) is not for us to refuse, and left out. */
+export function headersOf(fields: Readonly<Record<string, unknown>>): Headers {
+  const headers = new Headers()
+  for (const [name, value] of Object.entries(fields)) {
+    try {
+      if (value !== undefined) headers.set(name, [value].flat().join(', '))
+    } catch {}
+  }
+  return headers
+}
+
+/** `Request` refuses a method such as TRACE; its name is all that is needed then. */
+export function requestOf(url: URL, method: string, headers: Headers): Request {
+  try {
+    return new Request(url, { method, headers })
+  } catch {
+    return Object.defineProperty(new Request(url, { headers }), 'method', { value: method })
+  }
+}
