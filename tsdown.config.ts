@@ -10,6 +10,8 @@ const config: UserConfig = defineConfig({
     'middy/index': 'src/middy/index.ts',
     'formats/index': 'src/formats/index.ts',
     'spool/index': 'src/spool/index.ts',
+    'instrumentation/index': 'src/instrumentation/index.ts',
+    'metrics/index': 'src/metrics/index.ts',
     'collector/index': 'src/collector/index.ts',
   },
   format: 'esm',

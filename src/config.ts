@@ -2,14 +2,17 @@
  * Options and environment become one frozen Config. A wrong value never takes a request down: it names itself, what was
  * expected and what is used instead, once per isolate, and everything else is kept.
  */
-import type { Attributes } from '@opentelemetry/api'
+import type { Attributes, TextMapPropagator } from '@opentelemetry/api'
 import { defaultResource, type Resource, resourceFromAttributes } from '@opentelemetry/resources'
 import { describe, guard, warn } from './diag.ts'
 import type { Format } from './export/format.ts'
 import { otlpJson } from './export/otlp-json.ts'
 import type { AgentOpsOptions, Environment, Spool } from './options.ts'
+import { PROPAGATORS } from './propagation/propagators.ts'
 import type { Sampler, SpanExporter } from './sdk.ts'
 import { AGENTOPS_SDK_NAME, AGENTOPS_SDK_VERSION, SERVICE_NAME } from './semconv.ts'
+import type { Keep } from './session/keep.ts'
+import { redactAll } from './session/redact.ts'
 import { VERSION } from './version.ts'
 
 const AGENTOPS_TRACES = 'https://otlp.agentops.ai/v1/traces'
@@ -33,6 +36,11 @@ export interface Destination {
   tokenUrl?: string
 }
 
+/** What is on. */
+type Instrumentations = {
+  readonly [Name in 'fetch' | 'llm' | 'ai']?: Exclude<NonNullable<AgentOpsOptions['instrumentations']>[Name], false>
+} & { readonly global: boolean }
+
 /** Options as they were given, if they were. */
 type Kept =
   | 'name'
@@ -45,6 +53,11 @@ type Kept =
   | 'waitUntil'
   | 'clock'
   | 'parentKey'
+  | 'trust'
+  | 'propagateTo'
+  | 'onSpan'
+  | 'redact'
+  | 'metrics'
 type Defaulted =
   | 'mode'
   | 'scope'
@@ -63,6 +76,8 @@ type Defaulted =
   | 'compression'
   | 'maxRequests'
   | 'faithful'
+  | 'captureContent'
+  | 'propagators'
 
 export interface Config
   extends Readonly<Pick<AgentOpsOptions, Kept>>,
@@ -78,7 +93,11 @@ export interface Config
   readonly sampler: number | Sampler
   /** Whether a caller's sampled flag goes before `sampler`. */
   readonly parentBased: boolean
-  readonly instrumentations: { readonly global: boolean; readonly llm: boolean }
+  /** Where `agentops-edge/metrics` posts to, unless it is told. */
+  readonly OTEL_EXPORTER_OTLP_METRICS_ENDPOINT?: string
+  /** Of which one has to say yes. */
+  readonly keep?: readonly Keep[]
+  readonly instrumentations: Instrumentations
 }
 
 /** What is expected, and the value as it is used; undefined or an error where it cannot be. `text` is the value as text. */
@@ -128,6 +147,47 @@ const spool: Kind = [
   'a spool of agentops-edge/spool, or a function of the environment',
   (value) => (typeof value === 'function' || typeof (value as Spool).keep === 'function' ? value : undefined),
 ]
+const isFunction = (value: unknown): boolean => typeof value === 'function'
+const keep: Kind = [
+  'a function, or a list of functions',
+  (value) => {
+    const all = [value].flat()
+    return all.length && all.every(isFunction) ? all : undefined
+  },
+]
+const policy: Kind = [
+  'continue, link or ignore, or a function of the request',
+  (value, text) => (isFunction(value) || /^(continue|link|ignore)$/.test(text) ? value : undefined),
+]
+const hosts: Kind = [
+  'a function, or a list of hosts and patterns',
+  (value) =>
+    isFunction(value) ||
+    (Array.isArray(value) && value.every((host) => typeof host === 'string' || host instanceof RegExp))
+      ? value
+      : undefined,
+]
+/** Of the environment, names. */
+const propagators: Kind = [
+  'a list of propagators; in the environment tracecontext, baggage or none',
+  (value, text) => {
+    const all = Array.isArray(value)
+      ? (value as TextMapPropagator[])
+      : text.split(/\s*,\s*/).flatMap((name) => (name === 'none' ? [] : PROPAGATORS[name]))
+    return all.every((one) => isFunction(one?.inject) && isFunction(one?.extract)) ? all : undefined
+  },
+]
+/** OpenTelemetry's variable is a flag in one version of its conventions and names where content goes in another. */
+const content: Kind = [
+  'true or false',
+  (value, text, source) =>
+    /^span_(only|and_event)$/i.test(text) ||
+    (/^(event_only|no_content)$/i.test(text) ? false : flag[1](value, text, source)),
+]
+const recorder: Kind = [
+  'sessionMetrics() of agentops-edge/metrics',
+  (value) => (isFunction((value as AgentOpsOptions['metrics'])?.record) ? value : undefined),
+]
 const list: Kind = ['a list', (value) => (Array.isArray(value) ? [...value] : undefined)]
 const perRequest = ([expected, check]: Kind): Kind => [
   `${expected} or a function of the request`,
@@ -164,6 +224,7 @@ const SETTINGS: Record<string, readonly [kind: Kind, fallback?: unknown, ...vari
   apiEndpoint: [url, 'https://api.agentops.ai', 'AGENTOPS_API_ENDPOINT'],
   OTEL_EXPORTER_OTLP_ENDPOINT: [url],
   OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: [url],
+  OTEL_EXPORTER_OTLP_METRICS_ENDPOINT: [url],
   headers: [object, {}],
   format: [formatKind, 'otlp-json', 'OTEL_EXPORTER_OTLP_TRACES_PROTOCOL', 'OTEL_EXPORTER_OTLP_PROTOCOL'],
   faithful: [flag, false],
@@ -189,7 +250,15 @@ const SETTINGS: Record<string, readonly [kind: Kind, fallback?: unknown, ...vari
   attributes: [perRequest(object)],
   mode: [oneOf('single', 'multi'), 'single'],
   scope: [oneOf('async', 'process'), 'async'],
-  inbound: [oneOf('continue', 'link', 'ignore'), 'continue'],
+  inbound: [policy, 'continue'],
+  trust: [fn],
+  propagateTo: [hosts],
+  propagators: [propagators, Object.values(PROPAGATORS), 'OTEL_PROPAGATORS'],
+  captureContent: [content, false, 'OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT'],
+  onSpan: [fn],
+  redact: [fn],
+  keep: [keep],
+  metrics: [recorder],
   queueSessions: [oneOf('batch', 'message'), 'batch'],
   maxQueueSize: [whole(1, 1e6), 2048, 'AGENTOPS_MAX_QUEUE_SIZE', 'OTEL_BSP_MAX_QUEUE_SIZE'],
   maxExportBatchSize: [whole(1, 1e5), 512, 'OTEL_BSP_MAX_EXPORT_BATCH_SIZE'],
@@ -233,10 +302,12 @@ interface Settings extends Pick<Config, Kept | Defaulted> {
   exporters: readonly object[]
   OTEL_EXPORTER_OTLP_ENDPOINT?: string
   OTEL_EXPORTER_OTLP_TRACES_ENDPOINT?: string
+  OTEL_EXPORTER_OTLP_METRICS_ENDPOINT?: string
   headers: object
   serviceName?: string
   OTEL_SERVICE_NAME?: string
   resourceAttributes: Attributes
+  keep?: readonly Keep[]
   sampler?: number | Sampler
   OTEL_TRACES_SAMPLER: string
   OTEL_TRACES_SAMPLER_ARG: number
@@ -350,39 +421,50 @@ export function readConfig(
       return []
     }
   })
+  // What is undefined overrides nothing.
+  const whole = [
+    // The SDK's own default shows the path of the running program.
+    { [SERVICE_NAME]: 'unknown_service' },
+    detected,
+    pairs('OTEL_RESOURCE_ATTRIBUTES'),
+    { [SERVICE_NAME]: settings.OTEL_SERVICE_NAME },
+    settings.resourceAttributes,
+    {
+      [SERVICE_NAME]: settings.serviceName,
+      [AGENTOPS_SDK_NAME]: 'agentops-edge',
+      [AGENTOPS_SDK_VERSION]: VERSION,
+    },
+  ].reduce<Resource>((merged, added) => merged.merge(resourceFromAttributes(added)), defaultResource())
+  const attributes = { ...whole.attributes }
+  if (settings.redact) redactAll(settings.redact, attributes)
+  const toggle = (name: 'fetch' | 'llm' | 'ai', maker: string): unknown => {
+    const given = toggles[name] as { instruments?: unknown } | false | undefined
+    if (!given || given.instruments === name) return given || undefined
+    return say(`instrumentations.${name}: expected ${maker}() of agentops-edge/instrumentation; it is left out`)
+  }
   const config: Config = {
     ...settings,
     destination: destination(),
     format,
     exporters,
-    // What is undefined overrides nothing.
-    resource: [
-      // The SDK's own default shows the path of the running program.
-      { [SERVICE_NAME]: 'unknown_service' },
-      detected,
-      pairs('OTEL_RESOURCE_ATTRIBUTES'),
-      { [SERVICE_NAME]: settings.OTEL_SERVICE_NAME },
-      settings.resourceAttributes,
-      {
-        [SERVICE_NAME]: settings.serviceName,
-        [AGENTOPS_SDK_NAME]: 'agentops-edge',
-        [AGENTOPS_SDK_VERSION]: VERSION,
-      },
-    ].reduce<Resource>((merged, added) => merged.merge(resourceFromAttributes(added)), defaultResource()),
+    resource: settings.redact ? resourceFromAttributes(attributes) : whole,
     sampler:
       sampler ??
       (samplerName.endsWith('off') ? 0 : samplerName.endsWith('ratio') ? settings.OTEL_TRACES_SAMPLER_ARG : 1),
     parentBased: sampler === undefined ? samplerName.startsWith('parent') : typeof sampler === 'number',
     instrumentations: {
       global: toggles.global === true,
-      llm: settings.AGENTOPS_INSTRUMENT_LLM_CALLS && toggles.llm !== false,
-    },
+      fetch: toggle('fetch', 'fetchCalls'),
+      llm: settings.AGENTOPS_INSTRUMENT_LLM_CALLS ? toggle('llm', 'llmCalls') : undefined,
+      ai: toggle('ai', 'aiSpans'),
+    } as Instrumentations,
   }
   const unknown = (name: string): void => say(`${name}: no option of this version; it is left out`)
   guard('the options', () => {
     for (const name of Object.keys(given)) if (!SETTINGS[name] || (parent && name === 'exporters')) unknown(name)
   })
-  for (const name of Object.keys(toggles)) if (toggles[name] && name !== 'global') unknown(`instrumentations.${name}`)
+  for (const name of Object.keys(toggles))
+    if (!/^(global|fetch|llm|ai)$/.test(name)) unknown(`instrumentations.${name}`)
   if (!config.destination && !exporters.length && !config.disabled) {
     say('no apiKey and no endpoint: nothing is sent. Set AGENTOPS_API_KEY or OTEL_EXPORTER_OTLP_ENDPOINT')
   }

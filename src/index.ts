@@ -36,5 +36,6 @@ export type {
   PerRequest,
   Spool,
 } from './options.ts'
+export { type Keep, keepErrors, keepRare, keepShare, keepSlow, keepTagged } from './session/keep.ts'
 export { currentSession } from './session/scope.ts'
 export type { EndState, Session, SessionInit, SessionStats } from './session/session.ts'

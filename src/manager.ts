@@ -132,7 +132,9 @@ export function createAgentOps(options?: AgentOpsOptions, env?: Environment): Ag
       return id
     },
     async flush() {
-      return sumOf(await Promise.all([...active].map((session) => session.flush())))
+      const reports = await Promise.all([...active].map((session) => session.flush()))
+      await guard('metrics', () => config.metrics?.forceFlush(config))
+      return sumOf(reports)
     },
   }
 }

@@ -1,11 +1,14 @@
 /**
  * The options a user may give, and the environment variables that say the same. Every option is optional.
  */
-import type { Attributes } from '@opentelemetry/api'
+import type { Attributes, AttributeValue, TextMapPropagator } from '@opentelemetry/api'
 import { guard } from './diag.ts'
 import type { Connection, Format } from './export/format.ts'
 import type { Delivery } from './export/parts.ts'
-import type { ReadableSpan, Sampler, SpanExporter } from './sdk.ts'
+import type { AiInstrumentation, FetchInstrumentation, LlmInstrumentation } from './instrumentation/types.ts'
+import type { MetricsRecorder } from './metrics/recorder.ts'
+import type { ReadableSpan, Sampler, SdkSpan, SpanExporter } from './sdk.ts'
+import type { Keep } from './session/keep.ts'
 
 /** What became of a session's spans, counted over the session's life; where there are several destinations, for each of them. */
 export interface FlushReport {
@@ -17,6 +20,8 @@ export interface FlushReport {
   spooled: number
   /** Still in the buffer: they go with the next export. */
   pending: number
+  /** Left unsent because `keep` said no; not there where it is 0. */
+  sampledOut?: number
   /** Why spans were dropped, or why the last export did not succeed. */
   error?: string
 }
@@ -131,8 +136,27 @@ export interface AgentOpsOptions extends DeliveryOptions {
   workDeadlineMs?: number
   /** Share of sessions that are recorded, 0 to 1, or an OpenTelemetry `Sampler`. Default 1. A caller's sampled flag goes first. Env: `OTEL_TRACES_SAMPLER`, `OTEL_TRACES_SAMPLER_ARG`. */
   sampler?: number | Sampler
+  /**
+   * Tail sampling: asked when the session has ended; what it refuses is never sent (`FlushReport.sampledOut`). A list
+   * keeps what one of it keeps: `keepErrors`, `keepSlow(ms)`, `keepTagged(…)`, `keepRare()`, `keepShare(0.1)`. Nothing is
+   * exported before: a session that outgrows its buffer is kept, and says so. Default: all.
+   */
+  keep?: Keep | readonly Keep[]
   /** What to do with a caller's `traceparent`: go on in its trace (default), link to it, or ignore it. */
-  inbound?: 'continue' | 'link' | 'ignore'
+  inbound?: Inbound | ((request: Request | undefined) => Inbound | undefined)
+  /**
+   * Whether a caller is trusted. One that is joins the session that its baggage names (`session.id`); one that is not has
+   * its trace linked to, its sampled flag not honoured and its baggage dropped. Default: nobody is, and everybody's trace
+   * is gone on in. Undefined instead of a request: an RPC or a message.
+   */
+  trust?: (request: Request | undefined) => boolean
+  /**
+   * Which hosts outgoing requests carry the trace and the baggage to: `api.example.com`, `*.example.com`, an origin, a
+   * pattern for the URL, or a function of it. Default: the origin of the session's request. (`tracedFetch.via(binding)` always does.)
+   */
+  propagateTo?: readonly (string | RegExp)[] | ((url: URL) => boolean)
+  /** OpenTelemetry propagators, of B3 or X-Ray for example. Default: W3C Trace Context and Baggage. Env: `OTEL_PROPAGATORS` (`tracecontext`, `baggage`, `none`). */
+  propagators?: readonly TextMapPropagator[]
   /**
    * Workers, queues. `batch` (default): a session a batch, a span a message, linked to its producer's. `message`: the
    * handler is called once for each message, with a batch of that one, in a session that goes on in its producer's trace
@@ -141,9 +165,26 @@ export interface AgentOpsOptions extends DeliveryOptions {
   queueSessions?: 'batch' | 'message'
   /**
    * `global`: spans of any OpenTelemetry-instrumented library land in the session (default: on for hono and workers, off
-   * for a client of your own). `llm` (env `AGENTOPS_INSTRUMENT_LLM_CALLS`), `fetch` and `ai` are named for `agentops-edge/instrumentation`, which this version does not have.
+   * for a client of your own). `fetch`, `llm` (off by env `AGENTOPS_INSTRUMENT_LLM_CALLS=false`) and `ai`: off until
+   * `fetchCalls()`, `llmCalls()` and `aiSpans()` of `agentops-edge/instrumentation` are given.
    */
-  instrumentations?: { global?: boolean; fetch?: boolean; llm?: boolean; ai?: boolean }
+  instrumentations?: {
+    global?: boolean
+    fetch?: FetchInstrumentation | false
+    llm?: LlmInstrumentation | false
+    ai?: AiInstrumentation | false
+  }
+  /** Whether prompts, completions, tool arguments and providers' error messages that instrumentations see are recorded. Default `false`. Env: `OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT` (`true`, `SPAN_ONLY` or `SPAN_AND_EVENT`). */
+  captureContent?: boolean
+  /** Called with each span just before it ends: add attributes, rename it. */
+  onSpan?: (span: SdkSpan) => void
+  /**
+   * The last look at every attribute of a span, its events, its links and the resource, at `name`, `status.message` and
+   * `event.name`: gives the value to send, or undefined to leave it out. Where it throws, the value is replaced.
+   */
+  redact?: (key: string, value: AttributeValue) => AttributeValue | undefined
+  /** Metrics beside the traces: `sessionMetrics()` of `agentops-edge/metrics`. */
+  metrics?: MetricsRecorder
   /** Called for spans that are lost. */
   onDrop?: (drop: Drop) => void
   /** Called after every export with the session's counters. */
@@ -155,6 +196,8 @@ export interface AgentOpsOptions extends DeliveryOptions {
   /** `true`: sessions work, nothing is recorded or sent. Env: `OTEL_SDK_DISABLED` (only `true` counts there). */
   disabled?: boolean
 }
+
+export type Inbound = 'continue' | 'link' | 'ignore'
 
 /** Where environment variables come from: a Worker's `env`, Hono's `c.env`, `process.env`. Only text, numbers and booleans are read. */
 export type Environment = Readonly<Record<string, unknown>>

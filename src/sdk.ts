@@ -8,6 +8,7 @@ export type {
   IdGenerator,
   ReadableSpan,
   Sampler,
+  SamplingResult,
   Span as SdkSpan,
   SpanExporter,
   SpanProcessor,

@@ -67,7 +67,7 @@ const KINDS: ReadonlyMap<string, EventKind> = /* @__PURE__ */ new Map<string, Ev
       }),
     ],
   ],
-  ['llms', ['llm', 'chat', [], key.GEN_AI_OPERATION_NAME, llmAttributes]],
+  ['llms', ['llm', 'chat', ['operation'], key.GEN_AI_OPERATION_NAME, llmAttributes]],
   ['agents', ['agent', 'unknown_agent', ['name']]],
   [
     'errors',
@@ -140,13 +140,13 @@ export function toMillis(time: EventTime | undefined): number | undefined {
   return refuse(time, 'an event time is no Date, milliseconds or ISO 8601 text; the time of recording is used')
 }
 
-function llmAttributes({ model, threadId, ...event }: Fields): Attributes {
+export function llmAttributes({ model, responseModel = model, operation, threadId, ...event }: Fields): Attributes {
   const prompt = tokens(event.promptTokens)
   const completion = tokens(event.completionTokens)
   return {
-    [key.GEN_AI_REQUEST_TYPE]: 'chat',
+    [key.GEN_AI_REQUEST_TYPE]: operation === 'embeddings' ? 'embedding' : 'chat',
     [key.GEN_AI_REQUEST_MODEL]: toText(model),
-    [key.GEN_AI_RESPONSE_MODEL]: toText(model),
+    [key.GEN_AI_RESPONSE_MODEL]: toText(responseModel),
     ...messageAttributes(key.GEN_AI_PROMPT, event.prompt, 'user'),
     ...messageAttributes(key.GEN_AI_COMPLETION, event.completion, 'assistant'),
     [key.GEN_AI_PROMPT_TOKENS]: prompt,
@@ -177,6 +177,7 @@ function messageAttributes(prefix: string, value: unknown, role: string): Attrib
     put(`${at}finish_reason`, full.finish_reason)
     for (const [j, call] of listOf(full.tool_calls)) {
       const called = Object((call as { function?: unknown } | null)?.function ?? call)
+      put(`${at}tool_calls.${j}.id`, (call as { id?: unknown } | null)?.id)
       put(`${at}tool_calls.${j}.name`, called.name)
       put(`${at}tool_calls.${j}.arguments`, called.arguments)
     }

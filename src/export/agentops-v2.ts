@@ -182,7 +182,7 @@ function planOf(spanOf: ReadonlyMap<Item, ReadableSpan>, sent: Sent, connection:
   return {
     session: session ? sessionBody(sent.id, connection) : ({ session_id: sent.id } as SessionBody),
     resume: !session || !!sent.jwt || !!groupOf(connection, sent.id)?.created,
-    agents: [...(session?.agents ?? [])],
+    agents: [...(session?.agents ?? [])].map(([id, name]) => [id, session?.shown(key.AGENT_NAME, name) ?? name]),
     known: [...sent.agents],
     items: [...spanOf.keys()],
   }
@@ -329,13 +329,14 @@ function fieldOf(body: Uint8Array, name: string): unknown {
 /** `ended`: the root, where it has ended. */
 function sessionBody(id: string, connection: Connection, ended?: ReadableSpan): SessionBody {
   const session = connection.session as Session
+  const { endStateReason: reason } = session
   return {
     session_id: id,
     init_timestamp: groupOf(connection, id)?.begun ?? begunAt(session),
     end_timestamp: ended ? isoTime(ended.endTime) : null,
     end_state: ended ? session.endState : 'Indeterminate',
-    end_state_reason: (ended && session.endStateReason) ?? null,
-    tags: session.tags,
+    end_state_reason: (ended && reason && session.shown(key.END_STATE_REASON, reason)) || null,
+    tags: session.tags.map((tag) => session.shown(key.TAGS, tag)),
     video: null,
     host_env: null,
   }

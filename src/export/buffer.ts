@@ -27,6 +27,8 @@ export interface BufferOptions {
   flushDeadlineMs?: number
   onDrop?: (drop: Drop) => void
   onExport?: (report: FlushReport) => void
+  /** Given: nothing is exported before `open` is called. It is called itself where the queue is too small to wait any longer. */
+  onOutgrown?: () => void
 }
 
 interface Queued {
@@ -65,6 +67,8 @@ export class SessionSpanProcessor implements SpanProcessor {
   /** Nothing comes after: what cannot be sent now is lost. */
   #closing = false
   #late: ((flushed: Promise<void>) => void) | undefined
+  /** `shut` until it is decided whether the spans are sent at all, `refused` when they are not. */
+  #gate: 'shut' | 'refused' | undefined
 
   constructor(exporter: SpanExporter, options: BufferOptions = {}) {
     this.#exporter = exporter
@@ -75,6 +79,7 @@ export class SessionSpanProcessor implements SpanProcessor {
     this.#batchSize = Math.min(options.maxExportBatchSize || 512, this.#maxQueueSize)
     this.#interval = options.exportIntervalMs || 1000
     this.#flushMs = options.flushDeadlineMs || 25_000
+    if (options.onOutgrown) this.#gate = 'shut'
   }
 
   onStart(): void {}
@@ -85,6 +90,7 @@ export class SessionSpanProcessor implements SpanProcessor {
     const bytes = sizeOf(span)
     this.#queue.push({ span, bytes })
     this.#bytes += bytes
+    if (this.#gate && !this.#isOpened()) return
     this.#makeRoom()
     if (this.#late) this.#late(this.forceFlush())
     else if (this.#failing) this.#arm()
@@ -115,6 +121,17 @@ export class SessionSpanProcessor implements SpanProcessor {
     }
   }
 
+  /** What has waited may be exported. */
+  open(): void {
+    this.#gate = undefined
+  }
+
+  /** Nothing is exported, of what waits and of what still ends. */
+  refuse(): void {
+    this.#gate = 'refused'
+    this.#isOpened()
+  }
+
   /** Nothing may take longer: `at` is when the platform ends the invocation, milliseconds since the epoch. */
   endBy(at: number): void {
     this.#limit = at
@@ -131,6 +148,19 @@ export class SessionSpanProcessor implements SpanProcessor {
   release(late: (flushed: Promise<void>) => void): void {
     this.#late = late
     late(this.close())
+  }
+
+  /** Whether the gate has opened for the span that has just ended. */
+  #isOpened(): boolean {
+    if (this.#gate === 'refused') {
+      this.#report.sampledOut = (this.#report.sampledOut ?? 0) + this.#queue.length
+      this.#report.pending -= this.#queue.length
+      this.#queue = []
+      return false
+    }
+    if (this.#queue.length < this.#maxQueueSize && this.#bytes < this.#maxBytes * 4) return false
+    guard('onOutgrown', () => this.#options.onOutgrown?.())
+    return !this.#gate
   }
 
   #isFull(batches: number): boolean {
@@ -168,6 +198,7 @@ export class SessionSpanProcessor implements SpanProcessor {
   async #flush(until?: number): Promise<void> {
     clearTimeout(this.#timer)
     this.#timer = undefined
+    if (this.#gate) return
     let left = this.#report.pending
     // The batch under way may fail where one of this flush's own would not.
     if (this.#exporting) left -= await this.#export(until)

@@ -11,6 +11,7 @@ export function recordStatus({ root }: Session, status: number): void {
 
 /** The session fails by a status of 500 and above, or because its client left, unless more has been said already. */
 export function judgeByStatus(session: Session, status: number, left = false): void {
+  session.answeredAfterMs = session.durationMs
   if (session.endState !== 'Indeterminate') return
   if (status >= 500) session.setEndState('Fail', `the response's status was ${status}`)
   else if (left) session.setEndState('Fail', 'the client left')

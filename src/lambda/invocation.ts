@@ -102,7 +102,8 @@ export function lambdaOpener(options: LambdaOptionsOf | undefined): OpenLambda {
           ...invocationAttributes(context),
           [key.FAAS_COLDSTART]: wasCold,
         },
-        ...readInbound(inboundOf(carrier, xray, header), config.inbound),
+        origin: request && new URL(request.url).origin,
+        ...readInbound(inboundOf(carrier, xray, header), config, request),
       },
       { endBy: Date.now() + context.getRemainingTimeInMillis() - MARGIN_MS - (config.spool ? SPOOL_MS : 0) },
       request,
@@ -111,7 +112,7 @@ export function lambdaOpener(options: LambdaOptionsOf | undefined): OpenLambda {
     setOwner(context, session)
     const watched = messages.map((message) => {
       const { attributes } = message
-      const links = linksOf(inboundOf(message.carrier, xray), config.inbound)
+      const links = linksOf(inboundOf(message.carrier, xray), config)
       const span = session.tracer.startSpan(trigger.name, { kind: CONSUMER, links, attributes }, session.context)
       return { message, span }
     })

@@ -65,11 +65,11 @@ export function openInvocation(config: Config, init: RootInit, platform: Platfor
   const { execution, shared, endBy } = platform
   const waitUntil = config.waitUntil ?? (execution && originalWaitUntil(execution))
   const session = new Session(config, {
-    groupId: perRequest(config.sessionId, request),
     tags: perRequest(config.tags, request),
     attributes: perRequest(config.attributes, request),
     ...init,
     name: perRequest(config.name, request) ?? init.name,
+    groupId: perRequest(config.sessionId, request) ?? init.groupId,
     waitUntil,
     lateWaitUntil: execution && weakWaitUntil(execution),
   })

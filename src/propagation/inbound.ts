@@ -1,12 +1,9 @@
-/** What a caller's trace context means for a new session: W3C Trace Context, parsed by OpenTelemetry's own parsers. */
-import { type Context, createTraceState, type Link, ROOT_CONTEXT, type SpanContext, trace } from '@opentelemetry/api'
-import { parseTraceParent } from '@opentelemetry/core'
+/** What a caller's trace context and baggage mean for a new session, and how far the caller is trusted. */
+import { type Baggage, type Context, type Link, propagation, ROOT_CONTEXT, trace } from '@opentelemetry/api'
 import type { Config } from '../config.ts'
-
-/** Where `traceparent` and `tracestate` stand: a request's headers, a message's body. */
-export interface Carrier {
-  get(name: string): string | null | undefined
-}
+import { guard } from '../diag.ts'
+import { SESSION_ID } from '../semconv.ts'
+import { type Carrier, extract } from './propagators.ts'
 
 /** The texts among an object's own properties. */
 export function carrierIn(object: Readonly<Record<string, unknown>>): Carrier {
@@ -15,6 +12,7 @@ export function carrierIn(object: Readonly<Record<string, unknown>>): Carrier {
       const value = Object.hasOwn(object, name) ? object[name] : undefined
       return typeof value === 'string' ? value : undefined
     },
+    keys: () => Object.keys(object),
   }
 }
 
@@ -24,27 +22,54 @@ export function isPlain(value: unknown): value is Record<string, unknown> {
   return prototype === Object.prototype || prototype === null
 }
 
-/** The parent or the link of a session; neither where it has no caller. */
+/** The options that decide. */
+export type InboundPolicy = Pick<Config, 'inbound' | 'trust' | 'propagators'>
+
+/** What a caller gives a session; a field that is not there is not given. */
 interface Inbound {
+  /** In whose trace the session goes on, with the baggage that it hands on. */
   parent?: Context
   links?: Link[]
+  /** The session that the caller's is part of. */
+  groupId?: string
 }
 
-/** The parent or the link that a carrier gives; neither where it gives none or `inbound` says `ignore`. */
-export function readInbound(carrier: Carrier, inbound: Config['inbound']): Inbound {
-  const parsed = inbound === 'ignore' ? null : parseTraceParent(carrier.get('traceparent') ?? '')
-  if (!parsed) return {}
-  const state = carrier.get('tracestate')
-  return fromCaller({ ...parsed, isRemote: true, traceState: state ? createTraceState(state) : undefined }, inbound)
+/** What a carrier gives. `request`: for those options that are functions of it. */
+export function readInbound(carrier: Carrier, policy: InboundPolicy, request?: Request): Inbound {
+  return fromCaller(extract(carrier, policy.propagators), policy, request)
 }
 
-/** What a caller's span is to a new session. */
-export function fromCaller(context: SpanContext | undefined, inbound: Config['inbound']): Inbound {
-  if (!context || inbound === 'ignore') return {}
-  return inbound === 'link' ? { links: [{ context }] } : { parent: trace.setSpanContext(ROOT_CONTEXT, context) }
+/**
+ * What a caller's context is to a new session. A caller that `trust` refuses is linked to, and its baggage is nobody's;
+ * the `session.id` in it counts, and is handed on, only where `trust` accepts the caller.
+ */
+export function fromCaller(context: Context, policy: InboundPolicy, request?: Request): Inbound {
+  const { inbound, trust } = policy
+  const trusted = trust && guard('trust', () => trust(request)) === true
+  const chosen = typeof inbound === 'function' ? (guard('inbound', () => inbound(request)) ?? 'continue') : inbound
+  if (chosen === 'ignore') return {}
+  const caller = trace.getSpanContext(context)
+  let baggage = trust && !trusted ? undefined : propagation.getBaggage(context)
+  const groupId = baggage?.getEntry(SESSION_ID)?.value
+  if (!trusted) baggage = baggage?.removeEntry(SESSION_ID)
+  const goesOn = caller && trace.isSpanContextValid(caller) && chosen !== 'link' && !(trust && !trusted)
+  const found: Inbound = {}
+  if (goesOn || size(baggage)) {
+    // Of the caller's context these two alone: a propagator of the user's may have left anything in it.
+    found.parent = goesOn ? trace.setSpanContext(ROOT_CONTEXT, caller) : ROOT_CONTEXT
+    if (baggage && size(baggage)) found.parent = propagation.setBaggage(found.parent, baggage)
+  }
+  if (caller && !goesOn && trace.isSpanContextValid(caller)) found.links = [{ context: caller }]
+  if (trusted && groupId) found.groupId = groupId
+  return found
 }
 
 /** The links of a span about one message of several: they have no one trace to go on in. */
-export function linksOf(carrier: Carrier, inbound: Config['inbound']): Link[] {
-  return readInbound(carrier, inbound === 'ignore' ? inbound : 'link').links ?? []
+export function linksOf(carrier: Carrier, policy: InboundPolicy): Link[] {
+  const { inbound } = policy
+  return readInbound(carrier, { ...policy, inbound: inbound === 'ignore' ? inbound : 'link' }).links ?? []
+}
+
+function size(baggage: Baggage | undefined): number {
+  return baggage?.getAllEntries().length ?? 0
 }

@@ -2,10 +2,11 @@
  * Trace context through a queue, whose messages have no headers: `traceparent` and `tracestate` as properties of the
  * body, as CloudEvents' distributed tracing extension names them. Only where the user says so: a body is his.
  */
-import type { Context } from '@opentelemetry/api'
+import { type Context, type Link, trace } from '@opentelemetry/api'
 import { guard, warn } from '../diag.ts'
-import { type Carrier, carrierIn, isPlain, readInbound } from './inbound.ts'
-import { traceContext } from './outbound.ts'
+import { carrierIn, type InboundPolicy, isPlain, linksOf, readInbound } from './inbound.ts'
+import { messageHeaders } from './outbound.ts'
+import { type Carrier, extract, traceContextPropagator } from './propagators.ts'
 
 /** What is needed of a message that was received. */
 interface Received {
@@ -13,8 +14,22 @@ interface Received {
 }
 
 /** The body as a carrier; one that is no object carries nothing. */
-export function carrierOf({ body }: Received): Carrier {
+function carrierOf({ body }: Received): Carrier {
   return carrierIn(isPlain(body) ? body : {})
+}
+
+/** What its sender's span is to a session of this message alone. */
+export function inboundOfMessage(message: Received, policy: InboundPolicy): ReturnType<typeof readInbound> {
+  return readInbound(carrierOf(message), ofMessages(policy))
+}
+
+export function linksOfMessage(message: Received, policy: InboundPolicy): Link[] {
+  return linksOf(carrierOf(message), ofMessages(policy))
+}
+
+/** Any other property of a body, `baggage` as well, is the user's. */
+function ofMessages(policy: InboundPolicy): InboundPolicy {
+  return { ...policy, propagators: [traceContextPropagator] }
 }
 
 /**
@@ -25,7 +40,8 @@ export function carrierOf({ body }: Received): Carrier {
  * ```
  */
 export function messageContext(message: Received): Context | undefined {
-  return guard('reading the context of a message', () => readInbound(carrierOf(message), 'continue').parent)
+  const context = guard('reading the context of a message', () => extract(carrierOf(message), [traceContextPropagator]))
+  return context && trace.getSpanContext(context) && context
 }
 
 /**
@@ -52,7 +68,7 @@ export function sendTraced<Body, Rest extends unknown[], Result>(
 }
 
 function traced<Body>(body: Body): Body {
-  const context = traceContext()
+  const context = messageHeaders()
   if (!context) return body
   if (!isPlain(body)) {
     return warn('sendTraced: expected a plain object as the body; any other is sent without its trace') ?? body

@@ -1,11 +1,15 @@
-/** The trace context of the running code, for whoever is called: W3C Trace Context. */
-import { isSpanContextValid, trace } from '@opentelemetry/api'
-import { activeContext } from '../session/scope.ts'
+/** The context of the running code, for whoever is called. */
+import { type Context, isSpanContextValid, propagation, trace } from '@opentelemetry/api'
+import { SESSION_ID } from '../semconv.ts'
+import { activeContext, sessionIn } from '../session/scope.ts'
+import { inject, PROPAGATORS, traceContextPropagator } from './propagators.ts'
 
-/** As W3C names its headers; plain data, which structured clone and JSON take. */
+/** As W3C names its headers, and what the option `propagators` adds; plain data, which structured clone and JSON take. */
 export interface TraceContext {
   traceparent: string
   tracestate?: string
+  /** With `session.id`: the session that this one is part of. */
+  baggage?: string
 }
 
 /**
@@ -18,9 +22,26 @@ export interface TraceContext {
  * ```
  */
 export function traceContext(): TraceContext | undefined {
-  const context = trace.getSpanContext(activeContext())
-  if (!context || !isSpanContextValid(context)) return undefined
-  const flags = context.traceFlags.toString(16).padStart(2, '0')
-  const tracestate = context.traceState?.serialize()
-  return { traceparent: `00-${context.traceId}-${context.spanId}-${flags}`, ...(tracestate && { tracestate }) }
+  const active = activeContext()
+  return hasSpan(active) ? (headersFor(active) as unknown as TraceContext) : undefined
+}
+
+/** The same without baggage, for a message whose body is the user's. */
+export function messageHeaders(): Record<string, string> | undefined {
+  const active = activeContext()
+  return hasSpan(active) ? inject(active, [traceContextPropagator]) : undefined
+}
+
+/** What a call in this context carries to a callee that may know. */
+export function headersFor(context: Context): Record<string, string> {
+  const session = sessionIn(context)
+  if (!session) return inject(context, Object.values(PROPAGATORS))
+  const baggage = propagation.getBaggage(context) ?? propagation.createBaggage()
+  const named = baggage.setEntry(SESSION_ID, { value: session.groupId ?? session.id })
+  return inject(propagation.setBaggage(context, named), session.config.propagators)
+}
+
+function hasSpan(context: Context): boolean {
+  const span = trace.getSpanContext(context)
+  return !!span && isSpanContextValid(span)
 }

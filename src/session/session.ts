@@ -5,6 +5,7 @@
  */
 import {
   type Attributes,
+  type AttributeValue,
   type Context,
   createContextKey,
   type Link,
@@ -35,12 +36,22 @@ import { cut, fields } from '../events/serialize.ts'
 import { SessionSpanProcessor } from '../export/buffer.ts'
 import { SessionExporter } from '../export/exporter.ts'
 import { sumOf } from '../export/report.ts'
+import type { MetricsRecorder } from '../metrics/recorder.ts'
 import type { FlushReport } from '../options.ts'
-import { ParentBasedSampler, RandomIdGenerator, type Sampler, type SdkSpan, TraceIdRatioBasedSampler } from '../sdk.ts'
+import {
+  ParentBasedSampler,
+  RandomIdGenerator,
+  type Sampler,
+  type SamplingResult,
+  type SdkSpan,
+  type SpanProcessor,
+  TraceIdRatioBasedSampler,
+} from '../sdk.ts'
 import * as key from '../semconv.ts'
 import { VERSION } from '../version.ts'
 import { SessionClock } from './clock.ts'
 import { registerGlobal } from './global.ts'
+import { redactedText, redactSpan } from './redact.ts'
 import { activeContext, findStorage, runIn, sessionIn, withSession } from './scope.ts'
 import { SessionTracerProvider } from './tracer.ts'
 
@@ -78,6 +89,8 @@ export interface RootInit extends SessionInit {
   rootSpanId?: string
   /** When the root began. Default: now. */
   startTime?: Date
+  /** Of the request: what it is called as, and may be called as again. */
+  origin?: string
   rootAttributes?: Attributes
   links?: Link[]
   waitUntil?: (promise: Promise<unknown>) => void
@@ -96,16 +109,32 @@ interface OpenSpan {
   event?: AgentEvent | PlainEvent
 }
 
+/** A span that an instrumentation ends itself, and the context inside of it. */
+export interface OpenedEvent {
+  span: SdkSpan
+  context: Context
+}
+
 /** What only the session itself changes. */
-type Own = { -readonly [Field in 'name' | 'state' | 'endState' | 'endStateReason' | 'tags']: Session[Field] }
+type Own = {
+  -readonly [Field in 'hasErrors' | 'name' | 'state' | 'endState' | 'endStateReason' | 'tags']: Session[Field]
+}
 
 const AGENT = createContextKey('agentops.agent')
 /** The root's status in each end state, as SpanStatusCode's numbers: the enum would cost more than it says. */
 const STATUS: Record<EndState, SpanStatusCode> = { Success: 1, Fail: 2, Indeterminate: 0 }
+/** `SamplingDecision.RECORD`. */
+const RECORD = 1
 /** All zeros would be no trace id. */
 const UUID = /^(?![0-]+$)[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i
 /** Prompts and completions are indexed attributes: OpenTelemetry's default of 128 would cut a conversation. */
 const ATTRIBUTE_COUNT_LIMIT = 1024
+/** W3C Trace Context, Level 2: at least the last seven bytes of the trace id are random. */
+const RANDOM = 2
+/** Texts that a session hides; more, or shorter ones, are not worth the search. */
+const MAX_HIDDEN = 32
+const MIN_HIDDEN_CHARS = 8
+const HIDDEN = '[hidden]'
 
 export class Session {
   readonly id: string
@@ -117,6 +146,8 @@ export class Session {
   readonly endState: EndState = 'Indeterminate'
   readonly endStateReason: string | undefined
   readonly tags: readonly string[] = []
+  /** Whether a span has failed. */
+  readonly hasErrors: boolean = false
   readonly stats: SessionStats = { llms: 0, tools: 0, actions: 0, errors: 0, apis: 0, cost: 0 }
   readonly tracerProvider: SessionTracerProvider
   readonly tracer: Tracer
@@ -126,7 +157,20 @@ export class Session {
   readonly root: Span
   /** The context in which the root is the active span: pass it where a library takes an OpenTelemetry context. */
   readonly context: Context
-  readonly #config: Config
+  /** @internal */
+  readonly config: Config
+  /** @internal For instrumentations: where requests of the session's own service go. */
+  readonly origin: string | undefined
+  /** @internal For instrumentations: called when the session closes, before the spans that are still open are ended. */
+  readonly closing: Set<() => void> = new Set()
+  /** @internal For instrumentations: called with each tool event that begins. */
+  onTool: ((event: AgentEvent | PlainEvent, span: SdkSpan) => void) | undefined
+  /** @internal For adapters: how long the response took, its body included, milliseconds. */
+  answeredAfterMs: number | undefined
+  readonly #hidden: Set<string> = new Set()
+  readonly #flags: number
+  readonly #startedAt: number
+  #endedAt: number | undefined
   readonly #clock: SessionClock
   readonly #processors: readonly SessionSpanProcessor[]
   readonly #attributes: Attributes | undefined
@@ -145,8 +189,10 @@ export class Session {
   constructor(config: Config, init: RootInit = {}) {
     findStorage()
     if (config.instrumentations.global) registerGlobal()
-    this.#config = config
+    this.config = config
+    this.origin = init.origin
     this.#clock = new SessionClock(config.clock)
+    this.#startedAt = init.startTime?.getTime() ?? this.#clock.now()
     this.#attributes = init.attributes
     this.#waitUntil = init.waitUntil
     this.#lateWaitUntil = init.lateWaitUntil
@@ -162,10 +208,11 @@ export class Session {
 
     const parent = (init.parent instanceof Session ? init.parent.#current() : init.parent) ?? ROOT_CONTEXT
     const caller = trace.getSpanContext(parent)
-    this.traceId =
-      caller && trace.isSpanContextValid(caller) ? caller.traceId : this.id.replaceAll('-', '').toLowerCase()
+    const goesOn = caller && trace.isSpanContextValid(caller)
+    this.traceId = goesOn ? caller.traceId : this.id.replaceAll('-', '').toLowerCase()
+    this.#flags = goesOn ? caller.traceFlags & RANDOM : this.id === init.id ? 0 : RANDOM
 
-    const { destination, exporters, maxRequests, onExport } = config
+    const { destination, exporters, maxRequests, onExport, metrics } = config
     const targets = destination || !exporters.length ? [config, ...exporters] : exporters
     const own = targets.filter((target) => !('export' in target))
     this.#processors = targets.map((target) => {
@@ -177,6 +224,7 @@ export class Session {
         ...(isForeign ? config : target),
         onDrop: config.onDrop,
         onExport: onExport && (() => onExport(this.#report())),
+        onOutgrown: config.keep && (() => this.#outgrow()),
       })
     })
     const ids = new RandomIdGenerator()
@@ -185,7 +233,7 @@ export class Session {
       {
         resource: config.resource,
         sampler: samplerOf(config),
-        spanProcessors: [...this.#processors],
+        spanProcessors: metrics ? [...this.#processors, this.#recording(metrics)] : [...this.#processors],
         spanLimits: { attributeCountLimit: ATTRIBUTE_COUNT_LIMIT },
         idGenerator: Object.assign(ids, {
           generateTraceId: () => this.traceId,
@@ -194,6 +242,7 @@ export class Session {
       },
       {
         clock: this.#clock,
+        flags: () => this.#flags,
         parentOf: (context) => this.#parentOf(context),
         opened: (span) => this.#open.set(span, { agent: this.#agentIn(activeContext()) }),
         ending: (span) => this.#ending(span),
@@ -220,6 +269,11 @@ export class Session {
     return `https://app.agentops.ai/sessions?trace_id=${this.traceId}`
   }
 
+  /** Milliseconds since it began, or until it ended. */
+  get durationMs(): number {
+    return (this.#endedAt ?? this.#clock.now()) - this.#startedAt
+  }
+
   /** Runs `fn` with this session as the current one. Without AsyncLocalStorage `fn` runs all the same. */
   run<T>(fn: () => T): T {
     return runIn(this.#current(), fn)
@@ -233,7 +287,7 @@ export class Session {
         return
       }
       const taken = snapshot(event)
-      const foreign = this.#config.clock && isStamped(event)
+      const foreign = this.config.clock && isStamped(event)
       const isError = taken.eventType === 'errors'
       const init = (foreign ? undefined : toMillis(taken.initTimestamp)) ?? this.#clock.now()
       taken.initTimestamp = init
@@ -367,6 +421,34 @@ export class Session {
     for (const processor of this.#processors) processor.endBy(at)
   }
 
+  /** @internal For instrumentations: the span of an event that they end themselves; what is filled in by then counts. */
+  begin(event: AgentEvent | PlainEvent, outer: Context = this.#current()): OpenedEvent {
+    event.initTimestamp = this.#clock.now()
+    const span = this.#openEvent(event, outer)
+    return { span, context: trace.setSpan(outer, span) }
+  }
+
+  /** @internal For instrumentations: the running context, with `span` as the active one. */
+  within(span: Span): Context {
+    return trace.setSpan(this.#current(), span)
+  }
+
+  /** @internal Milliseconds since the epoch, as the session's spans have them. */
+  now(): number {
+    return this.#clock.now()
+  }
+
+  /** @internal For instrumentations: a text (a key, a provider's message) that no span of this session shows. */
+  hide(text: unknown): void {
+    if (typeof text === 'string' && text.length >= MIN_HIDDEN_CHARS && this.#hidden.size < MAX_HIDDEN)
+      this.#hidden.add(text)
+  }
+
+  /** @internal For formats: a text that is no span's, as it may be sent. */
+  shown(name: string, text: string): string {
+    return redactedText(this.config.redact, name, `${hiding(text, this.#hidden)}`)
+  }
+
   /** @internal For adapters: the name and the route are known only once a router has matched. */
   rename(name: string, attributes: Attributes): void {
     ;(this as Own).name = cut(name, 256)
@@ -389,7 +471,7 @@ export class Session {
       const deadline = new Promise((resolve) => {
         // What is held must leave some of the invocation's time to the export.
         const left = Math.max(0, (this.#limit - Date.now()) * 0.8)
-        timer = setTimeout(resolve, Math.min(this.#config.workDeadlineMs, left))
+        timer = setTimeout(resolve, Math.min(this.config.workDeadlineMs, left))
       })
       await Promise.race([this.#released(), deadline])
       clearTimeout(timer)
@@ -397,8 +479,10 @@ export class Session {
     guard('ending the session', () => this.#close())
     ;(this as Own).state = 'ended'
     guard('onEnded', () => this.#onEnded?.(this))
+    this.#decide()
     await Promise.all(this.#processors.map((processor) => processor.close()))
     const report = this.#report()
+    await this.#flushMetrics(report)
     // The session stays in AsyncLocalStorage for as long as the request's code may run; the runtime's context must not.
     this.#waitUntil = this.#lateWaitUntil
     for (const processor of this.#processors) {
@@ -415,8 +499,43 @@ export class Session {
     while (this.#holds.size > 0) await Promise.all(this.#holds)
   }
 
+  #recording(metrics: MetricsRecorder): SpanProcessor {
+    return {
+      onStart() {},
+      onEnd: (span) => void guard('metrics', () => metrics.record(span, this)),
+      async forceFlush() {},
+      async shutdown() {},
+    }
+  }
+
+  /** Metrics of many sessions go in one request; only where nothing keeps the runtime alive for it is it waited for. */
+  #flushMetrics(report: FlushReport): Promise<void> | undefined {
+    const { config } = this
+    const waitUntil = this.#waitUntil
+    return guard('metrics', () => config.metrics?.flush({ config, report, waitUntil, endBy: this.#limit }))
+  }
+
+  /** Tail sampling. A function that throws refuses nothing. */
+  #decide(): void {
+    const { keep } = this.config
+    if (!keep) return
+    const kept = keep.some((one) => guard('keep', () => one(this)) !== false)
+    for (const processor of this.#processors) {
+      if (kept) processor.open()
+      else processor.refuse()
+    }
+  }
+
+  /** It is too large to wait for the decision: it is kept. */
+  #outgrow(): void {
+    this.root.setAttribute(key.KEPT, 'outgrown')
+    warn('keep: a session has outgrown its buffer, so it is kept. Raise maxQueueSize or maxExportBytes')
+    for (const processor of this.#processors) processor.open()
+  }
+
   #close(): void {
     const { root, endState } = this
+    for (const close of this.closing) guard('an instrumentation', close)
     for (const span of [...this.#open.keys()].reverse()) {
       if (span === root) continue
       span.setAttribute(key.INCOMPLETE, true)
@@ -424,6 +543,7 @@ export class Session {
     }
     root.setStatus({ code: STATUS[endState], message: this.endStateReason })
     root.setAttributes({ [key.END_STATE]: endState, [key.END_STATE_REASON]: this.endStateReason })
+    this.#endedAt = this.#clock.now()
     root.end()
   }
 
@@ -446,7 +566,7 @@ export class Session {
   }
 
   /** `original`: the object that an error may later name as its trigger. */
-  #openEvent(event: AgentEvent | PlainEvent, context: Context, startTime?: number, original: object = event): Span {
+  #openEvent(event: AgentEvent | PlainEvent, context: Context, startTime?: number, original: object = event): SdkSpan {
     event.id ??= crypto.randomUUID()
     const { eventType } = event
     if (eventType !== 'cost' && Object.hasOwn(this.stats, eventType)) this.stats[eventType as keyof SessionStats]++
@@ -454,6 +574,7 @@ export class Session {
     const span = this.tracer.startSpan(name, { ...options, startTime }, context) as SdkSpan
     if (span.isRecording()) this.#open.set(span, { event, agent: this.#agentIn(context) })
     this.#spans.set(original, span.spanContext())
+    if (eventType === 'tools') guard('a tool call', () => this.onTool?.(event, span))
     return span
   }
 
@@ -464,9 +585,7 @@ export class Session {
     const run = guard('an event', () => {
       const current = this.#current()
       const outer = agent ? current.setValue(AGENT, agent) : current
-      event.initTimestamp = this.#clock.now()
-      const span = this.#openEvent(event, outer)
-      const context = trace.setSpan(outer, span)
+      const { span, context } = this.begin(event, outer)
       let settled = false
       const settle = (failed: boolean, value: unknown): void => {
         // A thenable may be awaited more than once.
@@ -489,8 +608,11 @@ export class Session {
   /** What every span of the session gets just before it ends. */
   #ending(span: SdkSpan): void {
     const { agent, event } = this.#open.get(span) ?? {}
+    const { instrumentations, onSpan, redact } = this.config
     this.#open.delete(span)
     guard('a span', () => {
+      instrumentations.ai?.ending(span, this)
+      if (event) event.endTimestamp ??= this.#clock.now()
       const failed = span.status.code === STATUS.Fail
       const own = event ? attributesOf(event, agent, this.tags, failed) : {}
       this.stats.cost += Number(own[key.GEN_AI_TOTAL_COST] ?? 0)
@@ -507,14 +629,36 @@ export class Session {
       // AgentOps reads a span without a status as indeterminate: one that ended without an error went well.
       if (!failed && span !== this.root && !span.attributes[key.INCOMPLETE]) span.setStatus({ code: STATUS.Success })
     })
+    if (onSpan) guard('onSpan', () => onSpan(span))
+    if (span.status.code === STATUS.Fail) (this as Own).hasErrors = true
+    if (this.#hidden.size) redactSpan((_, value) => hiding(value, this.#hidden), span)
+    if (redact) redactSpan(redact, span)
   }
 }
 
-function samplerOf({ disabled, sampler, parentBased }: Config): Sampler {
+function samplerOf({ disabled, sampler, parentBased, metrics }: Config): Sampler {
   // A disabled session records nothing, whatever its caller decided.
   const given = disabled ? 0 : sampler
   const root = typeof given === 'number' ? new TraceIdRatioBasedSampler(given) : given
-  return parentBased && !disabled ? new ParentBasedSampler({ root }) : root
+  const decides = parentBased && !disabled ? new ParentBasedSampler({ root }) : root
+  return metrics && !disabled ? counted(decides) : decides
+}
+
+/** Metrics count what is not sampled, too: it is recorded then, and not exported. */
+function counted(sampler: Sampler): Sampler {
+  return {
+    shouldSample(...call): SamplingResult {
+      const result = sampler.shouldSample(...call)
+      return { ...result, decision: Math.max(RECORD, result.decision) }
+    },
+    toString: () => `${sampler}`,
+  }
+}
+
+function hiding(value: AttributeValue, hidden: ReadonlySet<string>): AttributeValue {
+  const hide = (text: unknown): unknown =>
+    typeof text === 'string' ? [...hidden].reduce((shown, secret) => shown.replaceAll(secret, HIDDEN), text) : text
+  return (Array.isArray(value) ? value.map(hide) : hide(value)) as AttributeValue
 }
 
 /** A copy, so that an event changed or recorded again later does not change a span. */

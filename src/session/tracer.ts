@@ -12,6 +12,8 @@ import { activeContext, runIn } from './scope.ts'
 /** What a session lends to its tracers. */
 export interface SpanOwner {
   clock: SessionClock
+  /** The flags of every span beside "sampled". */
+  flags(): number
   /** The context a span starts in when the caller's context names no span. */
   parentOf(context: Context): Context
   opened(span: SdkSpan): void
@@ -43,6 +45,7 @@ function adapt(tracer: Tracer, owner: SpanOwner): void {
     const parent = options.root ? context : owner.parentOf(context)
     const startTime = clock.start(nanos(options.startTime))
     const span = start(name, { ...options, startTime }, parent) as SdkSpan
+    span.spanContext().traceFlags |= owner.flags()
     if (!span.isRecording()) return span
     const end = span.end.bind(span)
     span.end = (endTime) => {

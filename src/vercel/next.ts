@@ -47,7 +47,7 @@ function sessionTracer(config: Config, name: TracerName): Tracer {
           [key.HTTP_METHOD]: method,
           [key.URL_PATH]: typeof target === 'string' ? target.split('?')[0] : undefined,
         },
-        ...fromCaller(trace.getSpanContext(context), config.inbound),
+        ...fromCaller(context, config),
       },
       serverPlatform(),
     )

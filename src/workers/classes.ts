@@ -100,7 +100,7 @@ function calling(service: string, name: string, method: Method, readConfig: Read
           name: `${service}.${name}`,
           kind: SERVER,
           rootAttributes: describe ? describe(args) : rpc,
-          ...readInbound(carrierIn(caller ?? {}), config.inbound),
+          ...readInbound(carrierIn(caller ?? {}), config),
         },
         { execution: ctx, shared },
       )
@@ -109,10 +109,12 @@ function calling(service: string, name: string, method: Method, readConfig: Read
   }
 }
 
+/** What W3C's propagators write, and those of B3 and X-Ray. */
+const CONTEXT_FIELD = /^(traceparent|tracestate|baggage|b3|x-[\w-]+)$/i
+
 /** A caller's trace context (see `traceContext`) is the last argument, and not the method's. */
 function takeCaller(args: unknown[]): [args: unknown[], caller?: Record<string, unknown>] {
   const last = args.at(-1)
-  const isCaller =
-    isPlain(last) && 'traceparent' in last && Object.keys(last).every((name) => /^trace(parent|state)$/.test(name))
+  const isCaller = isPlain(last) && 'traceparent' in last && Object.keys(last).every((name) => CONTEXT_FIELD.test(name))
   return isCaller ? [args.slice(0, -1), last] : [args]
 }

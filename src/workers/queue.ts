@@ -8,8 +8,7 @@ import { describe, guard, warn } from '../diag.ts'
 import { observe } from '../events/observe.ts'
 import { CONSUMER, ERROR, invoke, openInvocation, prepare } from '../lifetime/invocation.ts'
 import type { Execution } from '../lifetime/wait-until.ts'
-import { linksOf, readInbound } from '../propagation/inbound.ts'
-import { carrierOf } from '../propagation/message.ts'
+import { inboundOfMessage, linksOfMessage } from '../propagation/message.ts'
 import * as key from '../semconv.ts'
 import { enclosingSession } from '../session/scope.ts'
 import type { RootInit, Session } from '../session/session.ts'
@@ -69,7 +68,7 @@ function processMessage(
     () => {
       const read = config()
       const attributes = { ...attributesOf(batch), ...attributesOfMessage(message) }
-      const inbound = guard('reading the context of a message', () => readInbound(carrierOf(message), read.inbound))
+      const inbound = guard('reading the context of a message', () => inboundOfMessage(message, read))
       const invocation = openInvocation(read, { ...rootOf(batch, attributes), ...inbound }, { execution: ctx })
       watched = [watchMessage(message, invocation.session.root)]
       return invocation
@@ -120,9 +119,9 @@ function finishing(call: () => unknown, watched: () => Watched[]): unknown {
   })
 }
 
-function watchBatch(batch: BatchLike, session: Session, { inbound }: Config): Watched[] {
+function watchBatch(batch: BatchLike, session: Session, config: Config): Watched[] {
   const watched = batch.messages.map((message) => {
-    const links = guard('reading the context of a message', () => linksOf(carrierOf(message), inbound))
+    const links = guard('reading the context of a message', () => linksOfMessage(message, config))
     const attributes = { ...attributesOf(batch), ...attributesOfMessage(message) }
     const span = session.tracer.startSpan(nameOf(batch), { kind: CONSUMER, links, attributes }, session.context)
     return watchMessage(message, span, () => span.end())

@@ -1,0 +1,164 @@
+/**
+ * Spans of AI frameworks (OpenTelemetry's `gen_ai.*` conventions, the AI SDK's own, OpenInference, OpenLLMetry) as
+ * AgentOps reads them: its kinds, names, token counts and contents. What they have stays; contents only with
+ * `captureContent`.
+ */
+import type { Attributes, AttributeValue } from '@opentelemetry/api'
+import { llmAttributes } from '../events/attributes.ts'
+import type { Message } from '../events/event.ts'
+import type { SdkSpan } from '../sdk.ts'
+import * as key from '../semconv.ts'
+import type { Session } from '../session/session.ts'
+import { answers } from './tool-calls.ts'
+import type { AiInstrumentation } from './types.ts'
+
+const AI: AiInstrumentation = { instruments: 'ai', ending }
+
+/** Maps the spans of AI frameworks whose telemetry lands in the session (see `instrumentations.global`) to AgentOps' kinds. */
+export function aiSpans(): AiInstrumentation {
+  return AI
+}
+
+type Kind = 'llm' | 'tool' | 'agent' | 'operation'
+
+/** By what a span says it is, in lower case. */
+const KINDS: readonly (readonly [pattern: RegExp, kind: Kind])[] = [
+  [/^(chat|text_completion|generate_content|embeddings|llm|embedding)$|\.do(generate|stream|embed)$/, 'llm'],
+  [/^(execute_tool|tool)$|toolcall$/, 'tool'],
+  [/^(invoke_agent|create_agent|agent)$/, 'agent'],
+]
+const CONTENT =
+  /^(ai\.(prompt|value|values|embedding|embeddings|result|schema|toolCall\.(args|result)|response\.(text|object|toolCalls|reasoning|files))|gen_ai\.(prompt|completion|input\.messages|output\.messages|system_instructions|tool\.(definitions|description|call\.(arguments|result)))|(llm\.)?(input|output)(_messages)?\.|llm\.(prompts|completions|prompt_template|invocation_parameters|tools)|tool\.parameters|traceloop\.entity\.(input|output)|retrieval\.documents|embedding\.embeddings)(\.|$|(?<=\.))/
+
+function ending(span: SdkSpan, session: Session): void {
+  const { attributes } = span
+  if (attributes[key.SPAN_KIND] !== undefined) return
+  const first = (...names: string[]): AttributeValue | undefined =>
+    names.map((name) => attributes[name]).find((value) => value !== undefined && value !== null)
+  const says = first(key.GEN_AI_OPERATION_NAME, 'ai.operationId', 'openinference.span.kind', 'traceloop.span.kind')
+  if (says === undefined) return
+  const kind = KINDS.find(([pattern]) => pattern.test(`${says}`.toLowerCase()))?.[1] ?? 'operation'
+  const { captureContent } = session.config
+  const content: Attributes = {}
+  if (captureContent) Object.assign(content, attributes)
+  else conceal(span)
+
+  const names: Record<Kind, unknown> = {
+    llm: /embed/i.test(`${says}`) ? 'embeddings' : 'chat',
+    tool: first('gen_ai.tool.name', 'ai.toolCall.name', 'tool.name', 'traceloop.entity.name') ?? span.name,
+    agent: first('gen_ai.agent.name', 'ai.telemetry.functionId', 'agent.name', 'traceloop.entity.name') ?? span.name,
+    operation: span.name,
+  }
+  const name = `${names[kind]}`
+  const own: Attributes = { [key.SPAN_KIND]: kind, [key.OPERATION_NAME]: name }
+  if (kind === 'llm') {
+    session.stats.llms++
+    const count = (...of: string[]): number | undefined => {
+      const value = Number(first(...of) ?? Number.NaN)
+      return Number.isInteger(value) ? value : undefined
+    }
+    const finish = [first(key.GEN_AI_FINISH_REASONS, 'ai.response.finishReason')].flat()[0]
+    const said = messages(content['gen_ai.output.messages']) ?? answered(content)
+    Object.assign(
+      own,
+      llmAttributes({
+        eventType: 'llms',
+        operation: name,
+        model: first(key.GEN_AI_REQUEST_MODEL, 'ai.model.id', 'llm.model_name', 'embedding.model_name'),
+        responseModel: first(key.GEN_AI_RESPONSE_MODEL, 'ai.response.model') ?? undefined,
+        prompt: messages(content['gen_ai.input.messages']) ?? messages(content['ai.prompt.messages']),
+        completion: said ?? (finish ? [{ role: 'assistant', finish_reason: `${finish}` }] : undefined),
+        promptTokens: count(
+          key.GEN_AI_INPUT_TOKENS,
+          'ai.usage.inputTokens',
+          'ai.usage.promptTokens',
+          'llm.token_count.prompt',
+        ),
+        completionTokens: count(
+          key.GEN_AI_OUTPUT_TOKENS,
+          'ai.usage.outputTokens',
+          'ai.usage.completionTokens',
+          'llm.token_count.completion',
+        ),
+      }),
+    )
+    own[key.GEN_AI_OPERATION_NAME] = first(key.GEN_AI_OPERATION_NAME) ?? name
+    own[key.GEN_AI_CACHE_READ_TOKENS] = count(key.GEN_AI_CACHE_READ, 'ai.usage.cachedInputTokens')
+    own[key.GEN_AI_REASONING_TOKENS] = count('ai.usage.reasoningTokens', 'ai.usage.outputTokenDetails.reasoningTokens')
+  }
+  if (kind === 'tool') {
+    session.stats.tools++
+    const id = first(key.TOOL_CALL_ID, 'ai.toolCall.id', 'tool.id')
+    Object.assign(own, {
+      [key.TOOL_NAME]: name,
+      [key.TOOL_PARAMETERS]:
+        content['gen_ai.tool.call.arguments'] ?? content['ai.toolCall.args'] ?? content['input.value'],
+      [key.TOOL_RESULT]: content['gen_ai.tool.call.result'] ?? content['ai.toolCall.result'] ?? content['output.value'],
+      [key.TOOL_STATUS]: span.status.code === 2 ? 'failed' : 'succeeded',
+      [key.TOOL_ID]: id,
+    })
+    if (id !== undefined) answers(session, { id }, span)
+  }
+  if (kind === 'agent') own[key.AGENT_NAME] = name
+  span.setAttributes(own)
+  span.updateName(`${name}.${kind}`)
+}
+
+/** Contents go, and what an error may quote of them. */
+function conceal(span: SdkSpan): void {
+  const { attributes, events, status } = span
+  for (const name of Object.keys(attributes)) if (CONTENT.test(name)) delete attributes[name]
+  let type = 'error'
+  for (const { attributes: of = {} } of events) {
+    for (const name of Object.keys(of)) if (CONTENT.test(name)) delete of[name]
+    type = `${of['exception.type'] ?? type}`
+    delete of['exception.message']
+    delete of['exception.stacktrace']
+  }
+  if (status.message) status.message = type
+}
+
+interface Part {
+  type?: string
+  content?: unknown
+  text?: unknown
+  id?: string
+  name?: string
+  arguments?: unknown
+}
+
+/** A list of messages as JSON, each with `parts` (OpenTelemetry) or `content` (AI SDK). */
+function messages(json: unknown): Message[] | undefined {
+  const all = parsed(json)
+  if (!Array.isArray(all)) return undefined
+  return all.map(({ role, parts, content, finish_reason }) => {
+    const given = (parts ?? content) as Part[] | string
+    if (!Array.isArray(given)) return { role, content: given, finish_reason }
+    const texts = given.filter(({ type }) => type === 'text').map((part) => part.content ?? part.text)
+    const calls = given.filter(({ type }) => type === 'tool_call')
+    const rest = texts.length || calls.length ? texts.join('') || undefined : given
+    return { content: rest, role, finish_reason, tool_calls: calls.length ? calls : undefined }
+  })
+}
+
+/** What a model answered, in the AI SDK's own attributes. */
+function answered(content: Attributes): Message[] | undefined {
+  const text = content['ai.response.text'] ?? content['ai.response.object']
+  const calls = parsed(content['ai.response.toolCalls'])
+  if (text === undefined && !Array.isArray(calls)) return undefined
+  const named = (Array.isArray(calls) ? calls : []).map(({ toolCallId: id, toolName: name, input, args }) => {
+    return { id, name, arguments: input ?? args }
+  })
+  const finish = content['ai.response.finishReason']
+  return [
+    { content: text, role: 'assistant', finish_reason: finish as string, tool_calls: named.length ? named : undefined },
+  ]
+}
+
+function parsed(json: unknown): unknown {
+  try {
+    return JSON.parse(`${json}`)
+  } catch {
+    return undefined
+  }
+}

@@ -1,0 +1,229 @@
+/**
+ * Outgoing requests: a span from the call to the end of the response's body, and the trace handed on where the callee
+ * may know it. The caller gets what `fetch` would have given: the same bytes, headers, errors and timing.
+ */
+import type { Context } from '@opentelemetry/api'
+import { isTracingSuppressed } from '@opentelemetry/core'
+import { describe, guard } from '../diag.ts'
+import { isPlain } from '../propagation/inbound.ts'
+import { headersFor } from '../propagation/outbound.ts'
+import type { SdkSpan } from '../sdk.ts'
+import * as key from '../semconv.ts'
+import { activeContext, currentSession, runIn } from '../session/scope.ts'
+import type { Session } from '../session/session.ts'
+import { observeBody } from './body.ts'
+
+export type Fetch = typeof globalThis.fetch
+type Input = Parameters<Fetch>[0]
+
+/** What an instrumentation of models looks at. */
+export interface Outgoing {
+  url: URL
+  method: string
+  headers: Headers
+  /** The request's body as text: at once, or when it has been read; undefined where it is none. */
+  body: string | Promise<string | undefined> | undefined
+}
+
+/** A request that is more than a request: what it is shown as, and who reads along. */
+export interface ModelCall {
+  span: SdkSpan
+  context: Context
+  /** Called when the response has begun. */
+  responded?(response: Response): void
+  /** Called with the body, part by part; a part must not be kept. */
+  read?(bytes: Uint8Array): void
+  /** Called at the end, before the span ends; `error`: why the call, or its body, did not come to its end. */
+  ended?(error?: unknown): void
+  /** False: somebody else ends the span. */
+  own: boolean
+}
+
+/** `SpanKind.CLIENT`. */
+const CLIENT = 2
+/** `SpanStatusCode.ERROR`. */
+const FAILED = 2
+const NATIVE = Symbol.for('agentops-edge.fetch.1')
+const METHODS = /^(GET|HEAD|POST|PUT|DELETE|CONNECT|OPTIONS|TRACE|PATCH|QUERY)$/
+/** Carry what a provider's error may quote. */
+const CREDENTIALS = ['authorization', 'x-api-key', 'api-key', 'x-goog-api-key', 'cf-aig-authorization', 'cookie']
+
+type Patched = Fetch & { [NATIVE]?: Fetch }
+
+/** Replaces the global `fetch`, once; outside a session, or in one that wants neither spans nor models, it is the platform's. */
+export function patchFetch(): void {
+  const native = globalThis.fetch as Patched
+  if (native[NATIVE]) return
+  const fetch = function fetch(this: unknown, input: Input, init?: RequestInit): Promise<Response> {
+    const send: Fetch = (...args) => Reflect.apply(native, this, args)
+    const session = sessionHere()
+    const { fetch: all, llm } = session?.config.instrumentations ?? {}
+    return session && (all || llm) ? traced(send, session, input, init, !!all) : send(input, init)
+  }
+  const length = { value: native.length, configurable: true }
+  globalThis.fetch = Object.defineProperties(fetch, { length, [NATIVE]: { value: native } }) as unknown as Fetch
+}
+
+/** The platform's own, though the global one may be replaced. */
+export function nativeFetch(): Fetch {
+  const fetch = globalThis.fetch as Patched
+  return fetch[NATIVE] ?? fetch
+}
+
+/** The session whose requests these are: not the exporter's, and none that has ended or records nothing. */
+export function sessionHere(given?: Session): Session | undefined {
+  const session = given ?? currentSession()
+  if (!session || session.state === 'ended' || session.config.disabled) return undefined
+  return isTracingSuppressed(activeContext()) ? undefined : session
+}
+
+/** `spans`: whether each request has one, or only a model's. `known`: the callee is the user's own. */
+export async function traced(
+  send: Fetch,
+  session: Session,
+  input: Input,
+  init: RequestInit | undefined,
+  spans: boolean,
+  known = false,
+): Promise<Response> {
+  const call = guard('an outgoing request', () => open(session, input, init, spans))
+  if (!call) return send(input, init)
+  const args = guard('handing on the context', () => withContext(session, call, input, init, known)) ?? [input, init]
+  const end: End = (error, at) => finish(session, call, error, at)
+  try {
+    const response = await runIn(call.context, () => send(...(args as [Input, RequestInit?])))
+    return guard('an outgoing request', () => respond(session, call, response, end)) ?? response
+  } catch (error) {
+    end(error)
+    throw error
+  }
+}
+
+interface Call extends ModelCall {
+  url: URL
+  method: string
+  over?: boolean
+}
+
+/** `at`: milliseconds since the epoch. */
+type End = (error?: unknown, at?: number) => void
+
+function open(session: Session, input: Input, init: RequestInit | undefined, spans: boolean): Call | undefined {
+  const request = input instanceof Request ? input : undefined
+  const url = new URL(request?.url ?? `${input}`)
+  const method = `${init?.method ?? request?.method ?? 'GET'}`.toUpperCase()
+  const { llm } = session.config.instrumentations
+  const headers = new Headers(init?.headers ?? request?.headers)
+  const asked = { url, method, headers, body: method === 'POST' && llm ? bodyOf(input, init) : undefined }
+  const model = llm && guard('recognising a model', () => llm.recognise(asked, session))
+  if (model) for (const name of CREDENTIALS) session.hide(headers.get(name)?.replace(/^\w+ /, ''))
+  if (!model && !spans) return undefined
+  const attributes = {
+    [key.HTTP_METHOD]: METHODS.test(method) ? method : '_OTHER',
+    [key.SERVER_ADDRESS]: url.hostname,
+    [key.SERVER_PORT]: Number(url.port) || (url.protocol === 'https:' ? 443 : 80),
+    // Neither credentials nor query: they may be secrets.
+    [key.URL_FULL]: `${url.origin}${url.pathname}`,
+  }
+  if (model) {
+    model.span.setAttributes(attributes)
+    return { ...model, url, method }
+  }
+  const name = METHODS.test(method) ? method : 'HTTP'
+  const own = { [key.SPAN_KIND]: 'http', [key.OPERATION_NAME]: name }
+  const span = session.tracer.startSpan(name, { kind: CLIENT, attributes: { ...own, ...attributes } }) as SdkSpan
+  return { span, context: session.within(span), own: true, url, method }
+}
+
+function bodyOf(input: Input, init: RequestInit | undefined): Outgoing['body'] {
+  const body = init?.body
+  if (typeof body === 'string') return body
+  if (body instanceof ArrayBuffer || ArrayBuffer.isView(body)) return new TextDecoder().decode(body)
+  if (body || !(input instanceof Request) || !input.body || input.bodyUsed) return undefined
+  return input
+    .clone()
+    .text()
+    .catch(() => undefined)
+}
+
+/** The arguments of the request as it is sent. A header that the user has set stays. */
+function withContext(
+  session: Session,
+  { context, url }: Call,
+  input: Input,
+  init: RequestInit | undefined,
+  known: boolean,
+): [Input, RequestInit?] {
+  if (!known && !mayKnow(session, url)) return [input, init]
+  const plain = !init || isPlain(init)
+  const request = plain ? input : new Request(input, init)
+  const headers = new Headers(
+    (plain ? (init as RequestInit | undefined)?.headers : undefined) ??
+      (request instanceof Request ? request.headers : undefined),
+  )
+  for (const [name, value] of Object.entries(headersFor(context))) {
+    if (!headers.has(name)) headers.set(name, value)
+  }
+  return [request, { ...(plain && init), headers }]
+}
+
+/** What `propagateTo` says; of its own origin alone, where it says nothing. */
+function mayKnow({ config, origin }: Session, url: URL): boolean {
+  const { propagateTo } = config
+  if (typeof propagateTo === 'function') return guard('propagateTo', () => propagateTo(url)) === true
+  if (!propagateTo) return url.origin === origin
+  return propagateTo.some((host) => {
+    if (typeof host !== 'string') return url.href.search(host) >= 0
+    if (host.startsWith('*.')) return url.hostname.endsWith(host.slice(1))
+    return [url.hostname, url.host, url.origin].includes(host.replace(/\/$/, ''))
+  })
+}
+
+function respond(session: Session, call: Call, response: Response, end: End): Response {
+  const { span, method } = call
+  const { status } = response
+  span.setAttribute(key.HTTP_STATUS, status)
+  if (status >= 400) fail(span, `${status}`)
+  guard('a response', () => call.responded?.(response))
+  if (!response.body || method === 'HEAD' || [101, 204, 205, 304].includes(status)) {
+    end()
+    return response
+  }
+  // A body that nobody reads ends where its headers did.
+  let begun = false
+  const headersAt = session.now()
+  const close = (): void => {
+    if (begun) guard('a response', () => call.ended?.(new Error('the session ended first')))
+    else end(undefined, headersAt)
+  }
+  session.closing.add(close)
+  return observeBody(response, {
+    onBytes(bytes) {
+      begun = true
+      guard('a response', () => call.read?.(bytes))
+    },
+    onEnd(error) {
+      session.closing.delete(close)
+      end(error)
+    },
+  })
+}
+
+function finish(session: Session, call: Call, error: unknown, at?: number): void {
+  const { span, own } = call
+  if (call.over) return
+  call.over = true
+  if (error !== undefined) fail(span, nameOf(error), session.config.captureContent ? describe(error) : undefined)
+  guard('a response', () => call.ended?.(error))
+  if (own) span.end(at)
+}
+
+/** An error as its type: its message may quote the URL. */
+export function fail(span: SdkSpan, type: string, message: string = type): void {
+  span.setStatus({ code: FAILED, message })
+  span.setAttribute(key.ERROR_TYPE, type)
+}
+
+function nameOf(error: unknown): string {
+  return error instanceof Error ? error.name : typeof error
+}

@@ -1,0 +1,48 @@
+/**
+ * What the agent did, without writing it down. Each is passed as an option, so that a bundle holds only what it uses.
+ *
+ * ```ts
+ * import { aiSpans, fetchCalls, llmCalls } from 'agentops-edge/instrumentation'
+ *
+ * app.use(agentops({ instrumentations: { fetch: fetchCalls(), llm: llmCalls(), ai: aiSpans() } }))
+ * ```
+ */
+import { type Fetch, nativeFetch, patchFetch, sessionHere, traced } from './fetch.ts'
+import type { FetchInstrumentation } from './types.ts'
+
+export { aiSpans } from './ai.ts'
+export { llmCalls, tracedAi } from './llm.ts'
+export type { AiInstrumentation, FetchInstrumentation, LlmInstrumentation } from './types.ts'
+
+const FETCH: FetchInstrumentation = { instruments: 'fetch' }
+
+/**
+ * Makes each outgoing request a span of the session. Replaces the global `fetch`, once; call it before clients are made,
+ * because some of them keep the `fetch` that they found.
+ */
+export function fetchCalls(): FetchInstrumentation {
+  patchFetch()
+  return FETCH
+}
+
+/**
+ * `fetch` with a span in the session of the running code, and the trace handed on to the hosts that `propagateTo` names.
+ * Outside a session it is `fetch`. The global one stays as it is.
+ */
+export interface TracedFetch extends Fetch {
+  /** The same through a service binding or a Durable Object's stub, which is handed the trace in any case. */
+  via(binding: { fetch(input: never, init?: never): Promise<unknown> }): Fetch
+}
+
+export const tracedFetch: TracedFetch = /* @__PURE__ */ Object.assign(through(nativeFetch, false), {
+  via: (binding: { fetch(input: never, init?: never): Promise<unknown> }) =>
+    through(() => ((input, init) => binding.fetch(input as never, init as never)) as Fetch, true),
+})
+
+function through(way: () => Fetch, known: boolean): Fetch {
+  return ((input: RequestInfo, init?: RequestInit) => {
+    const send = way()
+    const session = sessionHere()
+    return session ? traced(send, session, input, init, true, known) : send(input, init)
+  }) as Fetch
+}

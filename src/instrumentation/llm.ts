@@ -1,0 +1,272 @@
+/** Calls of models, and of tools over MCP, as events of the session: recognised on the wire, whoever made them. */
+import { type Attributes, trace } from '@opentelemetry/api'
+import { guard } from '../diag.ts'
+import { llmAttributes } from '../events/attributes.ts'
+import type { Message, PlainEvent } from '../events/event.ts'
+import { observe } from '../events/observe.ts'
+import { MAX_VALUE_CHARS } from '../events/serialize.ts'
+import type { SdkSpan } from '../sdk.ts'
+import * as key from '../semconv.ts'
+import { activeContext, runIn } from '../session/scope.ts'
+import type { OpenedEvent, Session } from '../session/session.ts'
+import { observeStream } from './body.ts'
+import { fail, type ModelCall, type Outgoing, patchFetch, sessionHere } from './fetch.ts'
+import { type Reader, readerFor } from './streams.ts'
+import { wants } from './tool-calls.ts'
+import type { LlmInstrumentation } from './types.ts'
+import { Answer, type Asked, isAsked, type Json, type Recognised, type Wire, wireOf, workersAi } from './wires.ts'
+
+const LLM: LlmInstrumentation = { instruments: 'llm', recognise }
+
+/**
+ * Makes requests to models events of the session: OpenAI's APIs and everybody's who speaks them, Anthropic, Gemini,
+ * Bedrock and Workers AI, streamed or not, and tools called over MCP. Replaces the global `fetch`, once; call it before
+ * clients are made, because some of them keep the `fetch` that they found.
+ *
+ * ```ts
+ * app.use(agentops({ instrumentations: { llm: llmCalls() } }))
+ * ```
+ */
+export function llmCalls(): LlmInstrumentation {
+  patchFetch()
+  return LLM
+}
+
+function recognise({ url, method, headers, body }: Outgoing, session: Session): ModelCall | undefined {
+  if (method !== 'POST' || body === undefined) return undefined
+  const found = wireOf(url)
+  const parsed = typeof body === 'string' ? parse(body) : undefined
+  if (!found) return parsed?.method === 'tools/call' && isMcp(headers) ? toolCall(parsed, session) : undefined
+  if (typeof body === 'string') return isAsked(parsed) ? modelCall(found, parsed, url, session) : undefined
+  const call = modelCall(found, undefined, url, session)
+  body.then((text) => guard('reading a request', () => call?.asked(parse(text))))
+  return call
+}
+
+/** A model that is called; `asked` may come later. */
+interface Call extends ModelCall {
+  asked(body: Json): void
+  read(bytes: Uint8Array): void
+  take(part: Json): void
+  ended(error?: unknown): void
+}
+
+/** Undefined where an instrumentation of the client itself shows the call. */
+function modelCall({ wire, provider }: Recognised, body: Json, url: URL, session: Session): Call | undefined {
+  const { captureContent } = session.config
+  const event: PlainEvent = { eventType: 'llms', operation: wire.operation }
+  const around = aroundIt(session)
+  if (around === 'foreign') return undefined
+  const { span, context } = around ?? session.begin(event)
+  const begunAt = session.now()
+  const answer = new Answer(captureContent ? MAX_VALUE_CHARS : 0)
+  let reader: ReturnType<typeof readerFor> | undefined
+  let firstAt: number | undefined
+
+  const call: Call = {
+    span,
+    context,
+    own: !around,
+    asked(given) {
+      if (!given) return
+      const asked = wire.ask(given, url)
+      event.model = text(asked.model)
+      if (captureContent) event.prompt = asked.messages
+      span.setAttributes({ [key.GEN_AI_PROVIDER]: provider, [key.GEN_AI_SYSTEM]: provider, ...settingsOf(asked) })
+    },
+    responded(response) {
+      const type = response.headers.get('content-type') ?? ''
+      reader = readerFor(type, call.take)
+    },
+    take: (part) => void guard('reading an answer', () => wire.read(part, answer)),
+    read(bytes) {
+      if (reader?.streamed) firstAt ??= session.now()
+      reader?.push(bytes)
+    },
+    ended(error) {
+      reader?.end()
+      const choices = answer.choices.map(({ content, finish, calls }): Message => {
+        const named = calls.filter(Boolean).map(({ id, name, arguments: given }) => {
+          return { id, name, arguments: captureContent ? given : undefined }
+        })
+        const said = captureContent && content ? content : undefined
+        return { content: said, role: 'assistant', finish_reason: finish, tool_calls: named.length ? named : undefined }
+      })
+      const { usage } = answer
+      Object.assign(event, {
+        responseModel: text(answer.model),
+        completion: choices.length ? choices : undefined,
+        promptTokens: usage.prompt,
+        completionTokens: usage.completion,
+      })
+      span.setAttributes({
+        ...(around && llmAttributes(event)),
+        ...usageOf(answer),
+        [key.GEN_AI_RESPONSE_ID]: text(answer.id),
+        [key.GEN_AI_FINISH_REASONS]: answer.choices.flatMap(({ finish }) => finish ?? []),
+        [key.GEN_AI_FIRST_CHUNK]: firstAt === undefined ? undefined : (firstAt - begunAt) / 1000,
+      })
+      wants(
+        session,
+        answer.choices.flatMap(({ calls }) => calls.filter(Boolean)),
+        span.spanContext(),
+      )
+      if (answer.error && error === undefined) {
+        const { type = 'error', message } = answer.error
+        if (!captureContent) session.hide(message)
+        const status = span.attributes[key.HTTP_STATUS]
+        fail(span, type, captureContent && message ? message : `${status} ${type}`)
+      }
+    },
+  }
+  call.asked(body)
+  return call
+}
+
+/** What the running code is inside of: an `llm` event of the user's, which is this call, or another library's span of it. */
+function aroundIt(session: Session): OpenedEvent | 'foreign' | undefined {
+  const context = activeContext()
+  const span = trace.getSpan(context) as SdkSpan | undefined
+  const attributes = span?.attributes
+  if (!attributes || span === session.root) return undefined
+  if (attributes[key.SPAN_KIND] === 'llm') return { span, context }
+  const operation = `${attributes[key.GEN_AI_OPERATION_NAME] ?? attributes['ai.operationId'] ?? attributes['openinference.span.kind']}`
+  return /^(chat|text_completion|generate_content|embeddings|LLM|EMBEDDING)$|\.do(Generate|Stream|Embed)$/.test(
+    operation,
+  )
+    ? 'foreign'
+    : undefined
+}
+
+function settingsOf({ stream, temperature, topP, maxTokens }: Asked): Attributes {
+  return {
+    [key.GEN_AI_REQUEST_STREAM]: stream || undefined,
+    [key.GEN_AI_REQUEST_STREAMING]: stream || undefined,
+    [key.GEN_AI_TEMPERATURE]: number(temperature),
+    [key.GEN_AI_TOP_P]: number(topP),
+    [key.GEN_AI_MAX_TOKENS]: number(maxTokens),
+  }
+}
+
+function usageOf({ usage: { cacheRead, cacheCreation, reasoning, total } }: Answer): Attributes {
+  return {
+    [key.GEN_AI_CACHE_READ]: cacheRead,
+    [key.GEN_AI_CACHE_READ_TOKENS]: cacheRead,
+    [key.GEN_AI_CACHE_CREATION]: cacheCreation,
+    [key.GEN_AI_CACHE_CREATION_TOKENS]: cacheCreation,
+    [key.GEN_AI_REASONING_TOKENS]: reasoning,
+    [key.GEN_AI_TOTAL_TOKENS]: total,
+  }
+}
+
+/** MCP's Streamable HTTP asks for both kinds of answer. */
+function isMcp(headers: Headers): boolean {
+  return (headers.get('accept') ?? '').includes('text/event-stream')
+}
+
+function toolCall({ id, params }: Json, session: Session): ModelCall {
+  const { captureContent } = session.config
+  const event: PlainEvent = {
+    eventType: 'tools',
+    name: text(params?.name),
+    params: captureContent ? params?.arguments : undefined,
+  }
+  const { span, context } = session.begin(event)
+  span.setAttribute(key.MCP_METHOD, 'tools/call')
+  let reader: Reader | undefined
+  const take = (message: Json): void => {
+    if (message.id !== id) return
+    const { result, error } = message
+    if (captureContent) event.returns = result?.structuredContent ?? result?.content
+    if (!error && !result?.isError) return
+    const said = error?.message ?? JSON.stringify(result?.content)
+    if (!captureContent) session.hide(error?.message)
+    fail(span, error ? `${error.code}` : 'tool_error', captureContent ? said : undefined)
+  }
+  return {
+    span,
+    context,
+    own: true,
+    responded(response) {
+      reader = readerFor(response.headers.get('content-type') ?? '', take)
+    },
+    read: (bytes) => reader?.push(bytes),
+    ended: () => reader?.end(),
+  }
+}
+
+interface AiBinding {
+  run(...args: never[]): unknown
+}
+
+/**
+ * The Workers AI binding, whose `run` makes an event in the session of the running code; everything else is the
+ * binding's own.
+ *
+ * ```ts
+ * const answer = await tracedAi(env.AI).run('@cf/meta/llama-3.3-70b-instruct-fp8-fast', { prompt })
+ * ```
+ */
+export function tracedAi<Ai extends object>(ai: Ai): Ai {
+  return new Proxy(ai, {
+    get(target, name) {
+      const value: unknown = Reflect.get(target, name, target)
+      if (typeof value !== 'function') return value
+      const bound = value.bind(target)
+      return name === 'run' ? (...args: unknown[]) => run(bound as AiBinding['run'], args) : bound
+    },
+  })
+}
+
+function run(call: AiBinding['run'], args: unknown[]): unknown {
+  const native = (): unknown => call(...(args as never[]))
+  const session = sessionHere()
+  const opened =
+    session &&
+    guard('a model of Workers AI', () => {
+      const url = new URL(`https://workers-ai/${args[0]}`)
+      return modelCall({ wire: workersAi as Wire, provider: 'cloudflare.workers_ai' }, args[1] ?? {}, url, session)
+    })
+  if (!opened) return native()
+  const end = (error?: unknown): void => {
+    guard('a model of Workers AI', () => {
+      if (error !== undefined) fail(opened.span, error instanceof Error ? error.name : typeof error)
+      opened.ended(error)
+      if (opened.own) opened.span.end()
+    })
+  }
+  let streamed: ReadableStream | undefined
+  const result = runIn(opened.context, () =>
+    observe(native, (failed, value) => {
+      if (failed) return end(value)
+      if (value instanceof ReadableStream) return
+      if (!(value instanceof Response)) opened.take(value)
+      end()
+    }),
+  )
+  return result instanceof Promise
+    ? result.then((value) => (value instanceof ReadableStream ? watch(value) : value))
+    : result
+
+  function watch(stream: ReadableStream<Uint8Array>): ReadableStream {
+    opened?.responded?.(new Response(null, { headers: { 'content-type': 'text/event-stream' } }))
+    streamed ??= observeStream(stream, { onBytes: (bytes) => opened?.read(bytes), onEnd: end })
+    return streamed
+  }
+}
+
+function parse(body: string | undefined): Json {
+  try {
+    return JSON.parse(body ?? '')
+  } catch {
+    return undefined
+  }
+}
+
+function text(value: unknown): string | undefined {
+  return typeof value === 'string' ? value.slice(0, 256) : undefined
+}
+
+function number(value: unknown): number | undefined {
+  return typeof value === 'number' ? value : undefined
+}

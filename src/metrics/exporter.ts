@@ -1,0 +1,78 @@
+/** An OpenTelemetry metric exporter that needs nothing but `fetch`: OTLP/HTTP as JSON, the way traces go. */
+import type { ExportResult } from '@opentelemetry/core'
+import { JsonMetricsSerializer } from '@opentelemetry/otlp-transformer'
+import type { PushMetricExporter, ResourceMetrics } from '@opentelemetry/sdk-metrics'
+import { type Config, type Destination, readConfig } from '../config.ts'
+import { describe, warn } from '../diag.ts'
+import { authorised } from '../export/auth.ts'
+import { compress } from '../export/compress.ts'
+import { connect } from '../export/connection.ts'
+import { Deadline } from '../export/retry.ts'
+import type { AgentOpsOptions, Environment } from '../options.ts'
+import { runQuietly } from '../session/scope.ts'
+
+/** `AggregationTemporality.DELTA`: each request says what has been added since the one before. */
+export const DELTA = 0
+
+/**
+ * Compresses, authorises and retries like the exporter of traces. Without an endpoint of its own it posts to
+ * `OTEL_EXPORTER_OTLP_METRICS_ENDPOINT`, else to `/v1/metrics` beside the traces. What cannot be sent is lost, and said.
+ */
+export class MetricExporter implements PushMetricExporter {
+  readonly #config: Config
+  readonly #destination: Destination | undefined
+  #running: Promise<void> = Promise.resolve()
+
+  /** `config`: options as for `createAgentOps`, of which the delivery options count, or a Config that is read already. */
+  constructor(config: AgentOpsOptions | Config = {}, env?: Environment, endpoint?: string) {
+    this.#config = 'resource' in config ? (config as Config) : readConfig(config, env)
+    this.#destination = destinationOf(this.#config, endpoint)
+  }
+
+  export(metrics: ResourceMetrics, callback: (result: ExportResult) => void): void {
+    const earlier = this.#running
+    this.#running = this.#post(metrics).then((error) => {
+      if (error) warn(`metrics were lost: ${error}`, 'metrics were lost')
+      callback(error ? { code: 1, error: new Error(error) } : { code: 0 })
+      return earlier
+    })
+  }
+
+  async #post(metrics: ResourceMetrics): Promise<string | undefined> {
+    const config = this.#config
+    const destination = this.#destination
+    if (!destination) return 'no endpoint'
+    try {
+      const body = JsonMetricsSerializer.serializeRequest(metrics) as Uint8Array
+      const encoded = await compress({ body, headers: { 'content-type': 'application/json' } }, config.compression)
+      const deadline = new Deadline(Date.now() + config.flushDeadlineMs)
+      const way = { config, destination, deadline, retries: config.retryAttempts, keep: 0 }
+      const connection = connect(way, { left: Number.POSITIVE_INFINITY })
+      const outcome = await runQuietly(() => connection.post(destination.url, encoded, authorised))
+      return outcome.reason && outcome.error
+    } catch (error) {
+      return describe(error)
+    }
+  }
+
+  selectAggregationTemporality(): typeof DELTA {
+    return DELTA
+  }
+
+  forceFlush(): Promise<void> {
+    return this.#running
+  }
+
+  shutdown(): Promise<void> {
+    return this.#running
+  }
+}
+
+/** Where it is another origin, neither the token nor the headers of the traces' destination go there. */
+function destinationOf(config: Config, endpoint: string | undefined): Destination | undefined {
+  const { destination, OTEL_EXPORTER_OTLP_METRICS_ENDPOINT: named } = config
+  const url = endpoint ?? named ?? destination?.url.replace(/\/v1\/traces\/?(?=[?#]|$)/, '/v1/metrics')
+  if (!url || (url === destination?.url && !endpoint)) return undefined
+  const isNear = destination && new URL(url).origin === new URL(destination.url).origin
+  return { ...(isNear ? destination : { headers: {} }), url }
+}

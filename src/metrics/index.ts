@@ -1,0 +1,214 @@
+/**
+ * Metrics beside the sessions: model calls, requests, sessions and events, counted in the isolate over an interval and
+ * sent in one request by whichever session ends then.
+ *
+ * ```ts
+ * const metrics = sessionMetrics()
+ *
+ * app.use(agentops({ metrics }))
+ * ```
+ */
+import type { Attributes, Counter, Histogram } from '@opentelemetry/api'
+import { hrTimeToMilliseconds } from '@opentelemetry/core'
+import {
+  type AggregationTemporality,
+  MeterProvider,
+  MetricReader,
+  type PushMetricExporter,
+  type ViewOptions,
+} from '@opentelemetry/sdk-metrics'
+import type { Config } from '../config.ts'
+import { guard, warn } from '../diag.ts'
+import { sleep } from '../export/retry.ts'
+import type { ReadableSpan } from '../sdk.ts'
+import * as key from '../semconv.ts'
+import { runQuietly } from '../session/scope.ts'
+import type { Session } from '../session/session.ts'
+import { VERSION } from '../version.ts'
+import { DELTA, MetricExporter } from './exporter.ts'
+import type { Delivered, MetricsRecorder } from './recorder.ts'
+
+export { MetricExporter } from './exporter.ts'
+export type { Delivered, MetricsRecorder } from './recorder.ts'
+
+export interface SessionMetricsOptions {
+  /** URL that OTLP metrics are posted to; `false`: only the `exporters` get them. Default: `/v1/metrics` beside the traces. Env: `OTEL_EXPORTER_OTLP_METRICS_ENDPOINT`. */
+  endpoint?: string | false
+  /** How long metrics of an isolate are added up before they are sent, ms. Default 10 000; on Workers and Vercel not past the end of the invocation that sends them. */
+  exportIntervalMs?: number
+  /** OpenTelemetry Views: other names, attributes and aggregations. */
+  views?: ViewOptions[]
+  /** OpenTelemetry exporters beside ours. Default: none. */
+  exporters?: readonly PushMetricExporter[]
+}
+
+/** The metrics of one Config. */
+interface State {
+  /** Sends what has been added up. */
+  send(): Promise<void>
+  tokens: Histogram
+  operations: Histogram
+  requests: Histogram
+  sessions: Counter
+  events: Counter
+  exported: Counter
+  processed: Counter
+  /** Until when somebody else is going to send, milliseconds since the epoch. */
+  leasedUntil: number
+}
+
+const INTERVAL_MS = 10_000
+/** What is left of an invocation for the request itself. */
+const MARGIN_MS = 3000
+/** A session that should have sent, and has not, was ended by the platform: another takes over. */
+const TAKE_OVER_MS = 5000
+
+/** OpenTelemetry's own advice for each: seconds, and tokens. */
+const HTTP_SECONDS = [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10]
+const MODEL_SECONDS = [0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92]
+const TOKENS = Array.from({ length: 14 }, (_, i) => 4 ** i)
+
+const MODEL = [key.GEN_AI_OPERATION_NAME, key.GEN_AI_PROVIDER, key.GEN_AI_REQUEST_MODEL, key.GEN_AI_RESPONSE_MODEL]
+const REQUEST = [key.HTTP_METHOD, key.HTTP_ROUTE, key.HTTP_STATUS, key.URL_SCHEME, key.PROTOCOL_VERSION]
+/** AgentOps' event types, of spans that are events of somebody else's. */
+const TYPES: Readonly<Record<string, string>> = { llm: 'llms', tool: 'tools', agent: 'agents' }
+
+/** Collected when a session asks for it: there is no timer that the platform would freeze. */
+class SessionReader extends MetricReader {
+  protected async onForceFlush(): Promise<void> {}
+  protected async onShutdown(): Promise<void> {}
+}
+
+/** Made once, outside of any function that makes options for each request. */
+export function sessionMetrics(options: SessionMetricsOptions = {}): MetricsRecorder {
+  const { exportIntervalMs: interval = INTERVAL_MS } = options
+  const states: WeakMap<Config, State> = new WeakMap()
+
+  const stateOf = (config: Config): State => {
+    let state = states.get(config)
+    if (!state) {
+      state = stateFor(config, options)
+      states.set(config, state)
+    }
+    return state
+  }
+
+  return {
+    record(span, session) {
+      record(stateOf(session.config), span, session)
+    },
+
+    flush({ config, report, waitUntil, endBy }: Delivered) {
+      const state = stateOf(config)
+      const { sent, dropped, spooled, sampledOut = 0 } = report
+      state.exported.add(sent)
+      if (dropped) state.exported.add(dropped, { [key.ERROR_TYPE]: 'dropped' })
+      if (spooled) state.exported.add(spooled, { [key.ERROR_TYPE]: 'spooled' })
+      if (sampledOut) state.processed.add(sampledOut, { [key.ERROR_TYPE]: 'sampled_out' })
+      const now = Date.now()
+      if (state.leasedUntil > now) return undefined
+      const wait = Math.max(0, Math.min(interval, endBy - now - MARGIN_MS))
+      const sendLater = async (): Promise<void> => {
+        await sleep(wait)
+        state.leasedUntil = 0
+        await state.send()
+      }
+      if (waitUntil) {
+        state.leasedUntil = now + wait + TAKE_OVER_MS
+        waitUntil(sendLater())
+        return undefined
+      }
+      // The invocation may be frozen with its end: who ends next after the interval sends, and is waited for.
+      state.leasedUntil = now + interval
+      return state.send()
+    },
+
+    forceFlush: async (config) => states.get(config)?.send(),
+  }
+}
+
+function stateFor(config: Config, { endpoint, views = [], exporters = [] }: SessionMetricsOptions): State {
+  const { destination, OTEL_EXPORTER_OTLP_METRICS_ENDPOINT: named } = config
+  const own = endpoint !== false && (endpoint || named || destination) ? [new MetricExporter(config, {}, endpoint)] : []
+  const targets = [...own, ...exporters].map((exporter) => {
+    const temporality = exporter.selectAggregationTemporality?.bind(exporter)
+    const reader = new SessionReader({
+      aggregationTemporalitySelector: temporality ?? ((): AggregationTemporality => DELTA),
+      aggregationSelector: exporter.selectAggregation?.bind(exporter),
+    })
+    return { exporter, reader }
+  })
+  const provider = new MeterProvider({ resource: config.resource, views, readers: targets.map(({ reader }) => reader) })
+  const meter = provider.getMeter('agentops-edge', VERSION)
+  const histogram = (name: string, unit: string, explicitBucketBoundaries: number[]): Histogram =>
+    meter.createHistogram(name, { unit, advice: { explicitBucketBoundaries } })
+  const counter = (name: string, unit: string): Counter => meter.createCounter(name, { unit })
+  return {
+    tokens: histogram('gen_ai.client.token.usage', '{token}', TOKENS),
+    operations: histogram('gen_ai.client.operation.duration', 's', MODEL_SECONDS),
+    requests: histogram('http.server.request.duration', 's', HTTP_SECONDS),
+    sessions: counter('agentops.sessions', '{session}'),
+    events: counter('agentops.events', '{event}'),
+    exported: counter('otel.sdk.exporter.span.exported', '{span}'),
+    processed: counter('otel.sdk.processor.span.processed', '{span}'),
+    leasedUntil: 0,
+    async send() {
+      await Promise.all(targets.map(({ exporter, reader }) => collect(exporter, reader)))
+    },
+  }
+}
+
+/** Never rejects. */
+async function collect(exporter: PushMetricExporter, reader: MetricReader): Promise<void> {
+  try {
+    const { resourceMetrics } = await reader.collect()
+    const isEmpty = resourceMetrics.scopeMetrics.every(({ metrics }) => metrics.every((one) => !one.dataPoints.length))
+    if (isEmpty) return
+    const { code, error } = await new Promise<{ code: number; error?: Error }>((resolve, reject) => {
+      const running: unknown = runQuietly(() => exporter.export(resourceMetrics, resolve))
+      // Some are async, and say that they failed in a rejection.
+      Promise.resolve(running).catch(reject)
+    })
+    if (code && !(exporter instanceof MetricExporter)) throw error
+  } catch (error) {
+    warn(`a metric exporter failed; what it was given is lost (${error})`, 'a metric exporter failed')
+  }
+}
+
+function record(state: State, span: ReadableSpan, session: Session): void {
+  const { attributes, status, duration } = span
+  const seconds = hrTimeToMilliseconds(duration) / 1000
+  const failed = { [key.ERROR_TYPE]: attributes[key.ERROR_TYPE] ?? (status.code === 2 ? '_OTHER' : undefined) }
+  const kind = attributes[key.SPAN_KIND]
+  if (kind === 'session') {
+    state.sessions.add(1, pick(attributes, [key.END_STATE]))
+    if (attributes[key.HTTP_METHOD] !== undefined) {
+      const answered = session.answeredAfterMs
+      state.requests.record(answered === undefined ? seconds : answered / 1000, {
+        ...pick(attributes, REQUEST),
+        ...some(failed),
+      })
+    }
+    return
+  }
+  const type = attributes[key.EVENT_TYPE] ?? TYPES[`${kind}`]
+  if (type === undefined) return
+  state.events.add(1, { [key.EVENT_TYPE]: type, ...some(failed) })
+  if (type !== 'llms') return
+  const model = pick(attributes, MODEL)
+  state.operations.record(seconds, { ...model, ...some(failed) })
+  for (const [name, count] of [
+    ['input', attributes[key.GEN_AI_INPUT_TOKENS]],
+    ['output', attributes[key.GEN_AI_OUTPUT_TOKENS]],
+  ]) {
+    if (typeof count === 'number') state.tokens.record(count, { ...model, [key.GEN_AI_TOKEN_TYPE]: name })
+  }
+}
+
+function pick(attributes: Attributes, names: readonly string[]): Attributes {
+  return some(Object.fromEntries(names.map((name) => [name, attributes[name]])))
+}
+
+function some(attributes: Attributes): Attributes {
+  return Object.fromEntries(Object.entries(attributes).filter(([, value]) => value !== undefined))
+}

@@ -1,0 +1,45 @@
+/** The last look at what a span says: whatever is encoded later has passed through here. */
+import type { Attributes, AttributeValue } from '@opentelemetry/api'
+import { warn } from '../diag.ts'
+import type { AgentOpsOptions } from '../options.ts'
+import type { SdkSpan } from '../sdk.ts'
+
+export type Redact = NonNullable<AgentOpsOptions['redact']>
+
+/** What takes the place of a value when `redact` throws: the value itself might be what must not be shown. */
+const FAILED = '[redact failed]'
+
+/** A value as it may be sent; undefined where it is to be left out. */
+export function redacted<Value extends AttributeValue>(redact: Redact, key: string, value: Value): Value | undefined {
+  let left: unknown
+  try {
+    left = redact(key, value)
+  } catch {
+    // The error is not shown: it may say the value.
+    warn(`redact threw for ${key}; the value is replaced`, 'redact')
+    left = FAILED
+  }
+  return /string|number|boolean/.test(typeof left) || Array.isArray(left) ? (left as Value) : undefined
+}
+
+/** A text that is left out is empty where something has to stand. */
+export function redactedText(redact: Redact | undefined, key: string, text: string): string {
+  return redact ? `${redacted(redact, key, text) ?? ''}` : text
+}
+
+export function redactAll(redact: Redact, attributes: Attributes | undefined): void {
+  for (const [key, value] of Object.entries(attributes ?? {})) {
+    ;(attributes as Attributes)[key] = value === undefined ? value : redacted(redact, key, value)
+    if ((attributes as Attributes)[key] === undefined) delete (attributes as Attributes)[key]
+  }
+}
+
+/** Attributes of the span, its events and links; its name, its status and its events' names. */
+export function redactSpan(redact: Redact, span: SdkSpan): void {
+  redactAll(redact, span.attributes)
+  for (const { attributes } of [...span.events, ...span.links]) redactAll(redact, attributes)
+  for (const event of span.events) event.name = redactedText(redact, 'event.name', event.name)
+  span.updateName(redactedText(redact, 'name', span.name))
+  const { status } = span
+  if (status.message) status.message = redactedText(redact, 'status.message', status.message)
+}
