@@ -18,7 +18,7 @@ import {
   type ViewOptions,
 } from '@opentelemetry/sdk-metrics'
 import type { Config } from '../config.ts'
-import { guard, warn } from '../diag.ts'
+import { warn } from '../diag.ts'
 import { sleep } from '../export/retry.ts'
 import type { ReadableSpan } from '../sdk.ts'
 import * as key from '../semconv.ts'
@@ -129,7 +129,8 @@ export function sessionMetrics(options: SessionMetricsOptions = {}): MetricsReco
 
 function stateFor(config: Config, { endpoint, views = [], exporters = [] }: SessionMetricsOptions): State {
   const { destination, OTEL_EXPORTER_OTLP_METRICS_ENDPOINT: named } = config
-  const own = endpoint !== false && (endpoint || named || destination) ? [new MetricExporter(config, {}, endpoint)] : []
+  const own: PushMetricExporter[] =
+    endpoint !== false && (endpoint || named || destination) ? [new MetricExporter(config, {}, endpoint)] : []
   const targets = [...own, ...exporters].map((exporter) => {
     const temporality = exporter.selectAggregationTemporality?.bind(exporter)
     const reader = new SessionReader({

@@ -23,6 +23,8 @@ export interface WorkerOptions {
   miniflare?: object
   /** Where a Workflow's or an object's storage outlives the Worker. Default: nowhere. */
   persistence?: string
+  /** Further Workers with the same bindings, by name, for `serviceBindings`. */
+  others?: Record<string, { entry: string; miniflare?: object }>
   /** Whether `heapUsed` is to be asked. */
   inspect?: boolean
   /** Entry of a second Worker, with the same bindings, whose `tail` handler is told of this one's invocations. */
@@ -91,9 +93,14 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
     ...(tailEntry && { tails: ['tail'] }),
     ...options.miniflare,
   }
+  const others = []
+  if (tailEntry) others.push({ ...(await worker(tailEntry)), name: 'tail' })
+  for (const [name, { entry, miniflare }] of Object.entries(options.others ?? {})) {
+    others.push({ ...(await worker(entry)), name, ...miniflare })
+  }
   const miniflare = new Miniflare({
     ...convertV4MiniflareOptions({
-      workers: tailEntry ? [main, { ...(await worker(tailEntry)), name: 'tail' }] : [main],
+      workers: [main, ...others],
       host: '127.0.0.1',
       ...(options.persistence && { resourcePersistencePath: options.persistence }),
       ...(options.inspect && { inspectorPort: 0 }),
