@@ -17,7 +17,7 @@ export interface CollectedSpan {
   /** OTLP's code: 0 unset, 1 ok, 2 error. */
   status: { code: number; message?: string }
   events: { name: string; time: bigint; attributes: PlainAttributes }[]
-  links: { traceId: string; spanId: string }[]
+  links: { traceId: string; spanId: string; attributes: PlainAttributes }[]
   resource: PlainAttributes
   scope: { name: string; version?: string }
 }
@@ -74,7 +74,11 @@ function toSpan(wire: WireSpan, resource: PlainAttributes, scope: CollectedSpan[
       time: BigInt(event.timeUnixNano),
       attributes: readAttributes(event.attributes),
     })),
-    links: links.map((link) => ({ traceId: link.traceId, spanId: link.spanId })),
+    links: links.map((link) => ({
+      traceId: link.traceId,
+      spanId: link.spanId,
+      attributes: readAttributes(link.attributes),
+    })),
     resource,
     scope,
   }

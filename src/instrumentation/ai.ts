@@ -11,6 +11,7 @@ import * as key from '../semconv.ts'
 import type { Session } from '../session/session.ts'
 import { answers } from './tool-calls.ts'
 import type { AiInstrumentation } from './types.ts'
+import { isModel } from './wires.ts'
 
 const AI: AiInstrumentation = { instruments: 'ai', ending }
 
@@ -23,12 +24,16 @@ type Kind = 'llm' | 'tool' | 'agent' | 'operation'
 
 /** By what a span says it is, in lower case. */
 const KINDS: readonly (readonly [pattern: RegExp, kind: Kind])[] = [
-  [/^(chat|text_completion|generate_content|embeddings|llm|embedding)$|\.do(generate|stream|embed)$/, 'llm'],
   [/^(execute_tool|tool)$|toolcall$/, 'tool'],
   [/^(invoke_agent|create_agent|agent)$/, 'agent'],
 ]
 const CONTENT =
   /^(ai\.(prompt|value|values|embedding|embeddings|result|schema|toolCall\.(args|result)|response\.(text|object|toolCalls|reasoning|files))|gen_ai\.(prompt|completion|input\.messages|output\.messages|system_instructions|tool\.(definitions|description|call\.(arguments|result)))|(llm\.)?(input|output)(_messages)?\.|llm\.(prompts|completions|prompt_template|invocation_parameters|tools)|tool\.parameters|traceloop\.entity\.(input|output)|retrieval\.documents|embedding\.embeddings)(\.|$|(?<=\.))/
+
+/** What is no content of a completion. */
+const SHAPE = /^gen_ai\.completion\.\d+\.(role|finish_reason|tool_calls\.\d+\.(id|name))$/
+/** `SpanStatusCode.ERROR`. */
+const FAILED = 2
 
 function ending(span: SdkSpan, session: Session): void {
   const { attributes } = span
@@ -37,11 +42,13 @@ function ending(span: SdkSpan, session: Session): void {
     names.map((name) => attributes[name]).find((value) => value !== undefined && value !== null)
   const says = first(key.GEN_AI_OPERATION_NAME, 'ai.operationId', 'openinference.span.kind', 'traceloop.span.kind')
   if (says === undefined) return
-  const kind = KINDS.find(([pattern]) => pattern.test(`${says}`.toLowerCase()))?.[1] ?? 'operation'
+  const named = KINDS.find(([pattern]) => pattern.test(`${says}`.toLowerCase()))?.[1]
+  const kind = isModel(says) ? 'llm' : (named ?? 'operation')
   const { captureContent } = session.config
   const content: Attributes = {}
   if (captureContent) Object.assign(content, attributes)
   else conceal(span)
+  if (span.status.code === FAILED) span.status.message ??= `${first(key.ERROR_TYPE) ?? 'error'}`
 
   const names: Record<Kind, unknown> = {
     llm: /embed/i.test(`${says}`) ? 'embeddings' : 'chat',
@@ -83,6 +90,7 @@ function ending(span: SdkSpan, session: Session): void {
       }),
     )
     own[key.GEN_AI_OPERATION_NAME] = first(key.GEN_AI_OPERATION_NAME) ?? name
+    own[key.GEN_AI_CACHE_CREATION_TOKENS] = count(key.GEN_AI_CACHE_CREATION, 'gen_ai.usage.cache_write.input_tokens')
     own[key.GEN_AI_CACHE_READ_TOKENS] = count(key.GEN_AI_CACHE_READ, 'ai.usage.cachedInputTokens')
     own[key.GEN_AI_REASONING_TOKENS] = count('ai.usage.reasoningTokens', 'ai.usage.outputTokenDetails.reasoningTokens')
   }
@@ -94,7 +102,7 @@ function ending(span: SdkSpan, session: Session): void {
       [key.TOOL_PARAMETERS]:
         content['gen_ai.tool.call.arguments'] ?? content['ai.toolCall.args'] ?? content['input.value'],
       [key.TOOL_RESULT]: content['gen_ai.tool.call.result'] ?? content['ai.toolCall.result'] ?? content['output.value'],
-      [key.TOOL_STATUS]: span.status.code === 2 ? 'failed' : 'succeeded',
+      [key.TOOL_STATUS]: span.status.code === FAILED ? 'failed' : 'succeeded',
       [key.TOOL_ID]: id,
     })
     if (id !== undefined) answers(session, { id }, span)
@@ -107,8 +115,8 @@ function ending(span: SdkSpan, session: Session): void {
 /** Contents go, and what an error may quote of them. */
 function conceal(span: SdkSpan): void {
   const { attributes, events, status } = span
-  for (const name of Object.keys(attributes)) if (CONTENT.test(name)) delete attributes[name]
-  let type = 'error'
+  for (const name of Object.keys(attributes)) if (CONTENT.test(name) && !SHAPE.test(name)) delete attributes[name]
+  let type = `${attributes[key.ERROR_TYPE] ?? 'error'}`
   for (const { attributes: of = {} } of events) {
     for (const name of Object.keys(of)) if (CONTENT.test(name)) delete of[name]
     type = `${of['exception.type'] ?? type}`

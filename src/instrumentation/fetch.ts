@@ -2,7 +2,7 @@
  * Outgoing requests: a span from the call to the end of the response's body, and the trace handed on where the callee
  * may know it. The caller gets what `fetch` would have given: the same bytes, headers, errors and timing.
  */
-import type { Context } from '@opentelemetry/api'
+import type { Attributes, Context } from '@opentelemetry/api'
 import { isTracingSuppressed } from '@opentelemetry/core'
 import { describe, guard } from '../diag.ts'
 import { isPlain } from '../propagation/inbound.ts'
@@ -10,7 +10,7 @@ import { headersFor } from '../propagation/outbound.ts'
 import type { SdkSpan } from '../sdk.ts'
 import * as key from '../semconv.ts'
 import { activeContext, currentSession, runIn } from '../session/scope.ts'
-import type { Session } from '../session/session.ts'
+import type { OpenedEvent, Session } from '../session/session.ts'
 import { observeBody } from './body.ts'
 
 export type Fetch = typeof globalThis.fetch
@@ -25,18 +25,18 @@ export interface Outgoing {
   body: string | Promise<string | undefined> | undefined
 }
 
-/** A request that is more than a request: what it is shown as, and who reads along. */
+/** A request to a model, or of a tool: who reads along. */
 export interface ModelCall {
-  span: SdkSpan
-  context: Context
+  /** Its own span; none where it is part of somebody else's, which then tells what became of it. */
+  opened?: OpenedEvent
   /** Called when the response has begun. */
   responded?(response: Response): void
   /** Called with the body, part by part; a part must not be kept. */
   read?(bytes: Uint8Array): void
   /** Called at the end, before the span ends; `error`: why the call, or its body, did not come to its end. */
   ended?(error?: unknown): void
-  /** False: somebody else ends the span. */
-  own: boolean
+  /** Whether the answer has come to its end, though its body may not have. */
+  readonly isComplete?: boolean
 }
 
 /** `SpanKind.CLIENT`. */
@@ -99,9 +99,13 @@ export async function traced(
   }
 }
 
-interface Call extends ModelCall {
+interface Call {
   url: URL
   method: string
+  /** None where only somebody else's span shows it. */
+  span: SdkSpan | undefined
+  context: Context
+  model: ModelCall | undefined
   over?: boolean
 }
 
@@ -117,6 +121,7 @@ function open(session: Session, input: Input, init: RequestInit | undefined, spa
   const asked = { url, method, headers, body: method === 'POST' && llm ? bodyOf(input, init) : undefined }
   const model = llm && guard('recognising a model', () => llm.recognise(asked, session))
   if (model) for (const name of CREDENTIALS) session.hide(headers.get(name)?.replace(/^\w+ /, ''))
+  const own = model?.opened
   if (!model && !spans) return undefined
   const attributes = {
     [key.HTTP_METHOD]: METHODS.test(method) ? method : '_OTHER',
@@ -125,14 +130,17 @@ function open(session: Session, input: Input, init: RequestInit | undefined, spa
     // Neither credentials nor query: they may be secrets.
     [key.URL_FULL]: `${url.origin}${url.pathname}`,
   }
-  if (model) {
-    model.span.setAttributes(attributes)
-    return { ...model, url, method }
-  }
-  const name = METHODS.test(method) ? method : 'HTTP'
+  own?.span.setAttributes(attributes)
+  const span = own?.span ?? (spans ? requestSpan(session, attributes) : undefined)
+  const context = own?.context ?? (span ? session.within(span) : activeContext())
+  return { url, method, span, context, model }
+}
+
+function requestSpan({ tracer }: Session, attributes: Attributes): SdkSpan {
+  const method = attributes[key.HTTP_METHOD]
+  const name = method === '_OTHER' ? 'HTTP' : `${method}`
   const own = { [key.SPAN_KIND]: 'http', [key.OPERATION_NAME]: name }
-  const span = session.tracer.startSpan(name, { kind: CLIENT, attributes: { ...own, ...attributes } }) as SdkSpan
-  return { span, context: session.within(span), own: true, url, method }
+  return tracer.startSpan(name, { kind: CLIENT, attributes: { ...own, ...attributes } }) as SdkSpan
 }
 
 function bodyOf(input: Input, init: RequestInit | undefined): Outgoing['body'] {
@@ -180,11 +188,11 @@ function mayKnow({ config, origin }: Session, url: URL): boolean {
 }
 
 function respond(session: Session, call: Call, response: Response, end: End): Response {
-  const { span, method } = call
+  const { span, method, model } = call
   const { status } = response
-  span.setAttribute(key.HTTP_STATUS, status)
-  if (status >= 400) fail(span, `${status}`)
-  guard('a response', () => call.responded?.(response))
+  span?.setAttribute(key.HTTP_STATUS, status)
+  if (status >= 400 && span) fail(span, `${status}`)
+  guard('a response', () => model?.responded?.(response))
   if (!response.body || method === 'HEAD' || [101, 204, 205, 304].includes(status)) {
     end()
     return response
@@ -193,14 +201,14 @@ function respond(session: Session, call: Call, response: Response, end: End): Re
   let begun = false
   const headersAt = session.now()
   const close = (): void => {
-    if (begun) guard('a response', () => call.ended?.(new Error('the session ended first')))
+    if (begun) guard('a response', () => model?.ended?.())
     else end(undefined, headersAt)
   }
   session.closing.add(close)
   return observeBody(response, {
     onBytes(bytes) {
       begun = true
-      guard('a response', () => call.read?.(bytes))
+      guard('a response', () => model?.read?.(bytes))
     },
     onEnd(error) {
       session.closing.delete(close)
@@ -210,12 +218,15 @@ function respond(session: Session, call: Call, response: Response, end: End): Re
 }
 
 function finish(session: Session, call: Call, error: unknown, at?: number): void {
-  const { span, own } = call
+  const { span, model } = call
   if (call.over) return
   call.over = true
-  if (error !== undefined) fail(span, nameOf(error), session.config.captureContent ? describe(error) : undefined)
-  guard('a response', () => call.ended?.(error))
-  if (own) span.end(at)
+  // A client may leave with the answer's last word, before the body's end.
+  if (error !== undefined && span && !model?.isComplete) {
+    fail(span, nameOf(error), session.config.captureContent ? describe(error) : undefined)
+  }
+  guard('a response', () => model?.ended?.(error))
+  span?.end(at)
 }
 
 /** An error as its type: its message may quote the URL. */

@@ -14,7 +14,7 @@ import { fail, type ModelCall, type Outgoing, patchFetch, sessionHere } from './
 import { type Reader, readerFor } from './streams.ts'
 import { wants } from './tool-calls.ts'
 import type { LlmInstrumentation } from './types.ts'
-import { Answer, type Asked, isAsked, type Json, type Recognised, type Wire, wireOf, workersAi } from './wires.ts'
+import { Answer, type Asked, isAsked, isModel, type Json, type Recognised, wireOf, workersAi } from './wires.ts'
 
 const LLM: LlmInstrumentation = { instruments: 'llm', recognise }
 
@@ -39,7 +39,7 @@ function recognise({ url, method, headers, body }: Outgoing, session: Session): 
   if (!found) return parsed?.method === 'tools/call' && isMcp(headers) ? toolCall(parsed, session) : undefined
   if (typeof body === 'string') return isAsked(parsed) ? modelCall(found, parsed, url, session) : undefined
   const call = modelCall(found, undefined, url, session)
-  body.then((text) => guard('reading a request', () => call?.asked(parse(text))))
+  body.then((text) => guard('reading a request', () => call.asked(parse(text))))
   return call
 }
 
@@ -51,22 +51,40 @@ interface Call extends ModelCall {
   ended(error?: unknown): void
 }
 
-/** Undefined where an instrumentation of the client itself shows the call. */
-function modelCall({ wire, provider }: Recognised, body: Json, url: URL, session: Session): Call | undefined {
+function modelCall({ wire, provider }: Recognised, body: Json, url: URL, session: Session): Call {
   const { captureContent } = session.config
   const event: PlainEvent = { eventType: 'llms', operation: wire.operation }
   const around = aroundIt(session)
-  if (around === 'foreign') return undefined
-  const { span, context } = around ?? session.begin(event)
+  const opened = around ? undefined : session.begin(event)
+  const span = around ?? (opened as OpenedEvent).span
   const begunAt = session.now()
   const answer = new Answer(captureContent ? MAX_VALUE_CHARS : 0)
   let reader: ReturnType<typeof readerFor> | undefined
   let firstAt: number | undefined
+  let known = false
+
+  /** Puts what is known on the span; somebody else's may end with the answer's last word. */
+  const show = (): void => {
+    if (!span.isRecording()) return
+    Object.assign(event, completionOf(answer, captureContent))
+    const finished = answer.choices.flatMap(({ finish }) => finish ?? [])
+    span.setAttributes({
+      ...(around && llmAttributes(event)),
+      ...usageOf(answer),
+      [key.GEN_AI_RESPONSE_ID]: text(answer.id),
+      [key.GEN_AI_FINISH_REASONS]: finished.length ? finished : undefined,
+      [key.GEN_AI_FIRST_CHUNK]: firstAt === undefined ? undefined : (firstAt - begunAt) / 1000,
+    })
+    if (!answer.error || around) return
+    const { type = 'error', message } = answer.error
+    fail(span, type, captureContent && message ? message : `${span.attributes[key.HTTP_STATUS] ?? ''} ${type}`.trim())
+  }
 
   const call: Call = {
-    span,
-    context,
-    own: !around,
+    opened,
+    get isComplete() {
+      return !!answer.error || (answer.choices.length > 0 && answer.choices.every(({ finish }) => finish !== undefined))
+    },
     asked(given) {
       if (!given) return
       const asked = wire.ask(given, url)
@@ -75,67 +93,55 @@ function modelCall({ wire, provider }: Recognised, body: Json, url: URL, session
       span.setAttributes({ [key.GEN_AI_PROVIDER]: provider, [key.GEN_AI_SYSTEM]: provider, ...settingsOf(asked) })
     },
     responded(response) {
-      const type = response.headers.get('content-type') ?? ''
-      reader = readerFor(type, call.take)
+      reader = readerFor(response.headers.get('content-type') ?? '', call.take)
     },
-    take: (part) => void guard('reading an answer', () => wire.read(part, answer)),
+    take(part) {
+      guard('reading an answer', () => wire.read(part, answer))
+      if (!captureContent) session.hide(answer.error?.message)
+    },
     read(bytes) {
       if (reader?.streamed) firstAt ??= session.now()
       reader?.push(bytes)
+      if (around && call.isComplete) show()
     },
-    ended(error) {
+    ended() {
       reader?.end()
-      const choices = answer.choices.map(({ content, finish, calls }): Message => {
-        const named = calls.filter(Boolean).map(({ id, name, arguments: given }) => {
-          return { id, name, arguments: captureContent ? given : undefined }
-        })
-        const said = captureContent && content ? content : undefined
-        return { content: said, role: 'assistant', finish_reason: finish, tool_calls: named.length ? named : undefined }
-      })
-      const { usage } = answer
-      Object.assign(event, {
-        responseModel: text(answer.model),
-        completion: choices.length ? choices : undefined,
-        promptTokens: usage.prompt,
-        completionTokens: usage.completion,
-      })
-      span.setAttributes({
-        ...(around && llmAttributes(event)),
-        ...usageOf(answer),
-        [key.GEN_AI_RESPONSE_ID]: text(answer.id),
-        [key.GEN_AI_FINISH_REASONS]: answer.choices.flatMap(({ finish }) => finish ?? []),
-        [key.GEN_AI_FIRST_CHUNK]: firstAt === undefined ? undefined : (firstAt - begunAt) / 1000,
-      })
-      wants(
-        session,
-        answer.choices.flatMap(({ calls }) => calls.filter(Boolean)),
-        span.spanContext(),
-      )
-      if (answer.error && error === undefined) {
-        const { type = 'error', message } = answer.error
-        if (!captureContent) session.hide(message)
-        const status = span.attributes[key.HTTP_STATUS]
-        fail(span, type, captureContent && message ? message : `${status} ${type}`)
-      }
+      show()
+      if (known) return
+      known = true
+      const calls = answer.choices.flatMap((choice) => choice.calls.filter(Boolean))
+      wants(session, calls, span.spanContext())
     },
   }
   call.asked(body)
   return call
 }
 
-/** What the running code is inside of: an `llm` event of the user's, which is this call, or another library's span of it. */
-function aroundIt(session: Session): OpenedEvent | 'foreign' | undefined {
-  const context = activeContext()
-  const span = trace.getSpan(context) as SdkSpan | undefined
+function completionOf({ choices, usage, model }: Answer, captureContent: boolean): Partial<PlainEvent> {
+  const completion = choices.map(({ content, finish, calls }): Message => {
+    const named = calls.filter(Boolean).map(({ id, name, arguments: given }) => {
+      return { id, name, arguments: captureContent ? given : undefined }
+    })
+    const said = captureContent && content ? content : undefined
+    return { content: said, role: 'assistant', finish_reason: finish, tool_calls: named.length ? named : undefined }
+  })
+  return {
+    responseModel: text(model),
+    completion: completion.length ? completion : undefined,
+    promptTokens: usage.prompt,
+    completionTokens: usage.completion,
+  }
+}
+
+/** The span that the running code is inside of, where that is this very call: an `llm` event of the user's, or a client's own. */
+function aroundIt(session: Session): SdkSpan | undefined {
+  const span = trace.getSpan(activeContext()) as SdkSpan | undefined
   const attributes = span?.attributes
   if (!attributes || span === session.root) return undefined
-  if (attributes[key.SPAN_KIND] === 'llm') return { span, context }
-  const operation = `${attributes[key.GEN_AI_OPERATION_NAME] ?? attributes['ai.operationId'] ?? attributes['openinference.span.kind']}`
-  return /^(chat|text_completion|generate_content|embeddings|LLM|EMBEDDING)$|\.do(Generate|Stream|Embed)$/.test(
-    operation,
-  )
-    ? 'foreign'
-    : undefined
+  if (attributes[key.SPAN_KIND] === 'llm') return span
+  const says =
+    attributes[key.GEN_AI_OPERATION_NAME] ?? attributes['ai.operationId'] ?? attributes['openinference.span.kind']
+  return isModel(says) ? span : undefined
 }
 
 function settingsOf({ stream, temperature, topP, maxTokens }: Asked): Attributes {
@@ -171,7 +177,8 @@ function toolCall({ id, params }: Json, session: Session): ModelCall {
     name: text(params?.name),
     params: captureContent ? params?.arguments : undefined,
   }
-  const { span, context } = session.begin(event)
+  const opened = session.begin(event)
+  const { span } = opened
   span.setAttribute(key.MCP_METHOD, 'tools/call')
   let reader: Reader | undefined
   const take = (message: Json): void => {
@@ -184,9 +191,7 @@ function toolCall({ id, params }: Json, session: Session): ModelCall {
     fail(span, error ? `${error.code}` : 'tool_error', captureContent ? said : undefined)
   }
   return {
-    span,
-    context,
-    own: true,
+    opened,
     responded(response) {
       reader = readerFor(response.headers.get('content-type') ?? '', take)
     },
@@ -218,41 +223,42 @@ export function tracedAi<Ai extends object>(ai: Ai): Ai {
   })
 }
 
-function run(call: AiBinding['run'], args: unknown[]): unknown {
-  const native = (): unknown => call(...(args as never[]))
+function run(binding: AiBinding['run'], args: unknown[]): unknown {
+  const native = (): unknown => binding(...(args as never[]))
   const session = sessionHere()
-  const opened =
+  const call =
     session &&
     guard('a model of Workers AI', () => {
       const url = new URL(`https://workers-ai/${args[0]}`)
-      return modelCall({ wire: workersAi as Wire, provider: 'cloudflare.workers_ai' }, args[1] ?? {}, url, session)
+      return modelCall({ wire: workersAi, provider: 'cloudflare.workers_ai' }, args[1] ?? {}, url, session)
     })
-  if (!opened) return native()
+  if (!call) return native()
   const end = (error?: unknown): void => {
     guard('a model of Workers AI', () => {
-      if (error !== undefined) fail(opened.span, error instanceof Error ? error.name : typeof error)
-      opened.ended(error)
-      if (opened.own) opened.span.end()
+      const span = call.opened?.span
+      if (error !== undefined && span && !call.isComplete)
+        fail(span, error instanceof Error ? error.name : typeof error)
+      call.ended(error)
+      span?.end()
     })
   }
-  let streamed: ReadableStream | undefined
-  const result = runIn(opened.context, () =>
+  let stream: ReadableStream | undefined
+  const watched = (source: ReadableStream<Uint8Array>): ReadableStream => {
+    call.responded?.(new Response(null, { headers: { 'content-type': 'text/event-stream' } }))
+    stream ??= observeStream(source, { onBytes: call.read, onEnd: end })
+    return stream
+  }
+  const context = call.opened?.context ?? activeContext()
+  const result = runIn(context, () =>
     observe(native, (failed, value) => {
       if (failed) return end(value)
       if (value instanceof ReadableStream) return
-      if (!(value instanceof Response)) opened.take(value)
+      if (!(value instanceof Response)) call.take(value)
       end()
     }),
   )
-  return result instanceof Promise
-    ? result.then((value) => (value instanceof ReadableStream ? watch(value) : value))
-    : result
-
-  function watch(stream: ReadableStream<Uint8Array>): ReadableStream {
-    opened?.responded?.(new Response(null, { headers: { 'content-type': 'text/event-stream' } }))
-    streamed ??= observeStream(stream, { onBytes: (bytes) => opened?.read(bytes), onEnd: end })
-    return streamed
-  }
+  if (!(result instanceof Promise)) return result
+  return result.then((value) => (value instanceof ReadableStream ? watched(value) : value))
 }
 
 function parse(body: string | undefined): Json {

@@ -377,21 +377,21 @@ const PATHS: readonly (readonly [path: RegExp, wire: Wire, provider?: string])[]
 
 /** OpenTelemetry's names of providers, by host, or by the name that Cloudflare's AI Gateway has in its path. */
 const PROVIDERS: readonly (readonly [place: RegExp, provider: string])[] = [
-  [/\bopenai\.azure\.com|\/azure-openai\//, 'azure.ai.openai'],
-  [/services\.ai\.azure\.com/, 'azure.ai.inference'],
-  [/aiplatform\.googleapis|\/google-vertex-ai\//, 'gcp.vertex_ai'],
-  [/generativelanguage\.|\/google-ai-studio\//, 'gcp.gemini'],
-  [/bedrock|amazonaws/, 'aws.bedrock'],
-  [/openrouter/, 'openrouter'],
-  [/groq\b/, 'groq'],
-  [/together\b/, 'together_ai'],
-  [/mistral\b/, 'mistral_ai'],
-  [/deepseek\b/, 'deepseek'],
-  [/perplexity|\/perplexity-ai\//, 'perplexity'],
-  [/\bx\.ai\/|\/grok\//, 'x_ai'],
-  [/cohere\b/, 'cohere'],
-  [/\banthropic\b/, 'anthropic'],
-  [/workers-ai|\/accounts\/[^/]+\/ai\//, 'cloudflare.workers_ai'],
+  [/openai\.azure\.com$|^azure-openai$/, 'azure.ai.openai'],
+  [/services\.ai\.azure\.com$/, 'azure.ai.inference'],
+  [/aiplatform\.googleapis\.com$|^google-vertex-ai$/, 'gcp.vertex_ai'],
+  [/^generativelanguage\.|^google-ai-studio$/, 'gcp.gemini'],
+  [/^bedrock.*\.amazonaws\.com$|^aws-bedrock$/, 'aws.bedrock'],
+  [/(^|\.)openrouter(\.ai)?$/, 'openrouter'],
+  [/(^|\.)groq(\.com)?$/, 'groq'],
+  [/(^|\.)together(\.xyz|\.ai|-ai)?$/, 'together_ai'],
+  [/(^|\.)mistral(\.ai)?$/, 'mistral_ai'],
+  [/(^|\.)deepseek(\.com)?$/, 'deepseek'],
+  [/(^|\.)perplexity(\.ai|-ai)?$/, 'perplexity'],
+  [/(^|\.)x\.ai$|^grok$/, 'x_ai'],
+  [/(^|\.)cohere(\.com|\.ai)?$/, 'cohere'],
+  [/(^|\.)anthropic(\.com)?$/, 'anthropic'],
+  [/^api\.cloudflare\.com$|^workers-ai$/, 'cloudflare.workers_ai'],
 ]
 
 /** Bodies of these have one of them; a path alone would make a model of anything that ends in `/messages`. */
@@ -406,9 +406,15 @@ export interface Recognised {
 export function wireOf({ hostname, pathname }: URL): Recognised | undefined {
   const found = PATHS.find(([path]) => path.test(decodeURI(pathname)))
   if (!found) return undefined
-  const place = `${hostname}${pathname}/`
+  const place = hostname === 'gateway.ai.cloudflare.com' ? `${pathname.split('/')[4]}` : hostname
   const named = PROVIDERS.find(([pattern]) => pattern.test(place))?.[1]
   return { wire: found[1], provider: named ?? found[2] ?? 'openai' }
+}
+
+/** Whether a span that says this of itself (in any of the conventions) is a call of a model. */
+export function isModel(says: unknown): boolean {
+  const pattern = /^(chat|text_completion|generate_content|embeddings|llm|embedding)$|\.do(generate|stream|embed)$/i
+  return pattern.test(`${says}`)
 }
 
 /** Whether a request's body is one that a model is asked with. */

@@ -31,6 +31,9 @@ async function session(path: string, mode: string, query = ''): Promise<Collecte
   expect(got).toBe(await ask(path, mode, query, true))
   return backend.session(({ root }) => root?.attributes['url.path'] === `/${path}`)
 }
+/** All that they say, as text. */
+const saidBy = (spans: readonly CollectedSpan[]): string =>
+  JSON.stringify(spans, (_, value) => (typeof value === 'bigint' ? `${value}` : value))
 const llms = ({ spans }: CollectedSession): CollectedSpan[] =>
   spans.filter(({ attributes }) => attributes['agentops.span.kind'] === 'llm')
 
@@ -143,14 +146,15 @@ describe('a call of a model', () => {
       const { attributes } = span as CollectedSpan
       expect(span?.name).toBe('gen_ai.operation.name' in expected ? 'generate_content.llm' : 'chat.llm')
       expect(attributes['gen_ai.completion.0.finish_reason']).toBe(finish)
-      expect(attributes['gen_ai.response.finish_reasons']).toEqual(finish ? [finish] : [])
+      expect(attributes['gen_ai.response.finish_reasons']).toEqual(finish && [finish])
       expect(attributes['gen_ai.completion.0.tool_calls.0.id']).toBe(tool)
       expect(attributes['gen_ai.completion.0.tool_calls.0.name']).toBe(tool && 'get_weather')
       if (path.includes('stream')) expect(attributes['gen_ai.response.time_to_first_chunk']).toBeGreaterThanOrEqual(0)
       else expect(attributes['gen_ai.response.time_to_first_chunk']).toBeUndefined()
-      // No contents, and no span of its own for the request.
+      // No contents, and no second span for the request.
       expect(JSON.stringify(attributes)).not.toMatch(/gen_ai.prompt\.|gr\u00fc|sk-never|Oslo/)
-      expect(found.spans.filter(({ name }) => name === 'POST')).toEqual([])
+      // Anthropic's client has made a span for the call itself.
+      expect(found.spans.filter(({ name }) => name === 'POST')).toHaveLength(path.startsWith('anthropic') ? 1 : 0)
     },
   )
 
@@ -214,27 +218,32 @@ describe('what goes wrong', () => {
   test.each([
     ['openai/chat', 'error', 'invalid_request_error', '400 invalid_request_error'],
     ['openai/chat', 'gateway', '502', '502'],
-    ['anthropic/message', 'error', 'overloaded_error', '529 overloaded_error'],
+    ['anthropic/message', 'error', 'overloaded_error', 'overloaded_error'],
     ['google/content', 'error', 'RESOURCE_EXHAUSTED', '429 RESOURCE_EXHAUSTED'],
     ['bedrock/chat', 'error', 'error', '400 error'],
     ['openai/stream', 'midstream', 'server_error', '200 server_error'],
-    ['anthropic/stream', 'midstream', 'overloaded_error', '200 overloaded_error'],
+    ['anthropic/stream', 'midstream', 'overloaded_error', 'overloaded_error'],
     ['workers/binding-throws', 'json', 'TypeError', 'TypeError'],
   ])('%s (%s) is %s', async (path, mode, type, message) => {
     const found = await session(path, mode)
     const [span] = llms(found)
     expect(span).toMatchObject({ status: { code: 2, message }, attributes: { 'error.type': type } })
-    expect(JSON.stringify(found.spans.map(({ attributes, status }) => [attributes, status]))).not.toContain(SECRET)
+    expect(saidBy(found.spans)).not.toContain(SECRET)
   })
 
-  test.each(['openai/stream', 'anthropic/stream', 'google/stream'])(
-    '%s: a client that leaves in mid-stream',
-    async (path) => {
-      const [span] = llms(await session(path, 'hang', '&leave'))
-      expect(span?.status).toMatchObject({ code: 2, message: 'AbortError' })
-      expect(span?.attributes).toMatchObject({ 'http.response.status_code': 200 })
-    },
-  )
+  test('a client that leaves in mid-stream', async () => {
+    const [span] = llms(await session('openai/stream', 'hang', '&leave'))
+    expect(span?.status).toMatchObject({ code: 2, message: 'AbortError' })
+    // Anthropic's client has a span of its own.
+    const { spans } = await session('anthropic/stream', 'hang', '&leave')
+    expect(spans.find(({ name }) => name === 'POST')?.status).toMatchObject({ code: 2, message: 'AbortError' })
+    // Google's leaves the body as it is, neither read nor cancelled: the session's end is its end.
+    const [left] = llms(await session('google/stream', 'hang', '&leave'))
+    expect(left?.attributes).toMatchObject({
+      'agentops.incomplete': true,
+      'gen_ai.response.model': 'gemini-2.5-flash-001',
+    })
+  })
 
   test('nobody listens', async () => {
     const path = `${worker.url}/request?base=http://127.0.0.1:1&secret=${SECRET}`
@@ -247,7 +256,7 @@ describe('what goes wrong', () => {
     await ask('openai/chat', 'error', '&throw')
     const { root, spans } = await backend.session()
     expect(root).toMatchObject({ status: { code: 2 }, attributes: { 'agentops.session.end_state': 'Fail' } })
-    expect(JSON.stringify(spans.map(({ attributes, status }) => [attributes, status]))).not.toContain(SECRET)
+    expect(saidBy(spans)).not.toContain(SECRET)
   })
 })
 
@@ -294,7 +303,7 @@ describe('the AI SDK', () => {
     ])
     expect(found.spans.filter(({ name }) => name === 'POST')).toHaveLength(2)
     expect(found.spans.filter(({ name }) => name.endsWith('.agent'))).toHaveLength(1)
-    expect(JSON.stringify(found.spans.map(({ attributes, events }) => [attributes, events]))).not.toContain(SECRET)
+    expect(saidBy(found.spans)).not.toContain(SECRET)
   })
 
   test('streamed, with captureContent', async () => {
@@ -310,9 +319,7 @@ describe('the AI SDK', () => {
   test('an error', async () => {
     const found = await session('ai/generate', 'error')
     expect(llms(found)[0]?.status.code).toBe(2)
-    expect(
-      JSON.stringify(found.spans.map(({ attributes, events, status }) => [attributes, events, status])),
-    ).not.toContain(SECRET)
+    expect(saidBy(found.spans)).not.toContain(SECRET)
   })
 })
 
