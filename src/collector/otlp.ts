@@ -26,12 +26,13 @@ interface KeyValue {
   key: string
   value?: Record<string, unknown>
 }
-interface WireSpan extends Omit<CollectedSpan, 'start' | 'end' | 'attributes' | 'status' | 'events'> {
+interface WireSpan extends Omit<CollectedSpan, 'start' | 'end' | 'attributes' | 'status' | 'events' | 'links'> {
   startTimeUnixNano: string
   endTimeUnixNano: string
   attributes?: KeyValue[]
   status?: { code?: number; message?: string }
   events?: { name: string; timeUnixNano: string; attributes?: KeyValue[] }[]
+  links?: { traceId: string; spanId: string; attributes?: KeyValue[] }[]
 }
 interface WireRequest {
   resourceSpans?: {
@@ -54,7 +55,8 @@ export function readOtlp(body: unknown): CollectedSpan[] {
 }
 
 function toSpan(wire: WireSpan, resource: PlainAttributes, scope: CollectedSpan['scope']): CollectedSpan {
-  const { name, kind, links = [] } = wire
+  const { name, kind } = wire
+  const { links = [] } = wire
   const [traceId, spanId, parentSpanId] = [wire.traceId, wire.spanId, wire.parentSpanId].map((id) =>
     `${id ?? ''}`.toLowerCase(),
   ) as [string, string, string]

@@ -60,8 +60,12 @@ export function patchFetch(): void {
     const { fetch: all, llm } = session?.config.instrumentations ?? {}
     return session && (all || llm) ? traced(send, session, input, init, !!all) : send(input, init)
   }
-  const length = { value: native.length, configurable: true }
-  globalThis.fetch = Object.defineProperties(fetch, { length, [NATIVE]: { value: native } }) as unknown as Fetch
+  // Bundlers rename functions.
+  globalThis.fetch = Object.defineProperties(fetch, {
+    name: { value: native.name, configurable: true },
+    length: { value: native.length, configurable: true },
+    [NATIVE]: { value: native },
+  }) as unknown as Fetch
 }
 
 /** The platform's own, though the global one may be replaced. */
@@ -197,17 +201,18 @@ function respond(session: Session, call: Call, response: Response, end: End): Re
     end()
     return response
   }
-  // A body that nobody reads ends where its headers did.
   let begun = false
-  const headersAt = session.now()
+  let lastAt = session.now()
+  // A body that nobody reads, or not to its end: only a model's answer is missed.
   const close = (): void => {
-    if (begun) guard('a response', () => model?.ended?.())
-    else end(undefined, headersAt)
+    if (model && begun) guard('a response', () => model.ended?.())
+    else end(undefined, lastAt)
   }
   session.closing.add(close)
   return observeBody(response, {
     onBytes(bytes) {
       begun = true
+      lastAt = session.now()
       guard('a response', () => model?.read?.(bytes))
     },
     onEnd(error) {

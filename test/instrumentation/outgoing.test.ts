@@ -1,0 +1,71 @@
+/** Outgoing requests of a Worker in workerd: what `fetch` still is, when it has spans, and when it has none. */
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import type { CollectedSession } from '../../src/collector/index.ts'
+import { useBackend } from '../support/backend.ts'
+import { type RunningSink, startSink } from '../support/sink.ts'
+import type { RunningWorker } from '../support/workerd.ts'
+
+const backend = useBackend()
+let worker: RunningWorker
+let sink: RunningSink
+beforeAll(async () => {
+  sink = await startSink()
+  worker = await backend.start({ entry: 'test/fixtures/outgoing-worker.ts' })
+})
+afterAll(() => sink.close())
+
+const ask = async (path: string): Promise<string> => (await fetch(`${worker.url}${path}?url=${sink.url}/page`)).text()
+const names = ({ spans }: CollectedSession): string[] => spans.map(({ name }) => name)
+
+test('the patched fetch looks and fails like the platform’s, and is patched once', async () => {
+  const { same, patched, native } = JSON.parse(await ask('/shape'))
+  expect(same).toBe(false)
+  expect(patched).toEqual(native)
+})
+
+test('outside a session it is the platform’s', async () => {
+  expect(JSON.parse(await ask('/outside'))).toEqual({ status: 200, session: false })
+  expect(sink.received.at(-1)?.text).not.toContain('traceparent')
+})
+
+describe('toggles', () => {
+  test.each([
+    ['/off', 0],
+    ['/llm-only', 0],
+    ['/traced', 1],
+    ['/hono', 1],
+  ])('%s has %i spans of requests', async (path, count) => {
+    expect(await ask(path)).toBe('{}')
+    const session = await backend.session()
+    expect(names(session).filter((name) => name === 'GET')).toHaveLength(count)
+  })
+
+  test('the exporter’s own requests have none, and cost the session none', async () => {
+    await ask('/on')
+    const { spans } = await backend.session()
+    expect(spans.filter(({ name }) => name === 'POST')).toEqual([])
+    expect(spans.every(({ attributes }) => !`${attributes['url.full'] ?? ''}`.includes('/v1/traces'))).toBe(true)
+  })
+})
+
+test('@hono/otel’s span is in the session, and the request inside of it', async () => {
+  await ask('/hono')
+  const { spans, root } = await backend.session()
+  const own = spans.find(({ scope }) => scope.name === '@hono/otel')
+  expect(own).toMatchObject({ parentSpanId: root?.spanId, attributes: { 'http.response.status_code': 200 } })
+  expect(spans.find(({ name }) => name === 'GET')?.parentSpanId).toBe(own?.spanId)
+})
+
+test('the response keeps its URL, its type, its clone and its readers; one that nobody reads ends with its headers', async () => {
+  const answer = JSON.parse(await ask('/on'))
+  const url = `${sink.url}/page`
+  expect(answer).toEqual({ url: [url, url, url], text: true, bytes: 2, type: 'default' })
+  const { spans, root } = await backend.session()
+  const calls = spans.filter(({ name }) => name === 'GET')
+  expect(calls).toHaveLength(3)
+  for (const { attributes, status, end } of calls) {
+    expect(status.code).toBe(1)
+    expect(attributes['agentops.incomplete']).toBeUndefined()
+    expect(end).toBeLessThan(root?.end ?? 0n)
+  }
+})
