@@ -171,6 +171,7 @@ export class Session {
   readonly #flags: number
   readonly #startedAt: number
   #endedAt: number | undefined
+  #outgrown = false
   readonly #clock: SessionClock
   readonly #processors: readonly SessionSpanProcessor[]
   readonly #attributes: Attributes | undefined
@@ -518,7 +519,7 @@ export class Session {
   /** Tail sampling. A function that throws refuses nothing. */
   #decide(): void {
     const { keep } = this.config
-    if (!keep) return
+    if (!keep || this.#outgrown) return
     const kept = keep.some((one) => guard('keep', () => one(this)) !== false)
     for (const processor of this.#processors) {
       if (kept) processor.open()
@@ -528,6 +529,7 @@ export class Session {
 
   /** It is too large to wait for the decision: it is kept. */
   #outgrow(): void {
+    this.#outgrown = true
     this.root.setAttribute(key.KEPT, 'outgrown')
     warn('keep: a session has outgrown its buffer, so it is kept. Raise maxQueueSize or maxExportBytes')
     for (const processor of this.#processors) processor.open()

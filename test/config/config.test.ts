@@ -1,8 +1,10 @@
 import { afterAll, beforeEach, describe, expect, test, vi } from 'vitest'
 import { type Config, readConfig } from '../../src/config.ts'
-import type { AgentOpsOptions } from '../../src/index.ts'
+import { type AgentOpsOptions, keepErrors } from '../../src/index.ts'
 
 const KEY = '11111111-1111-4111-8111-111111111111'
+/** As `llmCalls()` gives it. */
+const LLM = { instruments: 'llm' as const, recognise: () => undefined }
 const AGENTOPS = 'https://otlp.agentops.ai/v1/traces'
 
 function read(
@@ -16,6 +18,15 @@ const defined = (object: object): object =>
   Object.fromEntries(Object.entries(object).filter(([, value]) => value !== undefined))
 /** What was said but for the line about a missing destination. */
 const complaints = (said: string[]): string[] => said.filter((line) => !line.includes('no apiKey and no endpoint'))
+
+const content =
+  (expected: boolean) =>
+  (form: unknown): [string, unknown, (config: Config) => unknown, unknown] => [
+    'OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT',
+    form,
+    (config) => config.captureContent,
+    expected,
+  ]
 
 describe('every variable, every form', () => {
   test.each<[variable: string, form: unknown, pick: (config: Config) => unknown, expected: unknown]>([
@@ -63,7 +74,7 @@ describe('every variable, every form', () => {
     ['OTEL_SDK_DISABLED', '', (c) => c.disabled, false],
     ...['true', '1', 't', 'Yes', 'ON', true, 1].map(
       (form) =>
-        ['AGENTOPS_INSTRUMENT_LLM_CALLS', form, (c: Config) => c.instrumentations.llm, true] as [
+        ['AGENTOPS_INSTRUMENT_LLM_CALLS', form, (c: Config) => c.instrumentations.llm, LLM] as [
           string,
           unknown,
           (c: Config) => unknown,
@@ -72,7 +83,7 @@ describe('every variable, every form', () => {
     ),
     ...['false', '0', 'f', 'No', 'off', false, 0].map(
       (form) =>
-        ['AGENTOPS_INSTRUMENT_LLM_CALLS', form, (c: Config) => c.instrumentations.llm, false] as [
+        ['AGENTOPS_INSTRUMENT_LLM_CALLS', form, (c: Config) => c.instrumentations.llm, undefined] as [
           string,
           unknown,
           (c: Config) => unknown,
@@ -97,8 +108,24 @@ describe('every variable, every form', () => {
     ['OTEL_EXPORTER_OTLP_TRACES_COMPRESSION', 'none', (c) => c.compression, 'none'],
     ['OTEL_EXPORTER_OTLP_COMPRESSION', '', (c) => c.compression, 'auto'],
     ['AGENTOPS_PARENT_KEY', KEY, (c) => c.parentKey, KEY],
+    [
+      'OTEL_PROPAGATORS',
+      'tracecontext',
+      (c) => c.propagators.flatMap((each) => each.fields()),
+      ['traceparent', 'tracestate'],
+    ],
+    ['OTEL_PROPAGATORS', 'tracecontext, baggage', (c) => c.propagators.length, 2],
+    ['OTEL_PROPAGATORS', 'none', (c) => c.propagators, []],
+    ...['true', 'TRUE', true, 'span_only', 'SPAN_AND_EVENT'].map(content(true)),
+    ...['false', false, 'NO_CONTENT', 'event_only', ''].map(content(false)),
+    [
+      'OTEL_EXPORTER_OTLP_METRICS_ENDPOINT',
+      'https://m.x/v1/metrics',
+      (c) => c.OTEL_EXPORTER_OTLP_METRICS_ENDPOINT,
+      'https://m.x/v1/metrics',
+    ],
   ])('%s=%j', (variable, form, pick, expected) => {
-    const { config, said } = read({}, { [variable]: form })
+    const { config, said } = read({ instrumentations: { llm: LLM } }, { [variable]: form })
     expect(pick(config)).toEqual(expected)
     expect(complaints(said)).toEqual([])
   })
@@ -258,7 +285,7 @@ describe('a wrong value names itself, what was expected, and what is used', () =
     ],
     [{ mode: 'both' }, {}, /^mode: expected single or multi, got "both"; "single" is used$/],
     [{ scope: 1 }, {}, /^scope: expected async or process/],
-    [{ inbound: 'join' }, {}, /^inbound: expected continue or link or ignore/],
+    [{ inbound: 'join' }, {}, /^inbound: expected continue, link or ignore, or a function/],
     [{ sampler: 2 }, {}, /^sampler: expected a number from 0 to 1 or a Sampler, got 2/],
     [{}, { OTEL_TRACES_SAMPLER: 'jaeger' }, /^OTEL_TRACES_SAMPLER: expected/],
     [
@@ -303,12 +330,30 @@ describe('a wrong value names itself, what was expected, and what is used', () =
     [{ exporters: [{ format: 'x' }] }, {}, /^exporters\[0\]: format: expected otlp-json/],
     [{ faithful: 'yes, please' }, {}, /^faithful: expected true or false/],
     [{ instrumentations: [] }, {}, /^instrumentations: expected an object/],
-    [{ instrumentations: { llm: true } }, {}, /^instrumentations\.llm: no option of this version; it is left out$/],
+    [
+      { instrumentations: { llm: true } },
+      {},
+      /^instrumentations\.llm: expected llmCalls\(\) of agentops-edge\/instrumentation; it is left out$/,
+    ],
     [{ maxQueSize: 5 }, {}, /^maxQueSize: no option of this version; it is left out$/],
     [{ apiKey: 5 }, {}, /^apiKey: expected text, got some number/],
     [{}, { AGENTOPS_API_KEY: { get() {} } }, /^AGENTOPS_API_KEY: expected text, got some object/],
     [{ resourceAttributes: 5 }, {}, /^resourceAttributes: expected an object/],
     [{ serviceName: {} }, {}, /^serviceName: expected text/],
+    [{ instrumentations: { fetch: true } }, {}, /^instrumentations\.fetch: expected fetchCalls\(\)/],
+    [{ instrumentations: { ai: LLM } }, {}, /^instrumentations\.ai: expected aiSpans\(\)/],
+    [{ instrumentations: { mail: true } }, {}, /^instrumentations\.mail: no option of this version/],
+    [{ trust: 'everybody' }, {}, /^trust: expected a function/],
+    [{ propagateTo: 'x.example.com' }, {}, /^propagateTo: expected a function, or a list of hosts and patterns/],
+    [{ propagateTo: [5] }, {}, /^propagateTo: expected/],
+    [{ propagators: [{}] }, {}, /^propagators: expected a list of propagators/],
+    [{}, { OTEL_PROPAGATORS: 'tracecontext,b3' }, /^OTEL_PROPAGATORS: expected .*tracecontext, baggage or none, got/],
+    [{ keep: [keepErrors, 5] }, {}, /^keep: expected a function, or a list of functions/],
+    [{ keep: [] }, {}, /^keep: expected/],
+    [{ captureContent: 'some' }, {}, /^captureContent: expected true or false/],
+    [{ onSpan: {} }, {}, /^onSpan: expected a function/],
+    [{ redact: {} }, {}, /^redact: expected a function/],
+    [{ metrics: true }, {}, /^metrics: expected sessionMetrics\(\) of agentops-edge\/metrics/],
   ])('%j %j', (options, env, line) => {
     const { config, said } = read(options, env)
     expect(complaints(said)).toContainEqual(expect.stringMatching(line))

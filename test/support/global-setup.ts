@@ -19,6 +19,10 @@ export default async function setup(project: TestProject): Promise<() => Promise
     const text = JSON.stringify(found[0]?.spans ?? [], (_, value) => (typeof value === 'bigint' ? `${value}` : value))
     return c.body(text, 200, { 'content-type': 'application/json' })
   })
+  collector.app.get('/count', (c) => {
+    const wanted = c.req.query('name')
+    return c.text(`${collector.store.list().filter(({ root }) => root?.name === wanted).length}`)
+  })
   const backend = await startScripted()
   project.provide('collectorUrl', collector.url)
   project.provide('backendUrl', backend.url)
