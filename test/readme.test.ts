@@ -5,6 +5,7 @@ import { describe, expect, test } from 'vitest'
 import { useBackend } from './support/backend.ts'
 import { named } from './support/collected.ts'
 import { bundleFunction, installRuntimeClient, startFunction } from './support/lambda.ts'
+import { startModels } from './support/models.ts'
 
 const run = promisify(execFile)
 const readme = await readFile('README.md', 'utf8')
@@ -44,7 +45,8 @@ test('every snippet says where it runs, and compiles against the built package',
 
 describe('every Worker snippet runs and delivers its session', () => {
   test.each(ofKind('worker'))('$file', async ({ file, code }) => {
-    const worker = await backend.start({ entry: file })
+    const models = await startModels('')
+    const worker = await backend.start({ entry: file, bindings: { MODEL_API: models.base('json') } })
     const hono = code.includes("from 'hono'")
     const response = hono
       ? await fetch(`${worker.url}/ask`, { method: 'POST', body: JSON.stringify({ question: 'cats' }) })
@@ -54,13 +56,23 @@ describe('every Worker snippet runs and delivers its session', () => {
     const { root, spans } = await backend.session()
     expect(root?.attributes['agentops.session.end_state']).toBe('Success')
     expect(named(spans, 'search.tool').attributes['tool.status']).toBe('succeeded')
-    if (hono) expect(root).toMatchObject({ name: 'POST /ask.session', attributes: { 'agentops.tags': ['searched'] } })
+    if (code.includes('llmCalls')) {
+      expect(named(spans, 'chat.llm').attributes).toMatchObject({
+        'gen_ai.response.model': 'gpt-4o-mini-2024-07-18',
+        'gen_ai.usage.prompt_tokens': 20,
+      })
+    } else if (code.includes('redact')) {
+      expect(root?.attributes).toMatchObject({ country: 'unknown', team: 'search' })
+      expect(named(spans, 'chat.llm').attributes['gen_ai.usage.prompt_tokens']).toBe(12)
+    } else if (hono)
+      expect(root).toMatchObject({ name: 'POST /ask.session', attributes: { 'agentops.tags': ['searched'] } })
     else
       expect(named(spans, 'chat.llm').attributes).toMatchObject({
         'gen_ai.usage.prompt_tokens': 12,
         'agent.name': 'planner',
       })
     expect(worker.logs).toEqual([])
+    await models.close()
   })
 })
 
@@ -112,7 +124,10 @@ describe('every Node snippet runs', () => {
       expect(names.sort()).toEqual(['by hand.session', 'checksum.tool', 'fetch rows.tool', 'import.session'])
     } else if (code.includes('startCollector'))
       expect(stdout).toMatch(/^OTEL_EXPORTER_OTLP_ENDPOINT=http:\/\/127\.0\.0\.1:\d+$/m)
-    else if (code.includes('exporters')) expect(stdout).toBe('0\n')
+    else if (code.includes('sessionMetrics')) {
+      expect(stdout).toMatch(/'agentops\.sessions'/)
+      expect(stdout).toMatch(/'gen_ai\.client\.token\.usage'/)
+    } else if (code.includes('exporters')) expect(stdout).toBe('0\n')
     else expect(names).toEqual(['anything'])
   })
 })

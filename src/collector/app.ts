@@ -1,6 +1,6 @@
 /**
  * The backend's HTTP side, as AgentOps and any OTLP collector speak it: `POST /v3/auth/token` exchanges a key for a
- * token, `POST /v1/traces` takes OTLP JSON. A request without a token is taken, as a plain collector would; a wrong
+ * token, `POST /v1/traces` takes OTLP JSON, `POST /v1/metrics` takes anything. A request without a token is taken, as a plain collector would; a wrong
  * token is refused, as AgentOps would.
  */
 import { Hono } from 'hono'
@@ -43,10 +43,15 @@ export function createCollector({ onSession, onRequest, limit = 1000 }: Collecto
     return c.json({ token: await sign(claims, secret, 'HS256'), project_id: 'local', project_prem_status: 'free' })
   })
 
+  // Taken, so that nothing is said to be lost; they are not shown.
+  app.post('/v1/metrics', async (c) => {
+    if (!(await isAuthorized(c.req.header('authorization'), secret))) return c.text('Unauthorized', 401)
+    onRequest?.(c.req.raw, 0)
+    return c.json({})
+  })
+
   app.post('/v1/traces', async (c) => {
-    const authorization = c.req.header('authorization')
-    const valid = authorization === undefined || (await isValid(authorization.replace(/^Bearer /, ''), secret))
-    if (!valid) return c.text('Unauthorized', 401)
+    if (!(await isAuthorized(c.req.header('authorization'), secret))) return c.text('Unauthorized', 401)
     const type = c.req.header('content-type') ?? ''
     if (/^application\/x-protobuf\b/i.test(type)) {
       return c.text('this collector reads OTLP as JSON only: export with the format `otlp-json`', 415)
@@ -80,9 +85,10 @@ export function createCollector({ onSession, onRequest, limit = 1000 }: Collecto
   return { app, store }
 }
 
-async function isValid(token: string, secret: string): Promise<boolean> {
+async function isAuthorized(authorization: string | undefined, secret: string): Promise<boolean> {
+  if (authorization === undefined) return true
   try {
-    await verify(token, secret, 'HS256')
+    await verify(authorization.replace(/^Bearer /, ''), secret, 'HS256')
     return true
   } catch {
     return false

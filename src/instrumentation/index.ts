@@ -34,7 +34,7 @@ export interface TracedFetch extends Fetch {
   via(binding: { fetch(input: never, init?: never): Promise<unknown> }): Fetch
 }
 
-export const tracedFetch: TracedFetch = /* @__PURE__ */ Object.assign(through(nativeFetch, false), {
+export const tracedFetch: TracedFetch = /* @__PURE__ */ Object.assign(/* @__PURE__ */ through(nativeFetch, false), {
   via: (binding: { fetch(input: never, init?: never): Promise<unknown> }) =>
     through(() => ((input, init) => binding.fetch(input as never, init as never)) as Fetch, true),
 })

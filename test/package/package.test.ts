@@ -43,6 +43,8 @@ describe('every entry', () => {
     'agentops-edge/middy',
     'agentops-edge/formats',
     'agentops-edge/spool',
+    'agentops-edge/instrumentation',
+    'agentops-edge/metrics',
   ]
   test.each(entries)('%s bundles for the edge without a Node module, and importing it does nothing', async (entry) => {
     await writeFile(`${folder}/entry.ts`, `import * as entry from '${entry}'\nexport default Object.keys(entry)`)

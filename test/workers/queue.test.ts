@@ -256,7 +256,7 @@ describe('sendTraced', () => {
     const [delivered] = (await worker.seen(1)) as { body: unknown }[]
     const [consumer] = await sessions(1)
     const producer = await waitFor('the producer’s span', () => spans().find(({ name }) => name === 'produce.tool'))
-    expect(delivered?.body).toEqual({ n: 1, nested: [1], traceparent: `00-${producer.traceId}-${producer.spanId}-01` })
+    expect(delivered?.body).toEqual({ n: 1, nested: [1], traceparent: `00-${producer.traceId}-${producer.spanId}-03` })
     const [message] = messagesOf(consumer as CollectedSession)
     expect(linksOf(message)).toEqual([producer.spanId])
     expect(message?.traceId).not.toBe(producer.traceId)
