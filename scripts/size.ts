@@ -29,6 +29,8 @@ const middleware = (options = '', imported = ''): string =>
   hono(
     `import { agentops } from 'agentops-edge/hono'\n${imported}\nconst app = new Hono()\napp.use(agentops(${options}))\n`,
   )
+const METRICS_SDK = `import { MeterProvider, MetricReader } from '@opentelemetry/sdk-metrics'
+import { JsonMetricsSerializer } from '@opentelemetry/otlp-transformer'`
 const WORKER = `export default { fetch: () => new Response('x') }`
 
 const ENTRIES: Entry[] = [
@@ -55,6 +57,30 @@ const ENTRIES: Entry[] = [
     code: middleware('{ spool: (env) => queueSpool(env.SPOOL) }', `import { queueSpool } from 'agentops-edge/spool'`),
     without: HONO,
     budget: { wrangler: 32_000, vite: 28_050 },
+  },
+  {
+    name: '  fetchCalls and llmCalls, over the middleware',
+    code: middleware(
+      '{ instrumentations: { fetch: fetchCalls(), llm: llmCalls() } }',
+      `import { fetchCalls, llmCalls } from 'agentops-edge/instrumentation'`,
+    ),
+    without: middleware(),
+    budget: { wrangler: 8_100, vite: 8_050 },
+  },
+  {
+    name: '  the same and aiSpans',
+    code: middleware(
+      '{ instrumentations: { fetch: fetchCalls(), llm: llmCalls(), ai: aiSpans() } }',
+      `import { aiSpans, fetchCalls, llmCalls } from 'agentops-edge/instrumentation'`,
+    ),
+    without: middleware(),
+    budget: { wrangler: 9_450, vite: 9_400 },
+  },
+  {
+    name: '  sessionMetrics, over the metrics SDK',
+    code: middleware('{ metrics: sessionMetrics() }', `import { sessionMetrics } from 'agentops-edge/metrics'`),
+    without: `${middleware('', METRICS_SDK)}\nconsole.log(new MeterProvider({}), MetricReader, JsonMetricsSerializer)`,
+    budget: { wrangler: 2_000, vite: 2_000 },
   },
   {
     name: 'agentops-edge/workers',

@@ -5,7 +5,8 @@
 import type { Attributes } from '@opentelemetry/api'
 import * as key from '../semconv.ts'
 
-const METHODS = /^(GET|HEAD|POST|PUT|DELETE|CONNECT|OPTIONS|TRACE|PATCH|QUERY)$/
+/** Any other may be anything. */
+export const METHODS: RegExp = /^(GET|HEAD|POST|PUT|DELETE|CONNECT|OPTIONS|TRACE|PATCH|QUERY)$/
 
 export function requestAttributes(request: Request, route?: string): Attributes {
   const url = new URL(request.url)

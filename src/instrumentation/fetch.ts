@@ -5,6 +5,7 @@
 import type { Attributes, Context } from '@opentelemetry/api'
 import { isTracingSuppressed } from '@opentelemetry/core'
 import { describe, guard } from '../diag.ts'
+import { METHODS } from '../http/attributes.ts'
 import { isPlain } from '../propagation/inbound.ts'
 import { headersFor } from '../propagation/outbound.ts'
 import type { SdkSpan } from '../sdk.ts'
@@ -44,7 +45,6 @@ const CLIENT = 2
 /** `SpanStatusCode.ERROR`. */
 const FAILED = 2
 const NATIVE = Symbol.for('agentops-edge.fetch.1')
-const METHODS = /^(GET|HEAD|POST|PUT|DELETE|CONNECT|OPTIONS|TRACE|PATCH|QUERY)$/
 /** Carry what a provider's error may quote. */
 const CREDENTIALS = ['authorization', 'x-api-key', 'api-key', 'x-goog-api-key', 'cf-aig-authorization', 'cookie']
 

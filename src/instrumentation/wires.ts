@@ -43,6 +43,8 @@ export interface Usage {
 
 /** Characters kept of a tool call's arguments: a tool's event is found by them. */
 const MAX_ARGUMENTS = 65_536
+/** The last place of a choice, or a tool call, in an answer. */
+const MAX_PLACES = 127
 
 /** What an answer has said so far. */
 export class Answer {
@@ -59,26 +61,26 @@ export class Answer {
   }
 
   choice(index: unknown = 0): Choice {
-    const at = Math.min(Number(index) || 0, 127)
+    const at = Math.min(Number(index) || 0, MAX_PLACES)
     for (let i = this.choices.length; i <= at; i++) this.choices.push({ content: '', calls: [] })
     return this.choices[at] as Choice
   }
 
-  /** The tool call at this place; places that no event has named stay empty and are left out at the end. */
-  call(choice: Choice, index: unknown = choice.calls.length): ToolCall {
-    const at = Math.min(Number(index) || 0, 127)
+  /** What is said of the tool call at this place; places that no event has named stay empty and are left out at the end. */
+  call(choice: Choice, index: unknown, called: { id?: string; name?: string; args?: unknown }): void {
+    const at = Math.min(Number(index ?? choice.calls.length) || 0, MAX_PLACES)
     choice.calls[at] ??= { arguments: '' }
-    return choice.calls[at]
+    const call = choice.calls[at]
+    call.id ??= called.id
+    call.name ??= called.name
+    const { args } = called
+    if (args === undefined || args === null) return
+    const text = typeof args === 'string' ? args : JSON.stringify(args)
+    call.arguments = (call.arguments + text).slice(0, MAX_ARGUMENTS)
   }
 
   say(choice: Choice, text: unknown): void {
     if (typeof text === 'string') choice.content = (choice.content + text).slice(0, this.#limit)
-  }
-
-  argue(call: ToolCall, part: unknown): void {
-    if (part === undefined || part === null) return
-    const text = typeof part === 'string' ? part : JSON.stringify(part)
-    call.arguments = (call.arguments + text).slice(0, MAX_ARGUMENTS)
   }
 
   /** `undefined` does not take back what was said before. */
@@ -118,6 +120,12 @@ const inPath = (pathname: string, pattern: RegExp): string | undefined => {
   return name && decodeURIComponent(name)
 }
 
+/** What the model is told, then what it is asked. */
+const conversation = (told: unknown, asked: Json[]): { role?: string; content?: unknown }[] =>
+  (told ? [{ role: 'system', content: joined(told) }] : []).concat(
+    asked.map(({ role = 'user', content, parts = content }) => ({ role, content: joined(parts) })),
+  )
+
 const openaiSettings = (body: Json): Asked => ({
   model: body.model,
   stream: body.stream === true,
@@ -150,10 +158,7 @@ const chat: Wire = {
       answer.say(choice, delta?.content ?? delta?.refusal ?? text)
       choice.finish = finish_reason ?? choice.finish
       for (const { index, id, function: called } of list(delta?.tool_calls)) {
-        const call = answer.call(choice, index)
-        call.id ??= id
-        call.name ??= called?.name
-        answer.argue(call, called?.arguments)
+        answer.call(choice, index, { id, name: called?.name, args: called?.arguments })
       }
     }
     openaiUsage(answer, part.usage ?? part.x_groq?.usage)
@@ -163,22 +168,15 @@ const chat: Wire = {
 const embeddings: Wire = {
   operation: 'embeddings',
   ask: (body) => ({ ...openaiSettings(body), messages: body.input }),
-  read(part, answer) {
-    if (part.error) answer.fail(part.error)
-    answer.model = part.model ?? answer.model
-    openaiUsage(answer, part.usage)
-  },
+  read: chat.read,
 }
 
 const responses: Wire = {
   operation: 'chat',
   ask(body) {
     const input = typeof body.input === 'string' ? [{ role: 'user', content: body.input }] : list(body.input)
-    const told = body.instructions ? [{ role: 'system', content: body.instructions }] : []
-    const asked = input.map(({ role, content, output, type, ...rest }) =>
-      role ? { role, content: joined(content) } : { role: 'tool', content: output ?? rest },
-    )
-    return { ...openaiSettings(body), messages: [...told, ...asked] }
+    const asked = input.map((item) => (item.role ? item : { role: 'tool', content: item.output ?? item }))
+    return { ...openaiSettings(body), messages: conversation(body.instructions, asked) }
   },
   read(part, answer) {
     if (part.type === 'error') answer.fail({ type: part.code, ...part, ...part.error })
@@ -195,11 +193,8 @@ const responses: Wire = {
     for (const item of whole.output) {
       if (item.type === 'message')
         for (const { text, refusal } of list(item.content)) answer.say(choice, text ?? refusal)
-      if (item.type !== 'function_call') continue
-      const call = answer.call(choice)
-      call.id = item.call_id
-      call.name = item.name
-      answer.argue(call, item.arguments)
+      if (item.type === 'function_call')
+        answer.call(choice, undefined, { ...item, id: item.call_id, args: item.arguments })
     }
     choice.finish = whole.incomplete_details?.reason ?? (choice.calls.length ? 'tool_calls' : whole.status)
   },
@@ -207,11 +202,7 @@ const responses: Wire = {
 
 const anthropic: Wire = {
   operation: 'chat',
-  ask(body) {
-    const told = body.system ? [{ role: 'system', content: joined(body.system) }] : []
-    const asked = list(body.messages).map(({ role, content }) => ({ role, content: joined(content) }))
-    return { ...openaiSettings(body), messages: [...told, ...asked] }
-  },
+  ask: (body) => ({ ...openaiSettings(body), messages: conversation(body.system, list(body.messages)) }),
   read(part, answer) {
     if (part.error) answer.fail(part.error)
     const whole = part.message ?? (part.type === 'message' ? part : undefined)
@@ -224,7 +215,7 @@ const anthropic: Wire = {
     if (part.type === 'content_block_delta') {
       const { text, partial_json } = part.delta ?? {}
       answer.say(answer.choice(), text)
-      if (partial_json) answer.argue(answer.call(answer.choice(), part.index), partial_json)
+      if (partial_json) answer.call(answer.choice(), part.index, { args: partial_json })
     }
     const finish = whole?.stop_reason ?? part.delta?.stop_reason
     if (finish) answer.choice().finish = finish
@@ -240,11 +231,9 @@ const anthropic: Wire = {
     function open(to: Answer, index: unknown, block: Json): void {
       if (block?.type === 'text') to.say(to.choice(), block.text)
       if (block?.type !== 'tool_use') return
-      const call = to.call(to.choice(), index)
-      call.id = block.id
-      call.name = block.name
       // In a stream it begins as {}.
-      if (Object.keys(block.input ?? {}).length) to.argue(call, block.input)
+      const args = Object.keys(block.input ?? {}).length ? block.input : undefined
+      to.call(to.choice(), index, { ...block, args })
     }
   },
 }
@@ -253,12 +242,10 @@ const gemini: Wire = {
   operation: 'generate_content',
   ask(body, { pathname }) {
     const { generationConfig: settings = {}, systemInstruction } = body
-    const told = systemInstruction ? [{ role: 'system', content: joined(systemInstruction.parts) }] : []
-    const content = body.contents ?? body.content ?? list(body.requests).map((one) => one.content)
-    const asked = [content].flat().map(({ role, parts }) => ({ role: role ?? 'user', content: joined(parts) }))
+    const asked = body.contents ?? body.content ?? list(body.requests).map((one) => one.content)
     return {
       model: inPath(pathname, /\/models\/([^/:]+):/),
-      messages: [...told, ...asked],
+      messages: conversation(systemInstruction?.parts, [asked].flat()),
       stream: pathname.includes(':stream'),
       temperature: settings.temperature,
       topP: settings.topP,
@@ -275,11 +262,7 @@ const gemini: Wire = {
       choice.finish = finishReason ?? choice.finish
       for (const { text, thought, functionCall } of list(content?.parts)) {
         if (!thought) answer.say(choice, text)
-        if (!functionCall) continue
-        const call = answer.call(choice)
-        call.id = functionCall.id
-        call.name = functionCall.name
-        answer.argue(call, functionCall.args)
+        if (functionCall) answer.call(choice, undefined, functionCall)
       }
     }
     const usage = part.usageMetadata
@@ -295,15 +278,15 @@ const gemini: Wire = {
   },
 }
 
+const geminiEmbeddings: Wire = { operation: 'embeddings', ask: gemini.ask, read: gemini.read }
+
 const bedrock: Wire = {
   operation: 'chat',
   ask(body, { pathname }) {
     const { inferenceConfig: settings = {} } = body
-    const told = body.system ? [{ role: 'system', content: joined(body.system) }] : []
-    const asked = list(body.messages).map(({ role, content }) => ({ role, content: joined(content) }))
     return {
       model: inPath(pathname, /\/model\/([^/]+)\/converse/),
-      messages: [...told, ...asked],
+      messages: conversation(body.system, list(body.messages)),
       stream: pathname.endsWith('-stream'),
       temperature: settings.temperature,
       topP: settings.topP,
@@ -318,7 +301,7 @@ const bedrock: Wire = {
     }
     if (part.start?.toolUse) use(part.contentBlockIndex, part.start.toolUse)
     answer.say(choice, part.delta?.text)
-    if (part.delta?.toolUse) answer.argue(answer.call(choice, part.contentBlockIndex), part.delta.toolUse.input)
+    if (part.delta?.toolUse) use(part.contentBlockIndex, part.delta.toolUse)
     choice.finish = part.stopReason ?? choice.finish
     if (typeof part.message === 'string') answer.fail({ type: part.__type, message: part.message })
     const { usage } = part
@@ -332,10 +315,7 @@ const bedrock: Wire = {
     })
 
     function use(index: unknown, { toolUseId, name, input }: Json): void {
-      const call = answer.call(choice, index)
-      call.id = toolUseId
-      call.name = name
-      answer.argue(call, input)
+      answer.call(choice, index, { id: toolUseId, name, args: input })
     }
   },
 }
@@ -354,11 +334,7 @@ export const workersAi: Wire = {
     if (result.output) return responses.read({ object: 'response', ...result }, answer)
     const choice = answer.choice()
     answer.say(choice, result.response)
-    for (const called of list(result.tool_calls)) {
-      const call = answer.call(choice)
-      call.name = called.name
-      answer.argue(call, called.arguments)
-    }
+    for (const { name, arguments: args } of list(result.tool_calls)) answer.call(choice, undefined, { name, args })
     openaiUsage(answer, result.usage)
   },
 }
@@ -367,7 +343,7 @@ export const workersAi: Wire = {
 const PATHS: readonly (readonly [path: RegExp, wire: Wire, provider?: string])[] = [
   [/\/model\/[^/]+\/converse(-stream)?$/, bedrock, 'aws.bedrock'],
   [/\/models\/[^/]+:(stream)?generateContent$/i, gemini, 'gcp.gemini'],
-  [/\/models\/[^/]+:(batchEmbedContents|embedContent)$/, { ...gemini, operation: 'embeddings' }, 'gcp.gemini'],
+  [/\/models\/[^/]+:(batchEmbedContents|embedContent)$/, geminiEmbeddings, 'gcp.gemini'],
   [/\/(chat\/)?completions$/, chat],
   [/\/responses$/, responses],
   [/\/embeddings$/, embeddings],
@@ -375,24 +351,30 @@ const PATHS: readonly (readonly [path: RegExp, wire: Wire, provider?: string])[]
   [/\/ai\/run\/@|\/workers-ai\/@/, workersAi, 'cloudflare.workers_ai'],
 ]
 
-/** OpenTelemetry's names of providers, by host, or by the name that Cloudflare's AI Gateway has in its path. */
-const PROVIDERS: readonly (readonly [place: RegExp, provider: string])[] = [
-  [/openai\.azure\.com$|^azure-openai$/, 'azure.ai.openai'],
-  [/services\.ai\.azure\.com$/, 'azure.ai.inference'],
-  [/aiplatform\.googleapis\.com$|^google-vertex-ai$/, 'gcp.vertex_ai'],
-  [/^generativelanguage\.|^google-ai-studio$/, 'gcp.gemini'],
-  [/^bedrock.*\.amazonaws\.com$|^aws-bedrock$/, 'aws.bedrock'],
-  [/(^|\.)openrouter(\.ai)?$/, 'openrouter'],
-  [/(^|\.)groq(\.com)?$/, 'groq'],
-  [/(^|\.)together(\.xyz|\.ai|-ai)?$/, 'together_ai'],
-  [/(^|\.)mistral(\.ai)?$/, 'mistral_ai'],
-  [/(^|\.)deepseek(\.com)?$/, 'deepseek'],
-  [/(^|\.)perplexity(\.ai|-ai)?$/, 'perplexity'],
-  [/(^|\.)x\.ai$|^grok$/, 'x_ai'],
-  [/(^|\.)cohere(\.com|\.ai)?$/, 'cohere'],
-  [/(^|\.)anthropic(\.com)?$/, 'anthropic'],
-  [/^api\.cloudflare\.com$|^workers-ai$/, 'cloudflare.workers_ai'],
+/**
+ * OpenTelemetry's names of providers, by a part of the host, or by the name that Cloudflare's AI Gateway has in its path.
+ * Where there is none, that part is the name.
+ */
+const PROVIDERS: readonly (readonly [parts: string, provider?: string])[] = [
+  ['openai.azure|azure-openai', 'azure.ai.openai'],
+  ['services.ai.azure', 'azure.ai.inference'],
+  ['aiplatform|google-vertex-ai', 'gcp.vertex_ai'],
+  ['generativelanguage|google-ai-studio', 'gcp.gemini'],
+  ['bedrock|bedrock-runtime|aws-bedrock', 'aws.bedrock'],
+  ['together|together-ai', 'together_ai'],
+  ['mistral', 'mistral_ai'],
+  ['x.ai|grok', 'x_ai'],
+  ['api.cloudflare|workers-ai', 'cloudflare.workers_ai'],
+  ['openrouter|groq|deepseek|perplexity|cohere|anthropic'],
 ]
+
+function providerOf(place: string): string | undefined {
+  for (const [parts, provider] of PROVIDERS) {
+    const found = new RegExp(`(?:^|\\.)(${parts})(?:\\.|-ai$|$)`).exec(place)
+    if (found) return provider ?? found[1]
+  }
+  return undefined
+}
 
 /** Bodies of these have one of them; a path alone would make a model of anything that ends in `/messages`. */
 const ASKS = ['model', 'messages', 'contents', 'content', 'requests', 'input', 'prompt', 'text']
@@ -407,8 +389,7 @@ export function wireOf({ hostname, pathname }: URL): Recognised | undefined {
   const found = PATHS.find(([path]) => path.test(decodeURI(pathname)))
   if (!found) return undefined
   const place = hostname === 'gateway.ai.cloudflare.com' ? `${pathname.split('/')[4]}` : hostname
-  const named = PROVIDERS.find(([pattern]) => pattern.test(place))?.[1]
-  return { wire: found[1], provider: named ?? found[2] ?? 'openai' }
+  return { wire: found[1], provider: providerOf(place) ?? found[2] ?? 'openai' }
 }
 
 /** Whether a span that says this of itself (in any of the conventions) is a call of a model. */
