@@ -22,8 +22,8 @@ export interface Outgoing {
   url: URL
   method: string
   headers: Headers
-  /** The request's body as text: at once, or when it has been read; undefined where it is none. */
-  body: string | Promise<string | undefined> | undefined
+  /** Reads the request's body: text at once, or when it has come; undefined where it is none. */
+  body(): string | Promise<string | undefined> | undefined
 }
 
 /** A request to a model, or of a tool: who reads along. */
@@ -120,11 +120,15 @@ function open(session: Session, input: Input, init: RequestInit | undefined, spa
   const request = input instanceof Request ? input : undefined
   const url = new URL(request?.url ?? `${input}`)
   const method = `${init?.method ?? request?.method ?? 'GET'}`.toUpperCase()
-  const { llm } = session.config.instrumentations
+  // A session that is not sampled has nothing to show.
+  const { llm } = session.root.isRecording() ? session.config.instrumentations : {}
   const headers = new Headers(init?.headers ?? request?.headers)
-  const asked = { url, method, headers, body: method === 'POST' && llm ? bodyOf(input, init) : undefined }
+  const asked = { url, method, headers, body: () => bodyOf(input, init) }
   const model = llm && guard('recognising a model', () => llm.recognise(asked, session))
-  if (model) for (const name of CREDENTIALS) session.hide(headers.get(name)?.replace(/^\w+ /, ''))
+  if (model) {
+    session.hide(url.searchParams.get('key'))
+    for (const name of CREDENTIALS) session.hide(headers.get(name)?.replace(/^\w+ /, ''))
+  }
   const own = model?.opened
   if (!model && !spans) return undefined
   const attributes = {
@@ -147,7 +151,7 @@ function requestSpan({ tracer }: Session, attributes: Attributes): SdkSpan {
   return tracer.startSpan(name, { kind: CLIENT, attributes: { ...own, ...attributes } }) as SdkSpan
 }
 
-function bodyOf(input: Input, init: RequestInit | undefined): Outgoing['body'] {
+function bodyOf(input: Input, init: RequestInit | undefined): ReturnType<Outgoing['body']> {
   const body = init?.body
   if (typeof body === 'string') return body
   if (body instanceof ArrayBuffer || ArrayBuffer.isView(body)) return new TextDecoder().decode(body)
@@ -197,7 +201,8 @@ function respond(session: Session, call: Call, response: Response, end: End): Re
   span?.setAttribute(key.HTTP_STATUS, status)
   if (status >= 400 && span) fail(span, `${status}`)
   guard('a response', () => model?.responded?.(response))
-  if (!response.body || method === 'HEAD' || [101, 204, 205, 304].includes(status)) {
+  const isSeen = model || span?.isRecording()
+  if (!isSeen || !response.body || method === 'HEAD' || [101, 204, 205, 304].includes(status)) {
     end()
     return response
   }
@@ -231,7 +236,8 @@ function finish(session: Session, call: Call, error: unknown, at?: number): void
     fail(span, nameOf(error), session.config.captureContent ? describe(error) : undefined)
   }
   guard('a response', () => model?.ended?.(error))
-  span?.end(at)
+  // The session may have ended it.
+  if (span?.isRecording()) span.end(at)
 }
 
 /** An error as its type: its message may quote the URL. */

@@ -14,7 +14,7 @@ import { fail, type ModelCall, type Outgoing, patchFetch, sessionHere } from './
 import { type Reader, readerFor } from './streams.ts'
 import { wants } from './tool-calls.ts'
 import type { LlmInstrumentation } from './types.ts'
-import { Answer, type Asked, isAsked, isModel, type Json, type Recognised, wireOf, workersAi } from './wires.ts'
+import { Answer, type Asked, isModel, type Json, type Recognised, wireOf, workersAi } from './wires.ts'
 
 const LLM: LlmInstrumentation = { instruments: 'llm', recognise }
 
@@ -33,14 +33,18 @@ export function llmCalls(): LlmInstrumentation {
 }
 
 function recognise({ url, method, headers, body }: Outgoing, session: Session): ModelCall | undefined {
-  if (method !== 'POST' || body === undefined) return undefined
-  const found = wireOf(url)
-  const parsed = typeof body === 'string' ? parse(body) : undefined
-  if (!found) return parsed?.method === 'tools/call' && isMcp(headers) ? toolCall(parsed, session) : undefined
-  if (typeof body === 'string') return isAsked(parsed) ? modelCall(found, parsed, url, session) : undefined
-  const call = modelCall(found, undefined, url, session)
-  body.then((text) => guard('reading a request', () => call.asked(parse(text))))
-  return call
+  const found = method === 'POST' ? wireOf(url) : undefined
+  if (!found && (method !== 'POST' || !isMcp(headers))) return undefined
+  const given = body()
+  if (typeof given !== 'string') {
+    if (!found?.certain || !given) return undefined
+    const call = modelCall(found, undefined, url, session)
+    given.then((text) => guard('reading a request', () => call.asked(parse(text))))
+    return call
+  }
+  const asked = parse(given)
+  if (!found) return asked?.method === 'tools/call' ? toolCall(asked, session) : undefined
+  return found.named || typeof asked?.model === 'string' ? modelCall(found, asked, url, session) : undefined
 }
 
 /** A model that is called; `asked` may come later. */
@@ -230,7 +234,12 @@ function run(binding: AiBinding['run'], args: unknown[]): unknown {
     session &&
     guard('a model of Workers AI', () => {
       const url = new URL(`https://workers-ai/${args[0]}`)
-      return modelCall({ wire: workersAi, provider: 'cloudflare.workers_ai' }, args[1] ?? {}, url, session)
+      return modelCall(
+        { wire: workersAi, provider: 'cloudflare.workers_ai', named: true, certain: true },
+        args[1] ?? {},
+        url,
+        session,
+      )
     })
   if (!call) return native()
   const end = (error?: unknown): void => {

@@ -376,12 +376,15 @@ function providerOf(place: string): string | undefined {
   return undefined
 }
 
-/** Bodies of these have one of them; a path alone would make a model of anything that ends in `/messages`. */
-const ASKS = ['model', 'messages', 'contents', 'content', 'requests', 'input', 'prompt', 'text']
+const NAMED = /\/(models?|deployments|run|workers-ai)\//
 
 export interface Recognised {
   wire: Wire
   provider: string
+  /** The path names a model; elsewhere it takes the body to: a chat's API may end in `/messages`, too. */
+  named: boolean
+  /** The URL alone leaves no doubt. */
+  certain: boolean
 }
 
 /** The API that a request's URL names; who speaks OpenAI's and is nobody known counts as OpenAI. */
@@ -389,16 +392,14 @@ export function wireOf({ hostname, pathname }: URL): Recognised | undefined {
   const found = PATHS.find(([path]) => path.test(decodeURI(pathname)))
   if (!found) return undefined
   const place = hostname === 'gateway.ai.cloudflare.com' ? `${pathname.split('/')[4]}` : hostname
-  return { wire: found[1], provider: providerOf(place) ?? found[2] ?? 'openai' }
+  const provider = providerOf(place)
+  const named = NAMED.test(pathname)
+  const certain = named || !!provider || /\/(chat\/completions|embeddings)$/.test(pathname)
+  return { wire: found[1], provider: provider ?? found[2] ?? 'openai', named, certain }
 }
 
 /** Whether a span that says this of itself (in any of the conventions) is a call of a model. */
 export function isModel(says: unknown): boolean {
   const pattern = /^(chat|text_completion|generate_content|embeddings|llm|embedding)$|\.do(generate|stream|embed)$/i
   return pattern.test(`${says}`)
-}
-
-/** Whether a request's body is one that a model is asked with. */
-export function isAsked(body: unknown): body is Json {
-  return Object(body) === body && ASKS.some((name) => Object.hasOwn(body as object, name))
 }

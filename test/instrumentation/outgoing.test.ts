@@ -69,3 +69,19 @@ test('the response keeps its URL, its type, its clone and its readers; one that 
     expect(end).toBeLessThanOrEqual(root?.end ?? 0n)
   }
 })
+
+test('what only looks like a model’s API is a request, and its body is its own', async () => {
+  expect(JSON.parse(await ask('/look-alikes'))).toEqual([200, 200, 200, 200, 200, 200])
+  const { spans } = await backend.session()
+  expect(spans.filter(({ name }) => name === 'POST')).toHaveLength(6)
+  expect(spans.filter(({ name }) => name.endsWith('.llm'))).toEqual([])
+})
+
+test('a session that is not sampled says so to whom it calls, and sends nothing', async () => {
+  expect(JSON.parse(await ask('/unsampled'))).toEqual({})
+  expect(sink.received.at(-1)?.text).toMatch(/traceparent 00-[0-9a-f]{32}-[0-9a-f]{16}-02/)
+  await ask('/on')
+  const { root } = await backend.session()
+  expect(root?.name).toBe('GET /on.session')
+  expect(backend.collector.store.list()).toHaveLength(1)
+})
