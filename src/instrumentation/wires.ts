@@ -324,7 +324,7 @@ export const workersAi: Wire = {
   operation: 'chat',
   ask: (body, { pathname }) => ({
     ...openaiSettings(body),
-    model: inPath(pathname, /\/(@.+)$/) ?? body.model,
+    model: inPath(pathname, /\/((?:@|%40).+)$/) ?? body.model,
     messages: body.messages ?? body.prompt ?? body.input ?? body.text,
   }),
   read(part, answer) {
@@ -370,7 +370,7 @@ const PROVIDERS: readonly (readonly [parts: string, provider?: string])[] = [
 
 function providerOf(place: string): string | undefined {
   for (const [parts, provider] of PROVIDERS) {
-    const found = new RegExp(`(?:^|\\.)(${parts})(?:\\.|-ai$|$)`).exec(place)
+    const found = new RegExp(`(?:^|[.-])(${parts})(?:\\.|-ai$|$)`).exec(place)
     if (found) return provider ?? found[1]
   }
   return undefined
@@ -389,7 +389,7 @@ export interface Recognised {
 
 /** The API that a request's URL names; who speaks OpenAI's and is nobody known counts as OpenAI. */
 export function wireOf({ hostname, pathname }: URL): Recognised | undefined {
-  const found = PATHS.find(([path]) => path.test(decodeURI(pathname)))
+  const found = PATHS.find(([path]) => path.test(pathname.replace('%40', '@')))
   if (!found) return undefined
   const place = hostname === 'gateway.ai.cloudflare.com' ? `${pathname.split('/')[4]}` : hostname
   const provider = providerOf(place)
