@@ -23,7 +23,7 @@ beforeAll(async () => {
       response.writeHead(200, { 'content-length': '100' }).write('ten bytes!')
       return void setTimeout(() => response.destroy(), 20)
     }
-    response.writeHead(200, { 'x-seen': `${request.method} ${request.headers['x-own'] ?? ''}` }).end(body || 'empty')
+    response.writeHead(200, { 'x-seen': `${request.method}:${request.headers['x-own'] ?? ''}` }).end(body || 'empty')
   })
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
@@ -51,28 +51,28 @@ describe('fetch', () => {
       () =>
         fetch(`${url}/echo`, { method: 'POST', body: new Blob(['streamed']).stream(), duplex: 'half' } as RequestInit),
       'streamed',
-      'POST',
+      'POST:',
     ],
     [
       'a Request with a body',
       () => fetch(new Request(`${url}/echo`, { method: 'PUT', body: 'whole', headers: { 'x-own': 'a' } })),
       'whole',
-      'PUT a',
+      'PUT:a',
     ],
     [
       'a Request, and more',
       () => fetch(new Request(`${url}/echo`, { headers: { 'x-own': 'a' } }), { method: 'POST', body: 'more' }),
       'more',
-      'POST a',
+      'POST:a',
     ],
     [
       'headers of a Request replaced',
       () => fetch(new Request(`${url}/echo`, { headers: { 'x-own': 'a' } }), { headers: { 'x-own': 'b' } }),
       'empty',
-      'GET b',
+      'GET:b',
     ],
-    ['a URL object', () => fetch(new URL(`${url}/echo`)), 'empty', 'GET'],
-    ['a redirect', () => fetch(`${url}/away`), 'empty', 'GET'],
+    ['a URL object', () => fetch(new URL(`${url}/echo`)), 'empty', 'GET:'],
+    ['a redirect', () => fetch(`${url}/away`), 'empty', 'GET:'],
     ['gzip', () => fetch(`${url}/gzip`), 'zipped', 'null'],
   ])('%s', async (_, call, text, seen) => {
     let outside: unknown[] = []

@@ -79,7 +79,7 @@ describe('the provider, by host or by path', () => {
     'https://api.anthropic.com/v1/messages/count_tokens',
     'https://api.anthropic.com/v1/messages/batches',
     'https://x.example.com/',
-    'https://x.example.com/%E0%A4%A/messages',
+    'https://x.example.com/%E0%A4%A/mess',
   ])('%s is no model', (url) => {
     expect(wireOf(new URL(url))).toBeUndefined()
   })
