@@ -126,8 +126,9 @@ const conversation = (told: unknown, asked: Json[]): { role?: string; content?: 
     asked.map(({ role = 'user', content, parts = content }) => ({ role, content: joined(parts) })),
   )
 
-const openaiSettings = (body: Json): Asked => ({
-  model: body.model,
+/** `url`: Azure's names the model, as its deployment. */
+const openaiSettings = (body: Json, { pathname }: URL): Asked => ({
+  model: body.model ?? inPath(pathname, /\/deployments\/([^/]+)\//),
   stream: body.stream === true,
   temperature: body.temperature,
   topP: body.top_p,
@@ -148,7 +149,7 @@ function openaiUsage(answer: Answer, usage: Json): void {
 /** OpenAI's chat completions, also the older completions, and everybody's who speaks the same. */
 const chat: Wire = {
   operation: 'chat',
-  ask: (body) => ({ ...openaiSettings(body), messages: body.messages ?? body.prompt }),
+  ask: (body, url) => ({ ...openaiSettings(body, url), messages: body.messages ?? body.prompt }),
   read(part, answer) {
     if (part.error) answer.fail(part.error)
     answer.id ??= part.id
@@ -167,16 +168,16 @@ const chat: Wire = {
 
 const embeddings: Wire = {
   operation: 'embeddings',
-  ask: (body) => ({ ...openaiSettings(body), messages: body.input }),
+  ask: (body, url) => ({ ...openaiSettings(body, url), messages: body.input }),
   read: chat.read,
 }
 
 const responses: Wire = {
   operation: 'chat',
-  ask(body) {
+  ask(body, url) {
     const input = typeof body.input === 'string' ? [{ role: 'user', content: body.input }] : list(body.input)
     const asked = input.map((item) => (item.role ? item : { role: 'tool', content: item.output ?? item }))
-    return { ...openaiSettings(body), messages: conversation(body.instructions, asked) }
+    return { ...openaiSettings(body, url), messages: conversation(body.instructions, asked) }
   },
   read(part, answer) {
     if (part.type === 'error') answer.fail({ type: part.code, ...part, ...part.error })
@@ -202,7 +203,7 @@ const responses: Wire = {
 
 const anthropic: Wire = {
   operation: 'chat',
-  ask: (body) => ({ ...openaiSettings(body), messages: conversation(body.system, list(body.messages)) }),
+  ask: (body, url) => ({ ...openaiSettings(body, url), messages: conversation(body.system, list(body.messages)) }),
   read(part, answer) {
     if (part.error) answer.fail(part.error)
     const whole = part.message ?? (part.type === 'message' ? part : undefined)
@@ -322,9 +323,9 @@ const bedrock: Wire = {
 
 export const workersAi: Wire = {
   operation: 'chat',
-  ask: (body, { pathname }) => ({
-    ...openaiSettings(body),
-    model: inPath(pathname, /\/((?:@|%40).+)$/) ?? body.model,
+  ask: (body, url) => ({
+    ...openaiSettings(body, url),
+    model: inPath(url.pathname, /\/((?:@|%40).+)$/) ?? body.model,
     messages: body.messages ?? body.prompt ?? body.input ?? body.text,
   }),
   read(part, answer) {

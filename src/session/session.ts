@@ -538,6 +538,7 @@ export class Session {
   #close(): void {
     const { root, endState } = this
     for (const close of this.closing) guard('an instrumentation', close)
+    this.closing.clear()
     for (const span of [...this.#open.keys()].reverse()) {
       if (span === root) continue
       span.setAttribute(key.INCOMPLETE, true)

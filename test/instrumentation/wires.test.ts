@@ -73,6 +73,11 @@ describe('the provider, by host or by path', () => {
     expect([found?.provider, found?.wire.operation]).toEqual([provider, operation])
   })
 
+  test('Azure’s deployment is its model', () => {
+    const url = new URL('https://my.openai.azure.com/openai/deployments/gpt-4o/chat/completions?api-version=1')
+    expect(wireOf(url)?.wire.ask({ messages: [] }, url).model).toBe('gpt-4o')
+  })
+
   test.each([
     'https://api.openai.com/v1/models',
     'https://api.openai.com/v1/files',
