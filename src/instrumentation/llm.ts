@@ -142,7 +142,6 @@ function aroundIt(session: Session): SdkSpan | undefined {
   const span = trace.getSpan(activeContext()) as SdkSpan | undefined
   const attributes = span?.attributes
   if (!attributes || span === session.root) return undefined
-  if (attributes[key.SPAN_KIND] === 'llm') return span
   const says =
     attributes[key.GEN_AI_OPERATION_NAME] ?? attributes['ai.operationId'] ?? attributes['openinference.span.kind']
   return isModel(says) ? span : undefined

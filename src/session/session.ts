@@ -167,7 +167,8 @@ export class Session {
   onTool: ((event: AgentEvent | PlainEvent, span: SdkSpan) => void) | undefined
   /** @internal For adapters: how long the response took, its body included, milliseconds. */
   answeredAfterMs: number | undefined
-  readonly #hidden: Set<string> = new Set()
+  /** The longest first: one may be part of another. */
+  #hidden: readonly string[] = []
   readonly #flags: number
   readonly #startedAt: number
   #endedAt: number | undefined
@@ -441,8 +442,9 @@ export class Session {
 
   /** @internal For instrumentations: a text (a key, a provider's message) that no span of this session shows. */
   hide(text: unknown): void {
-    if (typeof text === 'string' && text.length >= MIN_HIDDEN_CHARS && this.#hidden.size < MAX_HIDDEN)
-      this.#hidden.add(text)
+    const hidden = this.#hidden
+    if (typeof text !== 'string' || text.length < MIN_HIDDEN_CHARS || hidden.length >= MAX_HIDDEN) return
+    if (!hidden.includes(text)) this.#hidden = [...hidden, text].sort((a, b) => b.length - a.length)
   }
 
   /** @internal For formats: a text that is no span's, as it may be sent. */
@@ -634,7 +636,7 @@ export class Session {
     })
     if (onSpan) guard('onSpan', () => onSpan(span))
     if (span.status.code === STATUS.Fail) (this as Own).hasErrors = true
-    if (this.#hidden.size) redactSpan((_, value) => hiding(value, this.#hidden), span)
+    if (this.#hidden.length) redactSpan((_, value) => hiding(value, this.#hidden), span)
     if (redact) redactSpan(redact, span)
   }
 }
@@ -658,9 +660,9 @@ function counted(sampler: Sampler): Sampler {
   }
 }
 
-function hiding(value: AttributeValue, hidden: ReadonlySet<string>): AttributeValue {
+function hiding(value: AttributeValue, hidden: readonly string[]): AttributeValue {
   const hide = (text: unknown): unknown =>
-    typeof text === 'string' ? [...hidden].reduce((shown, secret) => shown.replaceAll(secret, HIDDEN), text) : text
+    typeof text === 'string' ? hidden.reduce((shown, secret) => shown.replaceAll(secret, HIDDEN), text) : text
   return (Array.isArray(value) ? value.map(hide) : hide(value)) as AttributeValue
 }
 

@@ -373,6 +373,7 @@ describe('who is called, and who calls', () => {
 interface Chain {
   id: string
   seen: string
+  stranger?: string
   next: { id: string; group: string; room: { id: string; group: string; tenant: string } }
 }
 
@@ -390,6 +391,7 @@ describe('a chain of Worker, Worker and Durable Object', () => {
   test('is one trace with its baggage; a stranger’s session.id is not joined, and not handed on', async () => {
     const answer = await ask('', { traceparent: PARENT, baggage: 'tenant=acme,session.id=stolen' })
     expect([answer.seen, answer.next.room.tenant]).toEqual(['acme', 'acme'])
+    expect(answer.stranger).toBeUndefined()
     // Behind, where the caller is trusted, all are part of the first one's session.
     expect([answer.next.group, answer.next.room.group]).toEqual([answer.id, answer.id])
     expect(new Set([answer.id, answer.next.id, answer.next.room.id]).size).toBe(3)
