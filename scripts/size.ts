@@ -74,7 +74,7 @@ const ENTRIES: Entry[] = [
       `import { aiSpans, fetchCalls, llmCalls } from 'agentops-edge/instrumentation'`,
     ),
     without: middleware(),
-    budget: { wrangler: 9_450, vite: 9_400 },
+    budget: { wrangler: 9_300, vite: 9_280 },
   },
   {
     name: '  sessionMetrics, over the metrics SDK',

@@ -27,11 +27,12 @@ const KINDS: readonly (readonly [pattern: RegExp, kind: Kind])[] = [
   [/^(execute_tool|tool)$|toolcall$/, 'tool'],
   [/^(invoke_agent|create_agent|agent)$/, 'agent'],
 ]
+/** Texts under such a name may be contents: more than the conventions say, as they grow. */
 const CONTENT =
-  /^(ai\.(prompt|value|values|embedding|embeddings|result|schema|toolCall\.(args|result)|response\.(text|object|toolCalls|reasoning|files))|gen_ai\.(prompt|completion|input\.messages|output\.messages|system_instructions|tool\.(definitions|description|call\.(arguments|result)))|(llm\.)?(input|output)(_messages)?\.|llm\.(prompts|completions|prompt_template|invocation_parameters|tools)|tool\.parameters|traceloop\.entity\.(input|output)|retrieval\.documents|embedding\.embeddings)(\.|$|(?<=\.))/
+  /prompt|completion|message|input|output|value|text|object|arg|result|instruction|definition|description|reasoning|file|schema|calls|embedding|document|param|content|stack/i
+/** What is said of contents, and is none. */
+const SHAPE = /(role|finish_?reasons?|\.id|name|type|model)$/i
 
-/** What is no content of a completion. */
-const SHAPE = /^gen_ai\.completion\.\d+\.(role|finish_reason|tool_calls\.\d+\.(id|name))$/
 /** `SpanStatusCode.ERROR`. */
 const FAILED = 2
 
@@ -115,15 +116,13 @@ function ending(span: SdkSpan, session: Session): void {
 /** Contents go, and what an error may quote of them. */
 function conceal(span: SdkSpan): void {
   const { attributes, events, status } = span
-  for (const name of Object.keys(attributes)) if (CONTENT.test(name) && !SHAPE.test(name)) delete attributes[name]
-  let type = `${attributes[key.ERROR_TYPE] ?? 'error'}`
-  for (const { attributes: of = {} } of events) {
-    for (const name of Object.keys(of)) if (CONTENT.test(name)) delete of[name]
-    type = `${of['exception.type'] ?? type}`
-    delete of['exception.message']
-    delete of['exception.stacktrace']
+  for (const all of [attributes, ...events.map((event) => event.attributes ?? {})]) {
+    for (const [name, value] of Object.entries(all)) {
+      if (CONTENT.test(name) && !SHAPE.test(name) && !/^[nb]/.test(typeof value)) delete all[name]
+    }
   }
-  if (status.message) status.message = type
+  const type = events.map((event) => event.attributes?.['exception.type']).find(Boolean)
+  if (status.message) status.message = `${attributes[key.ERROR_TYPE] ?? type ?? 'error'}`
 }
 
 interface Part {

@@ -5,6 +5,7 @@
 import type { Attributes, Context } from '@opentelemetry/api'
 import { isTracingSuppressed } from '@opentelemetry/core'
 import { describe, guard } from '../diag.ts'
+import { errorType } from '../events/event.ts'
 import { METHODS } from '../http/attributes.ts'
 import { isPlain } from '../propagation/inbound.ts'
 import { headersFor } from '../propagation/outbound.ts'
@@ -45,8 +46,8 @@ const CLIENT = 2
 /** `SpanStatusCode.ERROR`. */
 const FAILED = 2
 const NATIVE = Symbol.for('agentops-edge.fetch.1')
-/** Carry what a provider's error may quote. */
-const CREDENTIALS = ['authorization', 'x-api-key', 'api-key', 'x-goog-api-key', 'cf-aig-authorization', 'cookie']
+/** Headers, and parts of a query, that carry what a provider's error may quote. */
+const CREDENTIAL = /auth|key|token|cookie|secret/i
 
 type Patched = Fetch & { [NATIVE]?: Fetch }
 
@@ -124,10 +125,9 @@ function open(session: Session, input: Input, init: RequestInit | undefined, spa
   const { llm } = session.root.isRecording() ? session.config.instrumentations : {}
   const headers = new Headers(init?.headers ?? request?.headers)
   const asked = { url, method, headers, body: () => bodyOf(input, init) }
-  const model = llm && guard('recognising a model', () => llm.recognise(asked, session))
-  if (model) {
-    session.hide(url.searchParams.get('key'))
-    for (const name of CREDENTIALS) session.hide(headers.get(name)?.replace(/^\w+ /, ''))
+  const model = llm && guard('an outgoing request', () => llm.recognise(asked, session))
+  for (const [name, value] of model ? [...headers, ...url.searchParams] : []) {
+    if (CREDENTIAL.test(name)) session.hide(value.replace(/^\w+ /, ''))
   }
   const own = model?.opened
   if (!model && !spans) return undefined
@@ -233,7 +233,7 @@ function finish(session: Session, call: Call, error: unknown, at?: number): void
   call.over = true
   // A client may leave with the answer's last word, before the body's end.
   if (error !== undefined && span && !model?.isComplete) {
-    fail(span, nameOf(error), session.config.captureContent ? describe(error) : undefined)
+    fail(span, errorType(error), session.config.captureContent ? describe(error) : undefined)
   }
   guard('a response', () => model?.ended?.(error))
   // The session may have ended it.
@@ -244,8 +244,4 @@ function finish(session: Session, call: Call, error: unknown, at?: number): void
 export function fail(span: SdkSpan, type: string, message: string = type): void {
   span.setStatus({ code: FAILED, message })
   span.setAttribute(key.ERROR_TYPE, type)
-}
-
-function nameOf(error: unknown): string {
-  return error instanceof Error ? error.name : typeof error
 }

@@ -2,7 +2,7 @@
 import { type Attributes, trace } from '@opentelemetry/api'
 import { guard } from '../diag.ts'
 import { llmAttributes } from '../events/attributes.ts'
-import type { Message, PlainEvent } from '../events/event.ts'
+import { errorType, type Message, type PlainEvent } from '../events/event.ts'
 import { observe } from '../events/observe.ts'
 import { MAX_VALUE_CHARS } from '../events/serialize.ts'
 import type { SdkSpan } from '../sdk.ts'
@@ -39,7 +39,7 @@ function recognise({ url, method, headers, body }: Outgoing, session: Session): 
   if (typeof given !== 'string') {
     if (!found?.certain || !given) return undefined
     const call = modelCall(found, undefined, url, session)
-    given.then((text) => guard('reading a request', () => call.asked(parse(text))))
+    given.then((text) => guard('an outgoing request', () => call.asked(parse(text))))
     return call
   }
   const asked = parse(given)
@@ -100,7 +100,7 @@ function modelCall({ wire, provider }: Recognised, body: Json, url: URL, session
       reader = readerFor(response.headers.get('content-type') ?? '', call.take)
     },
     take(part) {
-      guard('reading an answer', () => wire.read(part, answer))
+      guard('a response', () => wire.read(part, answer))
       if (!captureContent) session.hide(answer.error?.message)
     },
     read(bytes) {
@@ -244,8 +244,7 @@ function run(binding: AiBinding['run'], args: unknown[]): unknown {
   const end = (error?: unknown): void => {
     guard('a model of Workers AI', () => {
       const span = call.opened?.span
-      if (error !== undefined && span && !call.isComplete)
-        fail(span, error instanceof Error ? error.name : typeof error)
+      if (error !== undefined && span && !call.isComplete) fail(span, errorType(error))
       call.ended(error)
       span?.end()
     })

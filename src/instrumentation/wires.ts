@@ -358,20 +358,20 @@ const PATHS: readonly (readonly [path: RegExp, wire: Wire, provider?: string])[]
  */
 const PROVIDERS: readonly (readonly [parts: string, provider?: string])[] = [
   ['openai.azure|azure-openai', 'azure.ai.openai'],
-  ['services.ai.azure', 'azure.ai.inference'],
-  ['aiplatform|google-vertex-ai', 'gcp.vertex_ai'],
-  ['generativelanguage|google-ai-studio', 'gcp.gemini'],
-  ['bedrock|bedrock-runtime|aws-bedrock', 'aws.bedrock'],
-  ['together|together-ai', 'together_ai'],
+  ['ai.azure', 'azure.ai.inference'],
+  ['aiplatform|vertex', 'gcp.vertex_ai'],
+  ['generativelanguage|google', 'gcp.gemini'],
+  ['bedrock', 'aws.bedrock'],
+  ['together', 'together_ai'],
   ['mistral', 'mistral_ai'],
   ['x.ai|grok', 'x_ai'],
-  ['api.cloudflare|workers-ai', 'cloudflare.workers_ai'],
+  ['api.cloudflare|workers', 'cloudflare.workers_ai'],
   ['openrouter|groq|deepseek|perplexity|cohere|anthropic'],
 ]
 
 function providerOf(place: string): string | undefined {
   for (const [parts, provider] of PROVIDERS) {
-    const found = new RegExp(`(?:^|[.-])(${parts})(?:\\.|-ai$|$)`).exec(place)
+    const found = new RegExp(`(?:^|[.-])(${parts})(?:[.-]|$)`).exec(place)
     if (found) return provider ?? found[1]
   }
   return undefined
