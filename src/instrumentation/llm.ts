@@ -184,8 +184,10 @@ function toolCall({ id, params }: Json, session: Session): ModelCall {
   const { span } = opened
   span.setAttribute(key.MCP_METHOD, 'tools/call')
   let reader: Reader | undefined
+  let answered = false
   const take = (message: Json): void => {
     if (message.id !== id) return
+    answered = true
     const { result, error } = message
     if (captureContent) event.returns = result?.structuredContent ?? result?.content
     if (!error && !result?.isError) return
@@ -195,6 +197,9 @@ function toolCall({ id, params }: Json, session: Session): ModelCall {
   }
   return {
     opened,
+    get isComplete() {
+      return answered
+    },
     responded(response) {
       reader = readerFor(response.headers.get('content-type') ?? '', take)
     },

@@ -2,6 +2,7 @@
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { gzipSync } from 'node:zlib'
+import { Client, StreamableHTTPClientTransport } from '@modelcontextprotocol/client'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { CollectedSpan } from '../../src/collector/otlp.ts'
 import { type AgentOpsOptions, createAgentOps, type Session } from '../../src/index.ts'
@@ -134,6 +135,21 @@ test('50 sessions at once, each with its own calls', async () => {
     expect(calls.map(({ attributes }) => attributes['gen_ai.usage.prompt_tokens'])).toEqual([20, 20, 20])
   }
   await Promise.all(Array.from({ length: 50 }, (_, n) => ask(n)))
+})
+
+test('MCP’s own client: a tool that it calls is a tool event, what it says besides are requests', async () => {
+  const spans = await run({ instrumentations }, async () => {
+    const client = new Client({ name: 'test', version: '1' })
+    await client.connect(new StreamableHTTPClientTransport(new URL(`${models.base('stream')}/mcp`)))
+    const result = await client.callTool({ name: 'search', arguments: { q: 'cats' } })
+    expect(result.content).toEqual([{ type: 'text', text: 'found ' }])
+    await client.close()
+  })
+  expect(named(spans, 'search.tool')).toMatchObject({
+    status: { code: 1 },
+    attributes: { 'tool.name': 'search', 'tool.status': 'succeeded', 'mcp.method.name': 'tools/call' },
+  })
+  expect(spans.filter(({ name }) => name === 'POST').length).toBeGreaterThan(1)
 })
 
 describe('spans of frameworks, as their own conventions have them', () => {

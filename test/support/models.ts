@@ -291,7 +291,20 @@ function bedrock(path: string, mode: string, secret: string): Reply {
 }
 
 function mcp(mode: string, asked: string, secret: string): Reply {
-  const { id } = JSON.parse(asked) as { id: number }
+  const { id, method, params } = JSON.parse(asked || '{}') as {
+    id?: number
+    method?: string
+    params?: { protocolVersion: string }
+  }
+  if (id === undefined) return { status: method ? 202 : 405, body: '' }
+  if (method === 'initialize') {
+    const capabilities = { tools: {} }
+    const serverInfo = { name: 'scripted', version: '1' }
+    return json({ jsonrpc: '2.0', id, result: { protocolVersion: params?.protocolVersion, capabilities, serverInfo } })
+  }
+  if (method === 'tools/list') {
+    return json({ jsonrpc: '2.0', id, result: { tools: [{ name: 'search', inputSchema: { type: 'object' } }] } })
+  }
   const result = { content: [{ type: 'text', text: `found ${secret}` }], isError: mode === 'error' }
   if (mode === 'refused') return json({ jsonrpc: '2.0', id, error: { code: -32602, message: `${MESSAGE} ${secret}` } })
   const answer = { jsonrpc: '2.0', id, result }
