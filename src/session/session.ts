@@ -442,9 +442,13 @@ export class Session {
 
   /** @internal For instrumentations: a text (a key, a provider's message) that no span of this session shows. */
   hide(text: unknown): void {
-    const hidden = this.#hidden
-    if (typeof text !== 'string' || text.length < MIN_HIDDEN_CHARS || hidden.length >= MAX_HIDDEN) return
-    if (!hidden.includes(text)) this.#hidden = [...hidden, text].sort((a, b) => b.length - a.length)
+    let form = typeof text === 'string' ? text : ''
+    // As it is, and as JSON has it, once and twice: an error's message may be JSON, and so is `event.data`.
+    for (let level = 0; level < 3; level++, form = JSON.stringify(form).slice(1, -1)) {
+      const hidden = this.#hidden
+      if (form.length < MIN_HIDDEN_CHARS || hidden.length >= MAX_HIDDEN || hidden.includes(form)) continue
+      this.#hidden = [...hidden, form].sort((a, b) => b.length - a.length)
+    }
   }
 
   /** @internal For formats: a text that is no span's, as it may be sent. */

@@ -5,7 +5,9 @@ import { startSink } from '../support/sink.ts'
 import { waitFor } from '../support/wait.ts'
 import { startWorker } from '../support/workerd.ts'
 
-const SECRET = 'sk-never-to-be-seen-9d41'
+const SECRET = 'never-to-be-seen-9d41'
+/** Another: what is hidden as a key must not hide what would leak as a prompt. */
+const KEY = 'sk-key-to-be-hidden-51c0'
 
 test('no instrumentation sends a secret; the user’s own event has it', async () => {
   const [models, sink] = await Promise.all([startModels(SECRET), startSink()])
@@ -37,7 +39,7 @@ test('no instrumentation sends a secret; the user’s own event has it', async (
   const ask = async (path: string): Promise<void> => {
     const { pathname, search, searchParams } = new URL(path, worker.url)
     const base = models.base(`${searchParams.get('mode')}`)
-    await (await fetch(`${worker.url}${pathname}${search}&secret=${SECRET}&base=${base}`)).text()
+    await (await fetch(`${worker.url}${pathname}${search}&secret=${SECRET}&key=${KEY}&base=${base}`)).text()
   }
   await Promise.all(paths.map(ask))
   const roots = (): number => sink.received.flatMap(({ body }) => body.match(/"name":"GET\.session"/g) ?? []).length
@@ -46,11 +48,13 @@ test('no instrumentation sends a secret; the user’s own event has it', async (
   expect(
     models.asked.filter(({ body, headers }) => `${body}${JSON.stringify(headers)}`.includes(SECRET)).length,
   ).toBeGreaterThan(30)
-  expect(sink.received.filter(({ text }) => text.includes(SECRET)).map(({ text }) => text)).toEqual([])
+  const leaks = (): string[] =>
+    sink.received.map(({ text }) => text).filter((text) => text.includes(SECRET) || text.includes(KEY))
+  expect(leaks()).toEqual([])
   expect(sink.received.some(({ body }) => body.includes('"gen_ai.usage.prompt_tokens"'))).toBe(true)
 
   await ask('own?mode=json')
   await waitFor('the last session', () => roots() === paths.length + 1)
-  expect(sink.received.filter(({ text }) => text.includes(SECRET))).toHaveLength(1)
+  expect(leaks()).toHaveLength(1)
   await Promise.all([worker.stop(), models.close(), sink.close()])
 })

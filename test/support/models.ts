@@ -29,7 +29,8 @@ type Reply = {
 
 /** Two bytes and more a character: cut in the middle. */
 export const SAID = 'grüße, 世界 🐈'
-export const MESSAGE = 'the provider quotes'
+/** With what JSON escapes, as an error's message may be JSON. */
+export const MESSAGE = 'the provider "quotes"\n'
 
 const json = (value: unknown, status = 200, headers = {}): Reply => ({
   status,
