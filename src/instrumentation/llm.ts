@@ -126,8 +126,12 @@ function completionOf({ choices, usage, model }: Answer, captureContent: boolean
     const named = calls.filter(Boolean).map(({ id, name, arguments: given }) => {
       return { id, name, arguments: captureContent ? given : undefined }
     })
-    const said = captureContent && content ? content : undefined
-    return { content: said, role: 'assistant', finish_reason: finish, tool_calls: named.length ? named : undefined }
+    return {
+      content: content || undefined,
+      role: 'assistant',
+      finish_reason: finish,
+      tool_calls: named.length ? named : undefined,
+    }
   })
   return {
     responseModel: text(model),
