@@ -10,18 +10,44 @@ interface Observer {
   onEnd(error?: unknown): void
 }
 
-/** A response to hand on in place of `response`, which has a body. */
-export function observeBody(response: Response, observer: Observer): Response {
-  let body = observeStream(response.body as ReadableStream<Uint8Array>, observer)
-  const length = response.headers.get('content-length')
-  const { FixedLengthStream } = globalThis as {
-    FixedLengthStream?: new (length: number) => ReadableWritablePair<Uint8Array, Uint8Array>
+/** A body of known length is read twice up to here, bytes: who reads it slowly has it in memory so long. */
+const MAX_TEED = 1 << 20
+
+/**
+ * A response to hand on in place of `response`, which has a body. workerd sends a body on with its length, and R2 takes
+ * it, only where the stream is its own: one of known length is no stream of ours there. `inStep`: the observer has to
+ * see each part before the reader does; `needed`: it has to see all of a large one.
+ */
+export function observeBody(
+  response: Response,
+  observer: Observer,
+  { inStep, needed }: { inStep: boolean; needed: boolean },
+): Response {
+  const { headers } = response
+  const body = response.body as ReadableStream<Uint8Array>
+  const length = headers.has('content-encoding') ? null : headers.get('content-length')
+  if ('FixedLengthStream' in globalThis && length && !inStep) {
+    if (Number(length) <= MAX_TEED) {
+      const [theirs, ours] = body.tee()
+      void drain(ours.getReader(), observer)
+      return dress(new Response(theirs, response), response)
+    }
+    if (!needed) {
+      observer.onEnd()
+      return response
+    }
   }
-  // workerd sends a body on with its length only where the stream says it.
-  if (FixedLengthStream && length && !response.headers.has('content-encoding')) {
-    body = body.pipeThrough(new FixedLengthStream(Number(length)))
+  return dress(new Response(observeStream(body, observer), response), response)
+}
+
+/** Never rejects. */
+async function drain(reader: ReadableStreamDefaultReader<Uint8Array>, observer: Observer): Promise<void> {
+  try {
+    for (let part = await reader.read(); !part.done; part = await reader.read()) observer.onBytes(part.value)
+    observer.onEnd()
+  } catch (error) {
+    observer.onEnd(error)
   }
-  return dress(new Response(body, response), response)
 }
 
 /** A stream to hand on in place of `source`. */

@@ -214,17 +214,19 @@ function respond(session: Session, call: Call, response: Response, end: End): Re
     else end(undefined, lastAt)
   }
   session.closing.add(close)
-  return observeBody(response, {
-    onBytes(bytes) {
+  const observer = {
+    onBytes(bytes: Uint8Array) {
       begun = true
       lastAt = session.now()
       guard('a response', () => model?.read?.(bytes))
     },
-    onEnd(error) {
+    onEnd(error?: unknown) {
       session.closing.delete(close)
       end(error)
     },
-  })
+  }
+  // Somebody else's span may end with the last part.
+  return observeBody(response, observer, { inStep: !!model && !model.opened, needed: !!model })
 }
 
 function finish(session: Session, call: Call, error: unknown, at?: number): void {

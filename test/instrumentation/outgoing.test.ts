@@ -10,7 +10,7 @@ let worker: RunningWorker
 let sink: RunningSink
 beforeAll(async () => {
   sink = await startSink()
-  worker = await backend.start({ entry: 'test/fixtures/outgoing-worker.ts' })
+  worker = await backend.start({ entry: 'test/fixtures/outgoing-worker.ts', miniflare: { r2Buckets: ['BUCKET'] } })
 })
 afterAll(() => sink.close())
 
@@ -84,4 +84,13 @@ test('a session that is not sampled says so to whom it calls, and sends nothing'
   const { root } = await backend.session()
   expect(root?.name).toBe('GET /on.session')
   expect(backend.collector.store.list()).toHaveLength(1)
+})
+
+test('the platform takes the body as its own: R2, HTMLRewriter, transforms, tee, pipes', async () => {
+  expect(JSON.parse(await ask('/bodies'))).toEqual([2, '{}', '{}', '{}', '{}', '{}'])
+  const { spans } = await backend.session()
+  const calls = spans.filter(({ name }) => name === 'GET')
+  expect(calls.map(({ status, attributes }) => [status.code, attributes['agentops.incomplete']])).toEqual(
+    Array(5).fill([1, undefined]),
+  )
 })
