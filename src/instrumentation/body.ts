@@ -15,29 +15,23 @@ const MAX_TEED = 1 << 20
 
 /**
  * A response to hand on in place of `response`, which has a body. workerd sends a body on with its length, and R2 takes
- * it, only where the stream is its own: one of known length is no stream of ours there. `inStep`: the observer has to
- * see each part before the reader does; `needed`: it has to see all of a large one.
+ * it, only where the stream is its own: one of known length is no stream of ours there, unless the observer has to see
+ * each part before the reader does (`inStep`).
  */
-export function observeBody(
-  response: Response,
-  observer: Observer,
-  { inStep, needed }: { inStep: boolean; needed: boolean },
-): Response {
+export function observeBody(response: Response, observer: Observer, inStep: boolean): Response {
   const { headers } = response
   const body = response.body as ReadableStream<Uint8Array>
   const length = headers.has('content-encoding') ? null : headers.get('content-length')
-  if ('FixedLengthStream' in globalThis && length && !inStep) {
-    if (Number(length) <= MAX_TEED) {
-      const [theirs, ours] = body.tee()
-      void drain(ours.getReader(), observer)
-      return dress(new Response(theirs, response), response)
-    }
-    if (!needed) {
-      observer.onEnd()
-      return response
-    }
+  if (inStep || !length || !('FixedLengthStream' in globalThis)) {
+    return dress(new Response(observeStream(body, observer), response), response)
   }
-  return dress(new Response(observeStream(body, observer), response), response)
+  if (Number(length) > MAX_TEED) {
+    observer.onEnd()
+    return response
+  }
+  const [theirs, ours] = body.tee()
+  void drain(ours.getReader(), observer)
+  return dress(new Response(theirs, response), response)
 }
 
 /** Never rejects. */

@@ -225,8 +225,9 @@ function respond(session: Session, call: Call, response: Response, end: End): Re
       end(error)
     },
   }
-  // Somebody else's span may end with the last part.
-  return observeBody(response, observer, { inStep: !!model && !model.opened, needed: !!model })
+  // The tools that an answer asks for may be called in the turn that reads it.
+  const inStep = !!model && /json/.test(response.headers.get('content-type') ?? '')
+  return observeBody(response, observer, inStep)
 }
 
 function finish(session: Session, call: Call, error: unknown, at?: number): void {

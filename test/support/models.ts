@@ -346,8 +346,10 @@ export async function startModels(secret: string): Promise<RunningModels> {
     const [, mode = '', path = ''] = /^\/([\w-]+)(\/[^?]*)/.exec(`${request.url}`) ?? []
     asked.push({ path: `${request.url}`, headers: request.headers, body })
     const { status = 200, headers = {}, body: answer, cut, hang } = reply(decodeURIComponent(path), mode, body, secret)
-    response.writeHead(status, headers)
     const bytes = Buffer.from(answer)
+    // As gateways do that know their answer, and as those do that do not.
+    const length = cut || path.includes('/embeddings') ? {} : { 'content-length': `${bytes.length}` }
+    response.writeHead(status, { ...length, ...headers })
     if (!cut) return void response.end(bytes)
     for (let at = 0; at < bytes.length; at += 61) {
       response.write(bytes.subarray(at, at + 61))

@@ -1,4 +1,4 @@
-/** A receiver that keeps what it is sent as it is, byte by byte, and takes it all. */
+/** A receiver that keeps what it is sent as it is, byte by byte, and takes it all. It answers `{}`, and 2 MiB at `/large`. */
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { decodeContent } from './otlp-decoder.ts'
@@ -19,7 +19,7 @@ export async function startSink(): Promise<RunningSink> {
     const body = Buffer.from(decodeContent(Buffer.concat(parts), request.headers)).toString()
     received.push({ path: `${request.url}`, text: `${request.url} ${request.rawHeaders.join(' ')} ${body}`, body })
     response.setHeader('content-type', 'application/json')
-    response.end('{}')
+    response.end(request.url === '/large' ? 'x'.repeat(2 << 20) : '{}')
   })
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   return {
