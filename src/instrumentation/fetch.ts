@@ -127,7 +127,7 @@ function open(session: Session, input: Input, init: RequestInit | undefined, spa
   const asked = { url, method, headers, body: () => bodyOf(input, init) }
   const model = llm && guard('an outgoing request', () => llm.recognise(asked, session))
   for (const [name, value] of model ? [...headers, ...url.searchParams] : []) {
-    if (CREDENTIAL.test(name)) session.hide(value.replace(/^\w+ /, ''))
+    if (CREDENTIAL.test(name)) session.hidden.add(value.replace(/^\w+ /, ''))
   }
   const own = model?.opened
   if (!model && !spans) return undefined

@@ -101,7 +101,7 @@ function modelCall({ wire, provider }: Recognised, body: Json, url: URL, session
     },
     take(part) {
       guard('a response', () => wire.read(part, answer))
-      if (!captureContent) session.hide(answer.error?.message)
+      if (!captureContent) session.hidden.add(answer.error?.message)
     },
     read(bytes) {
       if (reader?.streamed) firstAt ??= session.now()
@@ -196,7 +196,7 @@ function toolCall({ id, params }: Json, session: Session): ModelCall {
     if (captureContent) event.returns = result?.structuredContent ?? result?.content
     if (!error && !result?.isError) return
     const said = error?.message ?? JSON.stringify(result?.content)
-    if (!captureContent) session.hide(error?.message)
+    if (!captureContent) session.hidden.add(error?.message)
     fail(span, error ? `${error.code}` : 'tool_error', captureContent ? said : undefined)
   }
   return {

@@ -5,7 +5,6 @@
  */
 import {
   type Attributes,
-  type AttributeValue,
   type Context,
   createContextKey,
   type Link,
@@ -38,20 +37,14 @@ import { SessionExporter } from '../export/exporter.ts'
 import { sumOf } from '../export/report.ts'
 import type { MetricsRecorder } from '../metrics/recorder.ts'
 import type { FlushReport } from '../options.ts'
-import {
-  ParentBasedSampler,
-  RandomIdGenerator,
-  type Sampler,
-  type SamplingResult,
-  type SdkSpan,
-  type SpanProcessor,
-  TraceIdRatioBasedSampler,
-} from '../sdk.ts'
+import { RandomIdGenerator, type SdkSpan, type SpanProcessor } from '../sdk.ts'
 import * as key from '../semconv.ts'
 import { VERSION } from '../version.ts'
 import { SessionClock } from './clock.ts'
 import { registerGlobal } from './global.ts'
+import { Hidden } from './hidden.ts'
 import { redactedText, redactSpan } from './redact.ts'
+import { samplerOf } from './sampler.ts'
 import { activeContext, findStorage, runIn, sessionIn, withSession } from './scope.ts'
 import { SessionTracerProvider } from './tracer.ts'
 
@@ -123,18 +116,12 @@ type Own = {
 const AGENT = createContextKey('agentops.agent')
 /** The root's status in each end state, as SpanStatusCode's numbers: the enum would cost more than it says. */
 const STATUS: Record<EndState, SpanStatusCode> = { Success: 1, Fail: 2, Indeterminate: 0 }
-/** `SamplingDecision.RECORD`. */
-const RECORD = 1
 /** All zeros would be no trace id. */
 const UUID = /^(?![0-]+$)[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i
 /** Prompts and completions are indexed attributes: OpenTelemetry's default of 128 would cut a conversation. */
 const ATTRIBUTE_COUNT_LIMIT = 1024
 /** W3C Trace Context, Level 2: at least the last seven bytes of the trace id are random. */
 const RANDOM = 2
-/** Texts that a session hides; more, or shorter ones, are not worth the search. */
-const MAX_HIDDEN = 32
-const MIN_HIDDEN_CHARS = 8
-const HIDDEN = '[hidden]'
 
 export class Session {
   readonly id: string
@@ -167,8 +154,8 @@ export class Session {
   onTool: ((event: AgentEvent | PlainEvent, span: SdkSpan) => void) | undefined
   /** @internal For adapters: how long the response took, its body included, milliseconds. */
   answeredAfterMs: number | undefined
-  /** The longest first: one may be part of another. */
-  #hidden: readonly string[] = []
+  /** @internal For instrumentations: what no span of this session shows. */
+  readonly hidden: Hidden = new Hidden()
   readonly #flags: number
   readonly #startedAt: number
   #endedAt: number | undefined
@@ -440,20 +427,9 @@ export class Session {
     return this.#clock.now()
   }
 
-  /** @internal For instrumentations: a text (a key, a provider's message) that no span of this session shows. */
-  hide(text: unknown): void {
-    let form = typeof text === 'string' ? text : ''
-    // As it is, and as JSON has it, once and twice: an error's message may be JSON, and so is `event.data`.
-    for (let level = 0; level < 3; level++, form = JSON.stringify(form).slice(1, -1)) {
-      const hidden = this.#hidden
-      if (form.length < MIN_HIDDEN_CHARS || hidden.length >= MAX_HIDDEN || hidden.includes(form)) continue
-      this.#hidden = [...hidden, form].sort((a, b) => b.length - a.length)
-    }
-  }
-
   /** @internal For formats: a text that is no span's, as it may be sent. */
   shown(name: string, text: string): string {
-    return redactedText(this.config.redact, name, `${hiding(text, this.#hidden)}`)
+    return redactedText(this.config.redact, name, `${this.hidden.from(text)}`)
   }
 
   /** @internal For adapters: the name and the route are known only once a router has matched. */
@@ -640,34 +616,9 @@ export class Session {
     })
     if (onSpan) guard('onSpan', () => onSpan(span))
     if (span.status.code === STATUS.Fail) (this as Own).hasErrors = true
-    if (this.#hidden.length) redactSpan((_, value) => hiding(value, this.#hidden), span)
+    if (this.hidden.texts.length) redactSpan((_, value) => this.hidden.from(value), span)
     if (redact) redactSpan(redact, span)
   }
-}
-
-function samplerOf({ disabled, sampler, parentBased, metrics }: Config): Sampler {
-  // A disabled session records nothing, whatever its caller decided.
-  const given = disabled ? 0 : sampler
-  const root = typeof given === 'number' ? new TraceIdRatioBasedSampler(given) : given
-  const decides = parentBased && !disabled ? new ParentBasedSampler({ root }) : root
-  return metrics && !disabled ? counted(decides) : decides
-}
-
-/** Metrics count what is not sampled, too: it is recorded then, and not exported. */
-function counted(sampler: Sampler): Sampler {
-  return {
-    shouldSample(...call): SamplingResult {
-      const result = sampler.shouldSample(...call)
-      return { ...result, decision: Math.max(RECORD, result.decision) }
-    },
-    toString: () => `${sampler}`,
-  }
-}
-
-function hiding(value: AttributeValue, hidden: readonly string[]): AttributeValue {
-  const hide = (text: unknown): unknown =>
-    typeof text === 'string' ? hidden.reduce((shown, secret) => shown.replaceAll(secret, HIDDEN), text) : text
-  return (Array.isArray(value) ? value.map(hide) : hide(value)) as AttributeValue
 }
 
 /** A copy, so that an event changed or recorded again later does not change a span. */
