@@ -10,7 +10,7 @@ import { otlpJson } from './export/otlp-json.ts'
 import type { AgentOpsOptions, Environment, Spool } from './options.ts'
 import { PROPAGATORS } from './propagation/propagators.ts'
 import type { Sampler, SpanExporter } from './sdk.ts'
-import { AGENTOPS_SDK_NAME, AGENTOPS_SDK_VERSION, SERVICE_NAME } from './semconv.ts'
+import { AGENTOPS_SDK_NAME, AGENTOPS_SDK_VERSION, SDK_LANGUAGE, SERVICE_NAME } from './semconv.ts'
 import type { Keep } from './session/keep.ts'
 import { redactAll } from './session/redact.ts'
 import { VERSION } from './version.ts'
@@ -421,10 +421,10 @@ export function readConfig(
       return []
     }
   })
-  // What is undefined overrides nothing.
-  const whole = [
-    // The SDK's own default shows the path of the running program.
-    { [SERVICE_NAME]: 'unknown_service' },
+  const { attributes: sdk } = defaultResource()
+  const layers: Attributes[] = [
+    // The SDK's own default of the name shows the path of the running program, and its build for the edge says "webjs".
+    { ...sdk, [SERVICE_NAME]: 'unknown_service', [SDK_LANGUAGE]: isNode() ? 'nodejs' : sdk[SDK_LANGUAGE] },
     detected,
     pairs('OTEL_RESOURCE_ATTRIBUTES'),
     { [SERVICE_NAME]: settings.OTEL_SERVICE_NAME },
@@ -434,9 +434,12 @@ export function readConfig(
       [AGENTOPS_SDK_NAME]: 'agentops-edge',
       [AGENTOPS_SDK_VERSION]: VERSION,
     },
-  ].reduce<Resource>((merged, added) => merged.merge(resourceFromAttributes(added)), defaultResource())
-  const attributes = { ...whole.attributes }
-  if (settings.redact) redactAll(settings.redact, attributes)
+  ]
+  // What is undefined overrides nothing.
+  const described = Object.fromEntries(
+    layers.flatMap((layer) => Object.entries(layer).filter(([, value]) => value !== undefined)),
+  )
+  if (settings.redact) redactAll(settings.redact, described)
   const toggle = (name: 'fetch' | 'llm' | 'ai', maker: string): unknown => {
     const given = toggles[name] as { instruments?: unknown } | false | undefined
     if (!given || given.instruments === name) return given || undefined
@@ -447,7 +450,7 @@ export function readConfig(
     destination: destination(),
     format,
     exporters,
-    resource: settings.redact ? resourceFromAttributes(attributes) : whole,
+    resource: resourceFromAttributes(described),
     sampler:
       sampler ??
       (samplerName.endsWith('off') ? 0 : samplerName.endsWith('ratio') ? settings.OTEL_TRACES_SAMPLER_ARG : 1),
@@ -474,6 +477,11 @@ export function readConfig(
 /** `path` below `url`, before its query. */
 function under(url: string, path: string): string {
   return url.replace(/\/*(?=[?#]|$)/, path)
+}
+
+/** Lambda's runtime and servers, as `telemetry.sdk.language` tells them from the rest. */
+function isNode(): boolean {
+  return (globalThis as { process?: { release?: { name?: string } } }).process?.release?.name === 'node'
 }
 
 function originOf(url: string): string {

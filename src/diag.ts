@@ -11,10 +11,21 @@ import { diag } from '@opentelemetry/api'
 const said: Set<string> = new Set()
 const MAX_CAUSES = 256
 
+type Globals = { readonly version?: string } & Readonly<Record<string, unknown>>
+
+/** What OpenTelemetry's API keeps for all its copies in this isolate. */
+function otelGlobals(): Globals | undefined {
+  return (globalThis as unknown as Record<symbol, Globals | undefined>)[Symbol.for('opentelemetry.js.api.1')]
+}
+
 /** Whether somebody has registered an OpenTelemetry global of this kind, whoever they are. */
 export function hasGlobal(kind: 'diag' | 'trace' | 'context' | 'propagation'): boolean {
-  const globals = globalThis as Record<symbol, Record<string, unknown> | undefined>
-  return !!globals[Symbol.for('opentelemetry.js.api.1')]?.[kind]
+  return !!otelGlobals()?.[kind]
+}
+
+/** The version of the API's copy that registered first; undefined where none has. */
+export function apiVersion(): string | undefined {
+  return otelGlobals()?.version
 }
 
 /** Says `message` at once, and never again in this isolate for the same `cause`. */

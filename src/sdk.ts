@@ -1,9 +1,8 @@
 /**
- * The only file that imports the SDK, so that its successor costs one file. The provider comes from `sdk-trace`, which
- * `sdk-trace-base` 2.x wraps to read `OTEL_*` variables and merge them deeply for each provider: ours is one a session,
- * and has read them already.
+ * The only file that imports OpenTelemetry's SDK, so that its successor costs one file. It is bundled into `dist`: no
+ * peer of it can meet those of another package beside us.
  */
-export { TracerProvider } from '@opentelemetry/sdk-trace'
+
 export type {
   IdGenerator,
   ReadableSpan,
@@ -12,6 +11,11 @@ export type {
   Span as SdkSpan,
   SpanExporter,
   SpanProcessor,
-  TracerConfig,
-} from '@opentelemetry/sdk-trace-base'
-export { ParentBasedSampler, RandomIdGenerator, TraceIdRatioBasedSampler } from '@opentelemetry/sdk-trace-base'
+  TracerProviderOptions,
+} from '@opentelemetry/sdk-trace'
+export {
+  ParentBasedSampler,
+  RandomIdGenerator,
+  TraceIdRatioBasedSampler,
+  TracerProvider,
+} from '@opentelemetry/sdk-trace'

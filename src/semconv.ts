@@ -102,6 +102,7 @@ export const SERVER_ADDRESS = 'server.address'
 export const SERVER_PORT = 'server.port'
 export const PROTOCOL_VERSION = 'network.protocol.version'
 export const SERVICE_NAME = 'service.name'
+export const SDK_LANGUAGE = 'telemetry.sdk.language'
 export const AGENTOPS_SDK_NAME = 'agentops.sdk.name'
 export const AGENTOPS_SDK_VERSION = 'agentops.sdk.version'
 

@@ -5,7 +5,7 @@
 import { type Context, type Span, type SpanOptions, type TimeInput, type Tracer, trace } from '@opentelemetry/api'
 import { timeInputToHrTime } from '@opentelemetry/core'
 import { guard } from '../diag.ts'
-import { type SdkSpan, type TracerConfig, TracerProvider } from '../sdk.ts'
+import { type SdkSpan, TracerProvider, type TracerProviderOptions } from '../sdk.ts'
 import { fromHrTime, type Nanos, type SessionClock } from './clock.ts'
 import { activeContext, runIn } from './scope.ts'
 
@@ -24,7 +24,7 @@ export interface SpanOwner {
 export class SessionTracerProvider extends TracerProvider {
   readonly #owner: SpanOwner
 
-  constructor(config: TracerConfig, owner: SpanOwner) {
+  constructor(config: TracerProviderOptions, owner: SpanOwner) {
     super(config)
     this.#owner = owner
   }
