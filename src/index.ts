@@ -2,6 +2,10 @@
  * Sessions, events and delivery, on any runtime with `fetch`. Importing this does no I/O, starts no timer, draws no
  * random number and touches no global.
  */
+
+export { type Analytics, analyticsOf } from './client/analytics.ts'
+export { type AgentOps, createAgentOps } from './client/client.ts'
+export { action, addTags, agent, llm, record, setEndState, tool } from './client/helpers.ts'
 export type { Agent } from './events/attributes.ts'
 export {
   ActionEvent,
@@ -19,14 +23,8 @@ export {
   ToolEvent,
   type ToolEventInit,
 } from './events/event.ts'
-export { type Analytics, analyticsOf } from './export/analytics.ts'
-export { type BufferOptions, SessionSpanProcessor } from './export/buffer.ts'
-export { SessionExporter } from './export/exporter.ts'
-export type { Authorise, Connection, Format } from './export/format.ts'
-export type { Delivery } from './export/parts.ts'
-export type { Encoded, Outcome } from './export/transport.ts'
-export { action, addTags, agent, llm, record, setEndState, tool } from './helpers.ts'
-export { type AgentOps, createAgentOps } from './manager.ts'
+export type { Authorise, Connection, Format } from './formats/format.ts'
+export type { Delivery } from './formats/parts.ts'
 export type {
   AgentOpsOptions,
   DeliveryOptions,
@@ -35,7 +33,10 @@ export type {
   FlushReport,
   PerRequest,
   Spool,
-} from './options.ts'
+} from './options/options.ts'
+export { type BufferOptions, SessionSpanProcessor } from './outbox/buffer.ts'
+export { SessionExporter } from './outbox/exporter.ts'
+export { currentSession } from './runtime/scope.ts'
 export { type Keep, keepErrors, keepRare, keepShare, keepSlow, keepTagged } from './session/keep.ts'
-export { currentSession } from './session/scope.ts'
 export type { EndState, Session, SessionInit, SessionStats } from './session/session.ts'
+export type { Encoded, Outcome } from './transport/transport.ts'

@@ -133,7 +133,7 @@ describe('every Node snippet runs', () => {
 })
 
 test('the table of options names every option, and no other', async () => {
-  const options = await readFile('src/options.ts', 'utf8')
+  const options = await readFile('src/options/options.ts', 'utf8')
   const declared = [...options.slice(options.indexOf('interface DeliveryOptions')).matchAll(/^ {2}(\w+)\?:/gm)].map(
     ([, name]) => name,
   )

@@ -5,7 +5,7 @@
  */
 import { Hono } from 'hono'
 import { sign, verify } from 'hono/jwt'
-import { guard } from '../diag.ts'
+import { guard } from '../runtime/diag.ts'
 import { readOtlp } from './otlp.ts'
 import { type CollectedSession, SessionStore } from './store.ts'
 import { renderWaterfall } from './waterfall.ts'

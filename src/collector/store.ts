@@ -1,5 +1,5 @@
 /** Keeps the newest sessions in memory, each with its spans in the order of their start. */
-import { SESSION_ID, SPAN_KIND } from '../semconv.ts'
+import { SESSION_ID, SPAN_KIND } from '../runtime/semconv.ts'
 import type { CollectedSpan } from './otlp.ts'
 
 export interface CollectedSession {

@@ -1,5 +1,5 @@
 /** A session as text for a terminal: one line a span, indented under its parent, with a bar for its time. */
-import * as key from '../semconv.ts'
+import * as key from '../runtime/semconv.ts'
 import type { CollectedSpan } from './otlp.ts'
 import type { CollectedSession } from './store.ts'
 

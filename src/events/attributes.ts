@@ -4,10 +4,10 @@
  * before `role`, whole token counts, cost as a plain decimal.
  */
 import type { Attributes, SpanKind } from '@opentelemetry/api'
-import { warn } from '../diag.ts'
-import * as key from '../semconv.ts'
+import { warn } from '../runtime/diag.ts'
+import * as key from '../runtime/semconv.ts'
+import { cut, MAX_VALUE_CHARS, toJson, toText } from '../runtime/serialize.ts'
 import type { AgentEvent, EventTime, Message, PlainEvent } from './event.ts'
-import { cut, MAX_VALUE_CHARS, toJson, toText } from './serialize.ts'
 
 /** An agent as later spans carry it. */
 export interface Agent {

@@ -4,13 +4,13 @@
 import type { Context, MiddlewareHandler } from 'hono'
 import { matchedRoutes } from 'hono/route'
 import { findTargetHandler, isMiddleware } from 'hono/utils/handler'
-import { guard } from '../diag.ts'
-import { configReader } from '../http/per-environment.ts'
+import { configReader } from '../http/config-reader.ts'
 import { nameByRoute, openRequestSession } from '../http/request-session.ts'
 import { MARGIN_MS, type Platform, prepare } from '../lifetime/invocation.ts'
 import { serverPlatform } from '../lifetime/platform.ts'
-import type { AgentOpsOptions, Environment } from '../options.ts'
-import { enclosingSession, setOwner } from '../session/scope.ts'
+import type { AgentOpsOptions, Environment } from '../options/options.ts'
+import { guard } from '../runtime/diag.ts'
+import { enclosingSession, setOwner } from '../runtime/scope.ts'
 import type { Session } from '../session/session.ts'
 
 export interface AgentOpsVariables {

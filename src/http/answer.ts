@@ -1,5 +1,5 @@
 /** A handler that answers a request, in the session of the request. */
-import { guard } from '../diag.ts'
+import { guard } from '../runtime/diag.ts'
 import type { Session } from '../session/session.ts'
 import type { RequestSession } from './request-session.ts'
 

@@ -3,7 +3,7 @@
  * header and no address of the client: they may hold what nobody meant to export.
  */
 import type { Attributes } from '@opentelemetry/api'
-import * as key from '../semconv.ts'
+import * as key from '../runtime/semconv.ts'
 
 /** Any other may be anything. */
 export const METHODS: RegExp = /^(GET|HEAD|POST|PUT|DELETE|CONNECT|OPTIONS|TRACE|PATCH|QUERY)$/

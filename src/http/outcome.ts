@@ -1,5 +1,5 @@
 /** What a response says about the session of its request: the same for every adapter. */
-import * as key from '../semconv.ts'
+import * as key from '../runtime/semconv.ts'
 import type { Session } from '../session/session.ts'
 
 export function recordStatus({ root }: Session, status: number): void {

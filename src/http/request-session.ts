@@ -2,12 +2,13 @@
  * A session for an HTTP request: named and described by the request, judged by the response, open until the response's
  * body has ended.
  */
-import type { Config } from '../config.ts'
-import { guard } from '../diag.ts'
+
 import { type Invocation, openInvocation, type Platform, SERVER } from '../lifetime/invocation.ts'
+import type { Config } from '../options/read.ts'
 import { readInbound } from '../propagation/inbound.ts'
-import * as key from '../semconv.ts'
-import { setOwner } from '../session/scope.ts'
+import { guard } from '../runtime/diag.ts'
+import { setOwner } from '../runtime/scope.ts'
+import * as key from '../runtime/semconv.ts'
 import type { Session } from '../session/session.ts'
 import { protocolVersion, requestAttributes, requestName } from './attributes.ts'
 import { type BodyEnd, watchBody } from './body.ts'

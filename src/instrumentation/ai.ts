@@ -6,12 +6,12 @@
 import type { Attributes, AttributeValue } from '@opentelemetry/api'
 import { llmAttributes } from '../events/attributes.ts'
 import type { Message } from '../events/event.ts'
-import type { SdkSpan } from '../sdk.ts'
-import * as key from '../semconv.ts'
+import type { SdkSpan } from '../runtime/sdk.ts'
+import * as key from '../runtime/semconv.ts'
+import type { AiInstrumentation } from '../session/instruments.ts'
 import type { Session } from '../session/session.ts'
 import { answers } from './tool-calls.ts'
-import type { AiInstrumentation } from './types.ts'
-import { isModel } from './wires.ts'
+import { isModel } from './wires/wires.ts'
 
 const AI: AiInstrumentation = { instruments: 'ai', ending }
 

@@ -4,14 +4,14 @@
  */
 import type { Attributes, Context } from '@opentelemetry/api'
 import { isTracingSuppressed } from '@opentelemetry/core'
-import { describe, guard } from '../diag.ts'
 import { errorType } from '../events/event.ts'
 import { METHODS } from '../http/attributes.ts'
 import { isPlain } from '../propagation/inbound.ts'
 import { headersFor } from '../propagation/outbound.ts'
-import type { SdkSpan } from '../sdk.ts'
-import * as key from '../semconv.ts'
-import { activeContext, currentSession, runIn } from '../session/scope.ts'
+import { describe, guard } from '../runtime/diag.ts'
+import { activeContext, currentSession, runIn } from '../runtime/scope.ts'
+import type { SdkSpan } from '../runtime/sdk.ts'
+import * as key from '../runtime/semconv.ts'
 import type { OpenedEvent, Session } from '../session/session.ts'
 import { observeBody } from './body.ts'
 

@@ -7,12 +7,13 @@
  * app.use(agentops({ instrumentations: { fetch: fetchCalls(), llm: llmCalls(), ai: aiSpans() } }))
  * ```
  */
-import { type Fetch, nativeFetch, patchFetch, sessionHere, traced } from './fetch.ts'
-import type { FetchInstrumentation } from './types.ts'
 
+import type { FetchInstrumentation } from '../session/instruments.ts'
+import { type Fetch, nativeFetch, patchFetch, sessionHere, traced } from './fetch.ts'
+
+export type { AiInstrumentation, FetchInstrumentation, LlmInstrumentation } from '../session/instruments.ts'
 export { aiSpans } from './ai.ts'
 export { llmCalls, tracedAi } from './llm.ts'
-export type { AiInstrumentation, FetchInstrumentation, LlmInstrumentation } from './types.ts'
 
 const FETCH: FetchInstrumentation = { instruments: 'fetch' }
 

@@ -1,20 +1,20 @@
 /** Calls of models, and of tools over MCP, as events of the session: recognised on the wire, whoever made them. */
 import { type Attributes, trace } from '@opentelemetry/api'
-import { guard } from '../diag.ts'
 import { llmAttributes } from '../events/attributes.ts'
 import { errorType, type Message, type PlainEvent } from '../events/event.ts'
 import { observe } from '../events/observe.ts'
-import { MAX_VALUE_CHARS } from '../events/serialize.ts'
-import type { SdkSpan } from '../sdk.ts'
-import * as key from '../semconv.ts'
-import { activeContext, runIn } from '../session/scope.ts'
+import { guard } from '../runtime/diag.ts'
+import { activeContext, runIn } from '../runtime/scope.ts'
+import type { SdkSpan } from '../runtime/sdk.ts'
+import * as key from '../runtime/semconv.ts'
+import { MAX_VALUE_CHARS } from '../runtime/serialize.ts'
+import type { LlmInstrumentation } from '../session/instruments.ts'
 import type { OpenedEvent, Session } from '../session/session.ts'
 import { observeStream } from './body.ts'
 import { fail, type ModelCall, type Outgoing, patchFetch, sessionHere } from './fetch.ts'
 import { type Reader, readerFor } from './streams.ts'
 import { wants } from './tool-calls.ts'
-import type { LlmInstrumentation } from './types.ts'
-import { Answer, type Asked, isModel, type Json, type Recognised, wireOf, workersAi } from './wires.ts'
+import { Answer, type Asked, isModel, type Json, type Recognised, wireOf, workersAi } from './wires/wires.ts'
 
 const LLM: LlmInstrumentation = { instruments: 'llm', recognise }
 

@@ -1,9 +1,9 @@
 /** Which model asked for a tool: the call's id, name and arguments as it gave them, until a tool event answers. */
 import type { SpanContext } from '@opentelemetry/api'
-import type { SdkSpan } from '../sdk.ts'
-import * as key from '../semconv.ts'
+import type { SdkSpan } from '../runtime/sdk.ts'
+import * as key from '../runtime/semconv.ts'
 import type { Session } from '../session/session.ts'
-import type { ToolCall } from './wires.ts'
+import type { ToolCall } from './wires/wires.ts'
 
 interface Wanted extends ToolCall {
   by: SpanContext

@@ -5,7 +5,7 @@
  * `node:http` and not `fetch`: Node's `fetch` gives up on an answer after five minutes, and the next event may be hours away.
  */
 import type { IncomingMessage } from 'node:http'
-import { describe, warn } from '../diag.ts'
+import { describe, warn } from '../runtime/diag.ts'
 
 /** Lambda's own limit for the name; several extensions of one function need different ones. */
 const NAME = 'agentops-edge'

@@ -2,8 +2,8 @@
  * AWS Lambda: `withAgentOps` wraps a handler. The process freezes when the response is out, so a session is delivered
  * before the invocation returns, or, as an internal extension, before Lambda may freeze it.
  */
-import { guard } from '../diag.ts'
-import { currentSession } from '../session/scope.ts'
+import { guard } from '../runtime/diag.ts'
+import { currentSession } from '../runtime/scope.ts'
 import { type LambdaInvocation, type LambdaOptionsOf, lambdaOpener } from './invocation.ts'
 import type { LambdaContextLike } from './types.ts'
 

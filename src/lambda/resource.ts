@@ -1,7 +1,7 @@
 /** The function as a resource: OpenTelemetry's conventions for FaaS and AWS Lambda, from the environment alone. */
 import type { Attributes } from '@opentelemetry/api'
-import type { Environment } from '../options.ts'
-import * as key from '../semconv.ts'
+import type { Environment } from '../options/options.ts'
+import * as key from '../runtime/semconv.ts'
 
 export function lambdaResource(env: Environment): Attributes | undefined {
   const { AWS_LAMBDA_FUNCTION_NAME: name, AWS_LAMBDA_FUNCTION_MEMORY_SIZE: megabytes } = env

@@ -7,7 +7,7 @@ import { requestAttributes, requestName } from '../http/attributes.ts'
 import { headersOf, requestOf } from '../http/request.ts'
 import { CONSUMER, SERVER } from '../lifetime/invocation.ts'
 import type { Carrier } from '../propagation/propagators.ts'
-import * as key from '../semconv.ts'
+import * as key from '../runtime/semconv.ts'
 import type { Fields, LambdaContextLike } from './types.ts'
 import { traceparentOf } from './xray.ts'
 

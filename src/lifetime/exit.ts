@@ -2,7 +2,7 @@
  * A server of one's own, a process that lives long: sessions are delivered in the background, and once more before the
  * process ends. Where there is no `process` that says so (Workers, edge functions), nothing happens.
  */
-import { guard } from '../diag.ts'
+import { guard } from '../runtime/diag.ts'
 import type { Session } from '../session/session.ts'
 
 /** Of `process`, what is needed. */

@@ -3,12 +3,13 @@
  * session open until the work is over (a response's body, what was given to `waitUntil`, what is held), and sends it off
  * the response's path.
  */
-import type { Config } from '../config.ts'
-import { guard } from '../diag.ts'
+
 import { observe } from '../events/observe.ts'
-import { sleep } from '../export/retry.ts'
-import { type FlushReport, perRequest } from '../options.ts'
-import { loadStorage, ownScope, runIn, setOwner } from '../session/scope.ts'
+import { type FlushReport, perRequest } from '../options/options.ts'
+import type { Config } from '../options/read.ts'
+import { sleep } from '../runtime/deadline.ts'
+import { guard } from '../runtime/diag.ts'
+import { loadStorage, ownScope, runIn, setOwner } from '../runtime/scope.ts'
 import { type RootInit, Session } from '../session/session.ts'
 import { atExit } from './exit.ts'
 import { type Execution, interceptWaitUntil, originalWaitUntil, type WaitUntil } from './wait-until.ts'

@@ -1,6 +1,7 @@
 /** What an adapter finds where its framework hands it no context: Vercel's, Next.js', or a server that lives on. */
-import { guard } from '../diag.ts'
-import type { Environment } from '../options.ts'
+
+import type { Environment } from '../options/options.ts'
+import { guard } from '../runtime/diag.ts'
 import type { Platform } from './invocation.ts'
 import type { Execution } from './wait-until.ts'
 

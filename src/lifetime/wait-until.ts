@@ -2,8 +2,8 @@
  * A platform's `waitUntil`: for us as it came, for the user's code one that also keeps the session open. It becomes an
  * own property of the context, once; nothing is proxied, and what fails is the platform's own answer.
  */
-import { guard } from '../diag.ts'
-import { currentSession } from '../session/scope.ts'
+import { guard } from '../runtime/diag.ts'
+import { currentSession } from '../runtime/scope.ts'
 
 export type WaitUntil = (promise: Promise<unknown>) => void
 

@@ -2,14 +2,14 @@
 import type { ExportResult } from '@opentelemetry/core'
 import { JsonMetricsSerializer } from '@opentelemetry/otlp-transformer'
 import type { PushMetricExporter, ResourceMetrics } from '@opentelemetry/sdk-metrics'
-import { type Config, type Destination, readConfig } from '../config.ts'
-import { describe, warn } from '../diag.ts'
-import { authorised } from '../export/auth.ts'
-import { compress } from '../export/compress.ts'
-import { connect } from '../export/connection.ts'
-import { Deadline } from '../export/retry.ts'
-import type { AgentOpsOptions, Environment } from '../options.ts'
-import { runQuietly } from '../session/scope.ts'
+import type { AgentOpsOptions, Environment } from '../options/options.ts'
+import { type Config, type Destination, readConfig } from '../options/read.ts'
+import { Deadline } from '../runtime/deadline.ts'
+import { describe, warn } from '../runtime/diag.ts'
+import { runQuietly } from '../runtime/scope.ts'
+import { authorised } from '../transport/auth.ts'
+import { compress } from '../transport/compress.ts'
+import { connect } from '../transport/connection.ts'
 
 /** `AggregationTemporality.DELTA`: each request says what has been added since the one before. */
 export const DELTA = 0

@@ -17,19 +17,19 @@ import {
   type PushMetricExporter,
   type ViewOptions,
 } from '@opentelemetry/sdk-metrics'
-import type { Config } from '../config.ts'
-import { warn } from '../diag.ts'
-import { sleep } from '../export/retry.ts'
-import type { ReadableSpan } from '../sdk.ts'
-import * as key from '../semconv.ts'
-import { runQuietly } from '../session/scope.ts'
+import type { Delivered, MetricsRecorder } from '../options/metrics.ts'
+import type { Config } from '../options/read.ts'
+import { sleep } from '../runtime/deadline.ts'
+import { warn } from '../runtime/diag.ts'
+import { runQuietly } from '../runtime/scope.ts'
+import type { ReadableSpan } from '../runtime/sdk.ts'
+import * as key from '../runtime/semconv.ts'
+import { VERSION } from '../runtime/version.ts'
 import type { Session } from '../session/session.ts'
-import { VERSION } from '../version.ts'
 import { DELTA, MetricExporter } from './exporter.ts'
-import type { Delivered, MetricsRecorder } from './recorder.ts'
 
+export type { Delivered, MetricsRecorder } from '../options/metrics.ts'
 export { MetricExporter } from './exporter.ts'
-export type { Delivered, MetricsRecorder } from './recorder.ts'
 
 export interface SessionMetricsOptions {
   /** URL that OTLP metrics are posted to; `false`: only the `exporters` get them. Default: `/v1/metrics` beside the traces. Env: `OTEL_EXPORTER_OTLP_METRICS_ENDPOINT`. */

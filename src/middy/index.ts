@@ -1,8 +1,9 @@
 /** Middleware for middy: a session for each invocation. */
-import { guard } from '../diag.ts'
+
 import { type LambdaInvocation, type LambdaOptionsOf, lambdaOpener } from '../lambda/invocation.ts'
 import type { LambdaContextLike } from '../lambda/types.ts'
-import { currentSession, enterSession } from '../session/scope.ts'
+import { guard } from '../runtime/diag.ts'
+import { currentSession, enterSession } from '../runtime/scope.ts'
 
 export type { LambdaOptions, LambdaOptionsOf } from '../lambda/invocation.ts'
 

@@ -1,8 +1,8 @@
 /** What a caller's trace context and baggage mean for a new session, and how far the caller is trusted. */
 import { type Baggage, type Context, type Link, propagation, ROOT_CONTEXT, trace } from '@opentelemetry/api'
-import type { Config } from '../config.ts'
-import { guard } from '../diag.ts'
-import { SESSION_ID } from '../semconv.ts'
+import type { Config } from '../options/read.ts'
+import { guard } from '../runtime/diag.ts'
+import { SESSION_ID } from '../runtime/semconv.ts'
 import { type Carrier, extract } from './propagators.ts'
 
 /** The texts among an object's own properties. */

@@ -3,7 +3,7 @@
  * body, as CloudEvents' distributed tracing extension names them. Only where the user says so: a body is his.
  */
 import { type Context, type Link, trace } from '@opentelemetry/api'
-import { guard, warn } from '../diag.ts'
+import { guard, warn } from '../runtime/diag.ts'
 import { carrierIn, type InboundPolicy, isPlain, linksOf, readInbound } from './inbound.ts'
 import { messageHeaders } from './outbound.ts'
 import { type Carrier, extract, traceContextPropagator } from './propagators.ts'

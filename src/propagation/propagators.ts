@@ -4,7 +4,7 @@
  */
 import { type Context, ROOT_CONTEXT, type TextMapGetter, type TextMapPropagator } from '@opentelemetry/api'
 import { W3CBaggagePropagator, W3CTraceContextPropagator } from '@opentelemetry/core'
-import { guard } from '../diag.ts'
+import { guard } from '../runtime/diag.ts'
 
 /** Where a caller's context stands: a request's headers, a message's body. */
 export interface Carrier {

@@ -4,7 +4,7 @@
  * by start time, so equal times would make it guess. A time is only ever moved by nanoseconds.
  */
 import type { HrTime } from '@opentelemetry/api'
-import { guard } from '../diag.ts'
+import { guard } from '../runtime/diag.ts'
 
 /** Nanoseconds since the Unix epoch. */
 export type Nanos = bigint

@@ -4,17 +4,18 @@
  * whoever registered first.
  */
 import { context, ProxyTracerProvider, type Tracer, type TracerProvider, trace } from '@opentelemetry/api'
-import { apiVersion, hasGlobal, warn } from '../diag.ts'
-import { activeContext, currentSession, runIn } from './scope.ts'
+import { apiVersion, hasGlobal, warn } from '../runtime/diag.ts'
+import { activeContext, currentSession, runIn } from '../runtime/scope.ts'
 
 export function registerGlobal(): void {
   const older = /^1\.\d\./.exec(apiVersion() ?? '')
   if (older) {
     // What a copy of the API before 1.10 has registered, later copies neither read nor add to.
-    return warn(
+    warn(
       `@opentelemetry/api ${apiVersion()} has registered its globals first, so spans that libraries make do not land in sessions. Update it to ^1.10.0 ("npm ls @opentelemetry/api" shows who brings it), or give its provider a SessionSpanProcessor`,
       'an older API',
     )
+    return
   }
   if (!hasGlobal('trace')) trace.setGlobalTracerProvider(provider)
   if (!hasGlobal('context')) {

@@ -1,8 +1,8 @@
 /** The last look at what a span says: whatever is encoded later has passed through here. */
 import type { Attributes, AttributeValue } from '@opentelemetry/api'
-import { warn } from '../diag.ts'
-import type { AgentOpsOptions } from '../options.ts'
-import type { SdkSpan } from '../sdk.ts'
+import type { AgentOpsOptions } from '../options/options.ts'
+import { warn } from '../runtime/diag.ts'
+import type { SdkSpan } from '../runtime/sdk.ts'
 
 export type Redact = NonNullable<AgentOpsOptions['redact']>
 

@@ -1,6 +1,6 @@
 /** Head sampling: whether a session is recorded, decided when it begins. What is decided at its end: `keep.ts`. */
-import type { Config } from '../config.ts'
-import { ParentBasedSampler, type Sampler, type SamplingResult, TraceIdRatioBasedSampler } from '../sdk.ts'
+import type { Config } from '../options/read.ts'
+import { ParentBasedSampler, type Sampler, type SamplingResult, TraceIdRatioBasedSampler } from '../runtime/sdk.ts'
 
 /** `SamplingDecision.RECORD`. */
 const RECORD = 1

@@ -16,8 +16,6 @@ import {
   type Tracer,
   trace,
 } from '@opentelemetry/api'
-import type { Config } from '../config.ts'
-import { describe, guard, warn } from '../diag.ts'
 import { type Agent, attributesOf, openingOf, toMillis } from '../events/attributes.ts'
 import {
   ActionEvent,
@@ -31,21 +29,23 @@ import {
   ToolEvent,
 } from '../events/event.ts'
 import { observe } from '../events/observe.ts'
-import { cut, fields } from '../events/serialize.ts'
-import { SessionSpanProcessor } from '../export/buffer.ts'
-import { SessionExporter } from '../export/exporter.ts'
-import { sumOf } from '../export/report.ts'
-import type { MetricsRecorder } from '../metrics/recorder.ts'
-import type { FlushReport } from '../options.ts'
-import { RandomIdGenerator, type SdkSpan, type SpanProcessor } from '../sdk.ts'
-import * as key from '../semconv.ts'
-import { VERSION } from '../version.ts'
+import type { MetricsRecorder } from '../options/metrics.ts'
+import type { FlushReport } from '../options/options.ts'
+import type { Config } from '../options/read.ts'
+import { SessionSpanProcessor } from '../outbox/buffer.ts'
+import { SessionExporter } from '../outbox/exporter.ts'
+import { sumOf } from '../outbox/report.ts'
+import { describe, guard, warn } from '../runtime/diag.ts'
+import { activeContext, findStorage, runIn, sessionIn, withSession } from '../runtime/scope.ts'
+import { RandomIdGenerator, type SdkSpan, type SpanProcessor } from '../runtime/sdk.ts'
+import * as key from '../runtime/semconv.ts'
+import { cut, fields } from '../runtime/serialize.ts'
+import { VERSION } from '../runtime/version.ts'
 import { SessionClock } from './clock.ts'
 import { registerGlobal } from './global.ts'
 import { Hidden } from './hidden.ts'
 import { redactedText, redactSpan } from './redact.ts'
 import { samplerOf } from './sampler.ts'
-import { activeContext, findStorage, runIn, sessionIn, withSession } from './scope.ts'
 import { SessionTracerProvider } from './tracer.ts'
 
 /** `Indeterminate` is what a session is until somebody says more. */

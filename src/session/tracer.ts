@@ -4,10 +4,10 @@
  */
 import { type Context, type Span, type SpanOptions, type TimeInput, type Tracer, trace } from '@opentelemetry/api'
 import { timeInputToHrTime } from '@opentelemetry/core'
-import { guard } from '../diag.ts'
-import { type SdkSpan, TracerProvider, type TracerProviderOptions } from '../sdk.ts'
+import { guard } from '../runtime/diag.ts'
+import { activeContext, runIn } from '../runtime/scope.ts'
+import { type SdkSpan, TracerProvider, type TracerProviderOptions } from '../runtime/sdk.ts'
 import { fromHrTime, type Nanos, type SessionClock } from './clock.ts'
-import { activeContext, runIn } from './scope.ts'
 
 /** What a session lends to its tracers. */
 export interface SpanOwner {

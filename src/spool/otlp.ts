@@ -2,11 +2,12 @@
  * Sends a spooled OTLP batch, already decompressed, again. One that is refused or too large is taken apart, so that one
  * span does not take the others with it. Each part has its resource and its scope with it: parts are seldom needed.
  */
-import { authorised } from '../export/auth.ts'
-import { compress } from '../export/compress.ts'
-import type { Connection } from '../export/format.ts'
-import { fromBytes, toBytes } from '../export/json.ts'
-import { type Delivery, deliverInParts } from '../export/parts.ts'
+
+import type { Connection } from '../formats/format.ts'
+import { type Delivery, deliverInParts } from '../formats/parts.ts'
+import { authorised } from '../transport/auth.ts'
+import { compress } from '../transport/compress.ts'
+import { fromBytes, toBytes } from '../transport/json.ts'
 import type { SpooledBatch } from './store.ts'
 
 export async function resendOtlp(batch: SpooledBatch, connection: Connection): Promise<Delivery<unknown>> {

@@ -1,10 +1,11 @@
 /** Hands what could not be sent to a store, as encoded batches that it has room for. */
-import type { Destination } from '../config.ts'
-import { describe } from '../diag.ts'
-import type { Format } from '../export/format.ts'
-import { type Delivery, deliverInParts, reject } from '../export/parts.ts'
-import type { Spool } from '../options.ts'
-import type { ReadableSpan } from '../sdk.ts'
+
+import type { Format } from '../formats/format.ts'
+import { type Delivery, deliverInParts, reject } from '../formats/parts.ts'
+import type { Spool } from '../options/options.ts'
+import type { Destination } from '../options/read.ts'
+import { describe } from '../runtime/diag.ts'
+import type { ReadableSpan } from '../runtime/sdk.ts'
 
 /** Encoded spans that could not be sent. Plain data, without key, token or configured header. */
 export interface SpooledBatch {

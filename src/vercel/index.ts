@@ -2,18 +2,19 @@
  * Vercel's edge and Node functions, Next.js' route handlers and middleware, and any server that is a `fetch`: a session a
  * request, delivered through the platform's `waitUntil`.
  */
-import { type Config, readConfig } from '../config.ts'
-import { guard } from '../diag.ts'
+
 import { observe } from '../events/observe.ts'
 import { answer } from '../http/answer.ts'
-import { configReader } from '../http/per-environment.ts'
+import { configReader } from '../http/config-reader.ts'
 import { openRequestSession } from '../http/request-session.ts'
 import { type Platform, prepare, SERVER } from '../lifetime/invocation.ts'
 import { serverEnvironment, serverPlatform } from '../lifetime/platform.ts'
 import type { Execution } from '../lifetime/wait-until.ts'
-import type { AgentOpsOptions } from '../options.ts'
-import { HTTP_STATUS } from '../semconv.ts'
-import { currentSession, setOwner } from '../session/scope.ts'
+import type { AgentOpsOptions } from '../options/options.ts'
+import { type Config, readConfig } from '../options/read.ts'
+import { guard } from '../runtime/diag.ts'
+import { currentSession, setOwner } from '../runtime/scope.ts'
+import { HTTP_STATUS } from '../runtime/semconv.ts'
 import type { Session } from '../session/session.ts'
 import { registerNext } from './next.ts'
 import { isNodeResponse, type NodeRequest, openNodeSession } from './node.ts'

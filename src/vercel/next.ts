@@ -4,15 +4,15 @@
  */
 import { type Context, propagation, type Span, type SpanOptions, type Tracer, trace } from '@opentelemetry/api'
 import { W3CTraceContextPropagator } from '@opentelemetry/core'
-import type { Config } from '../config.ts'
-import { guard, hasGlobal } from '../diag.ts'
 import { judgeByStatus, recordStatus } from '../http/outcome.ts'
 import { openInvocation, prepare, SERVER } from '../lifetime/invocation.ts'
 import { serverPlatform } from '../lifetime/platform.ts'
+import type { Config } from '../options/read.ts'
 import { fromCaller } from '../propagation/inbound.ts'
-import * as key from '../semconv.ts'
+import { guard, hasGlobal } from '../runtime/diag.ts'
+import { activeContext, ownScope, runIn } from '../runtime/scope.ts'
+import * as key from '../runtime/semconv.ts'
 import { openWith, registerGlobal } from '../session/global.ts'
-import { activeContext, ownScope, runIn } from '../session/scope.ts'
 import type { Session } from '../session/session.ts'
 
 /** The span that stands for a request, by its `next.span_type`. */

@@ -1,11 +1,12 @@
 /** Node's own handlers, `(request, response)`: what is needed of `node:http`'s classes, so that an edge bundle has none. */
-import type { Config } from '../config.ts'
+
 import { requestAttributes, requestName } from '../http/attributes.ts'
 import { judgeByStatus, recordStatus } from '../http/outcome.ts'
 import { headersOf, requestOf } from '../http/request.ts'
 import { type Invocation, openInvocation, type Platform, SERVER } from '../lifetime/invocation.ts'
+import type { Config } from '../options/read.ts'
 import { readInbound } from '../propagation/inbound.ts'
-import * as key from '../semconv.ts'
+import * as key from '../runtime/semconv.ts'
 
 export interface NodeRequest {
   readonly method?: string

@@ -1,7 +1,7 @@
 /** The deployment as a resource, from Vercel's system variables, under the names that `@vercel/otel` gives them. */
 import type { Attributes } from '@opentelemetry/api'
-import type { Environment } from '../options.ts'
-import * as key from '../semconv.ts'
+import type { Environment } from '../options/options.ts'
+import * as key from '../runtime/semconv.ts'
 
 const VARIABLES: Record<string, string> = {
   VERCEL_REGION: key.CLOUD_REGION,

@@ -2,7 +2,7 @@
  * A Worker's `email` and `tail`: a session each. Addresses, subjects and the log lines of other Workers are never
  * recorded: they are somebody's own.
  */
-import * as key from '../semconv.ts'
+import * as key from '../runtime/semconv.ts'
 import { type Handle, instrumentHandler, type ReadConfig } from './handler.ts'
 import type { EmailLike } from './trigger.ts'
 

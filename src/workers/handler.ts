@@ -1,10 +1,11 @@
 /** What the handlers of a Worker share: their options, and a session that lasts as long as a call. */
-import type { Config } from '../config.ts'
-import { configReader } from '../http/per-environment.ts'
+
+import { configReader } from '../http/config-reader.ts'
 import { invoke, openInvocation, prepare } from '../lifetime/invocation.ts'
 import type { Execution } from '../lifetime/wait-until.ts'
-import type { AgentOpsOptions, Environment } from '../options.ts'
-import { enclosingSession } from '../session/scope.ts'
+import type { AgentOpsOptions, Environment } from '../options/options.ts'
+import type { Config } from '../options/read.ts'
+import { enclosingSession } from '../runtime/scope.ts'
 import type { RootInit } from '../session/session.ts'
 import type { Trigger } from './trigger.ts'
 

@@ -3,10 +3,10 @@
  * object itself, in a session or while it is being made, they are only calls.
  */
 import { createContextKey, ROOT_CONTEXT } from '@opentelemetry/api'
-import { guard, warn } from '../diag.ts'
 import { prepare } from '../lifetime/invocation.ts'
 import type { Execution } from '../lifetime/wait-until.ts'
-import { activeContext, currentSession, findStorage, runIn } from '../session/scope.ts'
+import { guard, warn } from '../runtime/diag.ts'
+import { activeContext, currentSession, findStorage, runIn } from '../runtime/scope.ts'
 
 /** A class as the platform makes objects of it: with its context and its environment. */
 export type PlatformClass = new (ctx: never, env: never) => object

@@ -2,14 +2,15 @@
  * Cloudflare Pages: a session a request, which its functions share, middleware included. Pages makes a context and a
  * copy of the request for each of them; what they have in common is `next`.
  */
-import { guard } from '../diag.ts'
+
 import { type Answer, answer } from '../http/answer.ts'
-import { configReader } from '../http/per-environment.ts'
+import { configReader } from '../http/config-reader.ts'
 import { nameByRoute, openRequestSession } from '../http/request-session.ts'
 import { prepare } from '../lifetime/invocation.ts'
 import { type Execution, interceptWaitUntil } from '../lifetime/wait-until.ts'
-import type { AgentOpsOptions, Environment } from '../options.ts'
-import { currentSession, setOwner } from '../session/scope.ts'
+import type { AgentOpsOptions, Environment } from '../options/options.ts'
+import { guard } from '../runtime/diag.ts'
+import { currentSession, setOwner } from '../runtime/scope.ts'
 import type { Session } from '../session/session.ts'
 
 /** What is needed of an `EventContext`. */

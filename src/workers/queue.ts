@@ -3,14 +3,14 @@
  * through own properties of the message and the batch, which call the platform's own methods; nothing is proxied.
  */
 import type { Attributes, Span } from '@opentelemetry/api'
-import type { Config } from '../config.ts'
-import { describe, guard, warn } from '../diag.ts'
 import { observe } from '../events/observe.ts'
 import { CONSUMER, ERROR, invoke, openInvocation, prepare } from '../lifetime/invocation.ts'
 import type { Execution } from '../lifetime/wait-until.ts'
+import type { Config } from '../options/read.ts'
 import { inboundOfMessage, linksOfMessage } from '../propagation/message.ts'
-import * as key from '../semconv.ts'
-import { enclosingSession } from '../session/scope.ts'
+import { describe, guard, warn } from '../runtime/diag.ts'
+import { enclosingSession } from '../runtime/scope.ts'
+import * as key from '../runtime/semconv.ts'
 import type { RootInit, Session } from '../session/session.ts'
 import type { Handle, ReadConfig } from './handler.ts'
 import type { BatchLike, MessageLike } from './trigger.ts'

@@ -1,5 +1,5 @@
 /** A Worker's `scheduled`: a session a run of a cron trigger. */
-import * as key from '../semconv.ts'
+import * as key from '../runtime/semconv.ts'
 import { type Handle, instrumentHandler, type ReadConfig } from './handler.ts'
 import type { ScheduledLike } from './trigger.ts'
 

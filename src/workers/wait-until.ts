@@ -2,9 +2,10 @@
  * `waitUntil` for code that has no `ctx`. The one of `cloudflare:workers` is a module's export, which nobody can
  * intercept: this one takes its place.
  */
-import { describe, guard, warn } from '../diag.ts'
+
 import type { WaitUntil } from '../lifetime/wait-until.ts'
-import { currentSession } from '../session/scope.ts'
+import { describe, guard, warn } from '../runtime/diag.ts'
+import { currentSession } from '../runtime/scope.ts'
 
 /**
  * Keeps the invocation alive, and its session open, until `promise` settles (see `workDeadlineMs`). Outside a session it

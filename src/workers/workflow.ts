@@ -4,11 +4,11 @@
  * the instance, a step that is not called makes no span, and the root goes out when `run` has come to its end.
  */
 import { trace } from '@opentelemetry/api'
-import { guard } from '../diag.ts'
 import { type Invocation, invoke, openInvocation, prepare, SERVER } from '../lifetime/invocation.ts'
 import { originalWaitUntil } from '../lifetime/wait-until.ts'
-import * as key from '../semconv.ts'
-import { activeContext } from '../session/scope.ts'
+import { guard } from '../runtime/diag.ts'
+import { activeContext } from '../runtime/scope.ts'
+import * as key from '../runtime/semconv.ts'
 import type { EnvOfClass } from './classes.ts'
 import { configOf, type OptionsOf } from './handler.ts'
 import { derive, type Made, type PlatformClass } from './methods.ts'

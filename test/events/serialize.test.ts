@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
-import { cut, MAX_VALUE_CHARS, toJson } from '../../src/events/serialize.ts'
 import { createAgentOps, ToolEvent } from '../../src/index.ts'
+import { cut, MAX_VALUE_CHARS, toJson } from '../../src/runtime/serialize.ts'
 import { named, spansOf, toCollector } from '../support/collected.ts'
 
 const cycle: Record<string, unknown> = { name: 'a' }

@@ -1,8 +1,8 @@
 /** When a delivery has to be over: whatever hangs, a flush and a session's end keep to their time. */
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
-import { readConfig } from '../../src/config.ts'
 import { openRequestSession } from '../../src/http/request-session.ts'
 import { type AgentOpsOptions, createAgentOps, type Session } from '../../src/index.ts'
+import { readConfig } from '../../src/options/read.ts'
 import { spoolTo } from '../../src/spool/index.ts'
 import { script, scripted } from '../support/scripted-client.ts'
 

@@ -1,10 +1,10 @@
 /** How a backend's refusals are searched: what it takes arrives, what it does not costs a bounded number of requests. */
 import fc from 'fast-check'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
-import { deliverInParts } from '../../src/export/parts.ts'
-import type { Outcome } from '../../src/export/transport.ts'
+import { deliverInParts } from '../../src/formats/parts.ts'
 import { type AgentOpsOptions, createAgentOps, type Drop, type FlushReport, SessionExporter } from '../../src/index.ts'
-import type { ReadableSpan } from '../../src/sdk.ts'
+import type { ReadableSpan } from '../../src/runtime/sdk.ts'
+import type { Outcome } from '../../src/transport/transport.ts'
 import type { ReceivedSpans } from '../support/scripted.ts'
 import { type Scripted, script, scripted } from '../support/scripted-client.ts'
 

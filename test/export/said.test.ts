@@ -1,7 +1,7 @@
 /** One line a cause, however a backend words it, and never silence. */
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
-import { warn } from '../../src/diag.ts'
 import { type AgentOpsOptions, createAgentOps } from '../../src/index.ts'
+import { warn } from '../../src/runtime/diag.ts'
 import type { Answer } from '../support/scripted.ts'
 import { scripted } from '../support/scripted-client.ts'
 

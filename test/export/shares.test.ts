@@ -1,7 +1,7 @@
 /** What several destinations share of a session: its requests, and the sizes of its buffer. */
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { type AgentOpsOptions, createAgentOps, type FlushReport } from '../../src/index.ts'
-import type { SpanExporter } from '../../src/sdk.ts'
+import type { SpanExporter } from '../../src/runtime/sdk.ts'
 import { scripted } from '../support/scripted-client.ts'
 
 beforeEach(() => void vi.spyOn(console, 'warn').mockImplementation(() => {}))

@@ -1,8 +1,8 @@
 import { trace } from '@opentelemetry/api'
 import { afterEach, describe, expect, test, vi } from 'vitest'
 import { ActionEvent, createAgentOps, ErrorEvent, LLMEvent, type Session, ToolEvent } from '../../src/index.ts'
-import { TracerProvider } from '../../src/sdk.ts'
-import * as key from '../../src/semconv.ts'
+import { TracerProvider } from '../../src/runtime/sdk.ts'
+import * as key from '../../src/runtime/semconv.ts'
 import { named, spansOf, toCollector } from '../support/collected.ts'
 
 afterEach(() => vi.restoreAllMocks())

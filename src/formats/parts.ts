@@ -2,8 +2,8 @@
  * Sends items in as few requests as the limits allow: halved where a body is too large, searched by halves for the one
  * item that makes a backend refuse all of them.
  */
-import { describe } from '../diag.ts'
-import type { Accepted, Encoded, Outcome, Refused } from './transport.ts'
+import { describe } from '../runtime/diag.ts'
+import type { Accepted, Encoded, Outcome, Refused } from '../transport/transport.ts'
 
 /** What became of some items. */
 export interface Delivery<T> {

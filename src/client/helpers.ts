@@ -2,7 +2,7 @@
  * The helpers that agents' code imports. They act on the current session; where there is none they run the user's
  * function all the same, record nothing, and say nothing: library code may call them outside any request.
  */
-import type { Agent } from './events/attributes.ts'
+import type { Agent } from '../events/attributes.ts'
 import {
   ActionEvent,
   type AgentEvent,
@@ -10,9 +10,9 @@ import {
   type LLMEventInit,
   type PlainEvent,
   ToolEvent,
-} from './events/event.ts'
-import { currentSession } from './session/scope.ts'
-import type { EndState } from './session/session.ts'
+} from '../events/event.ts'
+import { currentSession } from '../runtime/scope.ts'
+import type { EndState } from '../session/session.ts'
 
 type Params<E, T> = [fn: (event: E) => T] | [params: unknown, fn: (event: E) => T]
 

@@ -1,8 +1,9 @@
 /** What the option `metrics` takes. Types only: the core holds no metrics SDK. */
-import type { Config } from '../config.ts'
-import type { FlushReport } from '../options.ts'
-import type { ReadableSpan } from '../sdk.ts'
+
+import type { ReadableSpan } from '../runtime/sdk.ts'
 import type { Session } from '../session/session.ts'
+import type { FlushReport } from './options.ts'
+import type { Config } from './read.ts'
 
 /** A session that has ended and is delivered. */
 export interface Delivered {

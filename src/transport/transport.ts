@@ -2,7 +2,7 @@
  * One POST with a time limit. The result is a value, never an exception; a body that is not read or cancelled would hold
  * one of the six connections that a Workers request has.
  */
-import type { Deadline } from './retry.ts'
+import type { Deadline } from '../runtime/deadline.ts'
 
 /** A body, and the headers that say what it is. */
 export interface Encoded {

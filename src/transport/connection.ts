@@ -1,7 +1,7 @@
 /** Puts the parts of the way to a destination together: breaker → retry → authorise → count → send. */
-import type { Connection } from './format.ts'
+import type { Connection } from '../formats/format.ts'
+import { retrying } from '../runtime/deadline.ts'
 import { remembered } from './isolate.ts'
-import { retrying } from './retry.ts'
 import { send } from './transport.ts'
 
 /** How many requests a session may still make. */

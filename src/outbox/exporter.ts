@@ -3,15 +3,15 @@
  * the spans through a connection, and hands to the spool what could not be sent.
  */
 import type { ExportResult, ExportResultCode } from '@opentelemetry/core'
-import { type Config, readConfig } from '../config.ts'
-import { describe, guard } from '../diag.ts'
-import type { AgentOpsOptions, Environment } from '../options.ts'
-import type { ReadableSpan, SpanExporter } from '../sdk.ts'
-import { runQuietly } from '../session/scope.ts'
+import { add, type Delivery, NOTHING } from '../formats/parts.ts'
+import type { AgentOpsOptions, Environment } from '../options/options.ts'
+import { type Config, readConfig } from '../options/read.ts'
+import { Deadline } from '../runtime/deadline.ts'
+import { describe, guard } from '../runtime/diag.ts'
+import { runQuietly } from '../runtime/scope.ts'
+import type { ReadableSpan, SpanExporter } from '../runtime/sdk.ts'
 import type { Session } from '../session/session.ts'
-import { connect, type Requests } from './connection.ts'
-import { add, type Delivery, NOTHING } from './parts.ts'
-import { Deadline } from './retry.ts'
+import { connect, type Requests } from '../transport/connection.ts'
 
 // OpenTelemetry's numbers, typed by its enums: the enums themselves cost bytes in every bundle.
 const SUCCESS: ExportResultCode.SUCCESS = 0

@@ -5,18 +5,18 @@
  */
 import type { HrTime } from '@opentelemetry/api'
 import { hrTimeToMilliseconds } from '@opentelemetry/core'
-import type { Config } from '../config.ts'
-import { warn } from '../diag.ts'
-import { toJson } from '../events/serialize.ts'
-import type { ReadableSpan } from '../sdk.ts'
-import * as key from '../semconv.ts'
+import type { Config } from '../options/read.ts'
+import { warn } from '../runtime/diag.ts'
+import type { ReadableSpan } from '../runtime/sdk.ts'
+import * as key from '../runtime/semconv.ts'
+import { toJson } from '../runtime/serialize.ts'
 import type { Session } from '../session/session.ts'
-import { compress } from './compress.ts'
+import { compress } from '../transport/compress.ts'
+import { remembered } from '../transport/isolate.ts'
+import { fromBytes, toBytes } from '../transport/json.ts'
+import type { Encoded, Outcome, Refused } from '../transport/transport.ts'
 import type { Authorise, Connection, Format } from './format.ts'
-import { remembered } from './isolate.ts'
-import { fromBytes, toBytes } from './json.ts'
 import { add, type Delivery, deliverInParts, NOTHING, reject } from './parts.ts'
-import type { Encoded, Outcome, Refused } from './transport.ts'
 
 /** What `create_session` and `update_session` take. What is left out of an update is overwritten with null. */
 interface SessionBody {

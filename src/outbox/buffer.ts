@@ -4,15 +4,15 @@
  */
 import type { SpanStatusCode, TraceFlags } from '@opentelemetry/api'
 import type { ExportResult, ExportResultCode } from '@opentelemetry/core'
-import { describe, guard, warn } from '../diag.ts'
-import type { Drop, FlushReport } from '../options.ts'
-import type { ReadableSpan, SpanExporter, SpanProcessor } from '../sdk.ts'
-import { SPAN_KIND } from '../semconv.ts'
-import { runQuietly } from '../session/scope.ts'
+import { type Delivery, NOTHING } from '../formats/parts.ts'
+import type { Drop, FlushReport } from '../options/options.ts'
+import { Deadline } from '../runtime/deadline.ts'
+import { describe, guard, warn } from '../runtime/diag.ts'
+import { runQuietly } from '../runtime/scope.ts'
+import type { ReadableSpan, SpanExporter, SpanProcessor } from '../runtime/sdk.ts'
+import { SPAN_KIND } from '../runtime/semconv.ts'
 import { SessionExporter } from './exporter.ts'
-import { type Delivery, NOTHING } from './parts.ts'
 import { reportDrop } from './report.ts'
-import { Deadline } from './retry.ts'
 
 export interface BufferOptions {
   /** Spans. Default 2048. */

@@ -1,11 +1,11 @@
 /** OTLP/HTTP (opentelemetry-proto), in either of its encodings. */
 import type { ISerializer } from '@opentelemetry/otlp-transformer'
-import type { ReadableSpan } from '../sdk.ts'
-import { authorised } from './auth.ts'
-import { compress } from './compress.ts'
+import type { ReadableSpan } from '../runtime/sdk.ts'
+import { authorised } from '../transport/auth.ts'
+import { compress } from '../transport/compress.ts'
+import type { Encoded } from '../transport/transport.ts'
 import type { Format } from './format.ts'
 import { deliverInParts, type Parts } from './parts.ts'
-import type { Encoded } from './transport.ts'
 
 interface Answer {
   partialSuccess?: { rejectedSpans?: number; errorMessage?: string }

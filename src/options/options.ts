@@ -2,13 +2,13 @@
  * The options a user may give, and the environment variables that say the same. Every option is optional.
  */
 import type { Attributes, AttributeValue, TextMapPropagator } from '@opentelemetry/api'
-import { guard } from './diag.ts'
-import type { Connection, Format } from './export/format.ts'
-import type { Delivery } from './export/parts.ts'
-import type { AiInstrumentation, FetchInstrumentation, LlmInstrumentation } from './instrumentation/types.ts'
-import type { MetricsRecorder } from './metrics/recorder.ts'
-import type { ReadableSpan, Sampler, SdkSpan, SpanExporter } from './sdk.ts'
-import type { Keep } from './session/keep.ts'
+import type { Connection, Format } from '../formats/format.ts'
+import type { Delivery } from '../formats/parts.ts'
+import { guard } from '../runtime/diag.ts'
+import type { ReadableSpan, Sampler, SdkSpan, SpanExporter } from '../runtime/sdk.ts'
+import type { AiInstrumentation, FetchInstrumentation, LlmInstrumentation } from '../session/instruments.ts'
+import type { Keep } from '../session/keep.ts'
+import type { MetricsRecorder } from './metrics.ts'
 
 /** What became of a session's spans, counted over the session's life; where there are several destinations, for each of them. */
 export interface FlushReport {

@@ -5,8 +5,8 @@
  */
 import { type Context, context, createContextKey, ROOT_CONTEXT } from '@opentelemetry/api'
 import { suppressTracing } from '@opentelemetry/core'
-import { warn } from '../diag.ts'
-import type { Session } from './session.ts'
+import type { Session } from '../session/session.ts'
+import { warn } from './diag.ts'
 
 interface Storage {
   getStore(): Context | undefined

@@ -3,10 +3,10 @@
  * are plain values, never a promise: workerd may not let one request wait for another's I/O. So one session takes a
  * lease and fetches, the others look again on their own timers and take over a lease that ran out.
  */
-import type { Authorise, Connection } from './format.ts'
+import type { Authorise, Connection } from '../formats/format.ts'
+import { sleep } from '../runtime/deadline.ts'
 import { remembered } from './isolate.ts'
 import { fromBytes, toBytes } from './json.ts'
-import { sleep } from './retry.ts'
 import type { Outcome } from './transport.ts'
 
 interface TokenState {

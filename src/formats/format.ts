@@ -1,10 +1,10 @@
 /** What a wire format is, and what it is given to deliver with. */
-import type { Config, Destination } from '../config.ts'
-import type { ReadableSpan } from '../sdk.ts'
+import type { Config, Destination } from '../options/read.ts'
+import type { Deadline } from '../runtime/deadline.ts'
+import type { ReadableSpan } from '../runtime/sdk.ts'
 import type { Session } from '../session/session.ts'
+import type { Encoded, Outcome, Refused } from '../transport/transport.ts'
 import type { Delivery, Parts } from './parts.ts'
-import type { Deadline } from './retry.ts'
-import type { Encoded, Outcome, Refused } from './transport.ts'
 
 /** How spans become requests. `otlpJson` is built in; `agentops-edge/formats` has the others. */
 export interface Format {

@@ -1,6 +1,7 @@
 /** What is told of deliveries: the counters of several buffers, or sessions, as one, and what was lost. */
-import { guard, warn } from '../diag.ts'
-import type { Drop, FlushReport } from '../options.ts'
+
+import type { Drop, FlushReport } from '../options/options.ts'
+import { guard, warn } from '../runtime/diag.ts'
 
 export function sumOf(reports: readonly FlushReport[]): FlushReport {
   const sum: FlushReport = { sent: 0, dropped: 0, spooled: 0, pending: 0 }

@@ -2,7 +2,7 @@
  * Any value as JSON text of a bounded size. It never throws and never runs long: cycles, throwing getters, values that
  * JSON has no form for and texts of megabytes are replaced or cut, and what was cut says so.
  */
-import { describe } from '../diag.ts'
+import { describe } from './diag.ts'
 
 /** The most characters (UTF-16 units) that one value may take in `event.data` and in any other attribute. */
 export const MAX_VALUE_CHARS = 65_536

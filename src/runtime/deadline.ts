@@ -1,5 +1,5 @@
 /** Repeats an attempt whose failure may pass, with exponential backoff and full jitter, inside one deadline. */
-import type { Outcome } from './transport.ts'
+import type { Outcome } from '../transport/transport.ts'
 
 const FIRST_DELAY_MS = 300
 const MAX_DELAY_MS = 5000

@@ -2,13 +2,14 @@
  * The client that starts sessions outside an adapter and routes module-level calls to the right one.
  * In single mode a scope has at most one active session; in multi mode a call has to name its session.
  */
-import { readConfig } from './config.ts'
-import { guard, warn } from './diag.ts'
-import type { AgentEvent, PlainEvent } from './events/event.ts'
-import { sumOf } from './export/report.ts'
-import { type AgentOpsOptions, type Environment, type FlushReport, perRequest } from './options.ts'
-import { activeScope, currentSession, enterScope, ownScope, runIn, type Scope } from './session/scope.ts'
-import { type EndState, Session, type SessionInit } from './session/session.ts'
+
+import type { AgentEvent, PlainEvent } from '../events/event.ts'
+import { type AgentOpsOptions, type Environment, type FlushReport, perRequest } from '../options/options.ts'
+import { readConfig } from '../options/read.ts'
+import { sumOf } from '../outbox/report.ts'
+import { guard, warn } from '../runtime/diag.ts'
+import { activeScope, currentSession, enterScope, ownScope, runIn, type Scope } from '../runtime/scope.ts'
+import { type EndState, Session, type SessionInit } from '../session/session.ts'
 
 export interface AgentOps {
   /** The session that a call made here would reach, or undefined. */

@@ -1,7 +1,8 @@
 /** What the option `instrumentations` takes from `agentops-edge/instrumentation`. Types only: the core holds none of it. */
-import type { SdkSpan } from '../sdk.ts'
-import type { Session } from '../session/session.ts'
-import type { ModelCall, Outgoing } from './fetch.ts'
+
+import type { ModelCall, Outgoing } from '../instrumentation/fetch.ts'
+import type { SdkSpan } from '../runtime/sdk.ts'
+import type { Session } from './session.ts'
 
 /** Made by `fetchCalls()`: a span for each outgoing request. */
 export interface FetchInstrumentation {
