@@ -23,20 +23,17 @@ export {
   ToolEvent,
   type ToolEventInit,
 } from './events/event.ts'
-export type { Authorise, Connection, Format } from './formats/format.ts'
+export type { Connection, Format } from './formats/format.ts'
 export type { Delivery } from './formats/parts.ts'
-export type {
-  AgentOpsOptions,
-  DeliveryOptions,
-  Drop,
-  Environment,
-  FlushReport,
-  PerRequest,
-  Spool,
-} from './options/options.ts'
+export type { AgentOpsOptions, DeliveryOptions, Environment, PerRequest } from './options/options.ts'
 export { type BufferOptions, SessionSpanProcessor } from './outbox/buffer.ts'
-export { SessionExporter } from './outbox/exporter.ts'
-export { currentSession } from './runtime/scope.ts'
+export type { Drop, FlushReport } from './outbox/report.ts'
+export type { Spool } from './outbox/spool.ts'
+export { currentSession } from './session/current.ts'
+export type { SessionInit } from './session/init.ts'
 export { type Keep, keepErrors, keepRare, keepShare, keepSlow, keepTagged } from './session/keep.ts'
-export type { EndState, Session, SessionInit, SessionStats } from './session/session.ts'
+export type { Session } from './session/session.ts'
+export type { EndState, SessionStats, SessionView } from './session/view.ts'
+export type { Authorise } from './transport/connection.ts'
 export type { Encoded, Outcome } from './transport/transport.ts'
+export { SessionExporter } from './wiring/exporter.ts'

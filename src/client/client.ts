@@ -4,12 +4,18 @@
  */
 
 import type { AgentEvent, PlainEvent } from '../events/event.ts'
-import { type AgentOpsOptions, type Environment, type FlushReport, perRequest } from '../options/options.ts'
+import { type AgentOpsOptions, type Environment, perRequest } from '../options/options.ts'
 import { readConfig } from '../options/read.ts'
+import type { FlushReport } from '../outbox/report.ts'
 import { sumOf } from '../outbox/report.ts'
 import { guard, warn } from '../runtime/diag.ts'
-import { activeScope, currentSession, enterScope, ownScope, runIn, type Scope } from '../runtime/scope.ts'
-import { type EndState, Session, type SessionInit } from '../session/session.ts'
+import { runIn } from '../runtime/scope.ts'
+import { currentSession } from '../session/current.ts'
+import type { SessionInit } from '../session/init.ts'
+import { activeScope, enterScope, ownScope, type Scope } from '../session/scope.ts'
+import type { Session } from '../session/session.ts'
+import type { EndState } from '../session/view.ts'
+import { openSession } from '../wiring/session.ts'
 
 export interface AgentOps {
   /** The session that a call made here would reach, or undefined. */
@@ -45,7 +51,7 @@ export function createAgentOps(options?: AgentOpsOptions, env?: Environment): Ag
 
   const start = (init: SessionInit, scope: Scope | undefined): Session => {
     const attributes = guard('the attributes', () => ({ ...perRequest(config.attributes), ...init.attributes }))
-    const session: Session = new Session(config, {
+    const session: Session = openSession(config, {
       ...init,
       name: init.name ?? perRequest(config.name) ?? 'agent',
       groupId: init.groupId ?? perRequest(config.sessionId),

@@ -11,8 +11,8 @@ import {
   type PlainEvent,
   ToolEvent,
 } from '../events/event.ts'
-import { currentSession } from '../runtime/scope.ts'
-import type { EndState } from '../session/session.ts'
+import { currentSession } from '../session/current.ts'
+import type { EndState } from '../session/view.ts'
 
 type Params<E, T> = [fn: (event: E) => T] | [params: unknown, fn: (event: E) => T]
 

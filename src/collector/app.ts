@@ -5,7 +5,8 @@
  */
 import { Hono } from 'hono'
 import { sign, verify } from 'hono/jwt'
-import { guard } from '../runtime/diag.ts'
+import { describe, guard } from '../runtime/diag.ts'
+import { isUuid } from '../runtime/uuid.ts'
 import { readOtlp } from './otlp.ts'
 import { type CollectedSession, SessionStore } from './store.ts'
 import { renderWaterfall } from './waterfall.ts'
@@ -24,7 +25,6 @@ export interface Collector {
   store: SessionStore
 }
 
-const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i
 const TOKEN_LIFETIME_S = 30 * 24 * 3600
 // The OpenTelemetry Collector's own limit: what is larger there should be noticed here.
 const MAX_UNZIPPED_BYTES = 20 * 1024 * 1024
@@ -37,7 +37,7 @@ export function createCollector({ onSession, onRequest, limit = 1000 }: Collecto
   app.post('/v3/auth/token', async (c) => {
     const { api_key: key } = (await c.req.json().catch(() => null)) ?? {}
     if (key === undefined) return c.json({ error: 'api_key is missing' }, 422)
-    if (!UUID.test(key)) return c.json({ error: 'Invalid API key format' }, 400)
+    if (!isUuid(key)) return c.json({ error: 'Invalid API key format' }, 400)
     const claims = { exp: Math.floor(Date.now() / 1000) + TOKEN_LIFETIME_S, aud: 'authenticated', project_id: 'local' }
     onRequest?.(c.req.raw, 0)
     return c.json({ token: await sign(claims, secret, 'HS256'), project_id: 'local', project_prem_status: 'free' })
@@ -61,10 +61,7 @@ export function createCollector({ onSession, onRequest, limit = 1000 }: Collecto
     try {
       spans = readOtlp(await readJson(c.req.raw))
     } catch (error) {
-      return c.json(
-        { code: 3, message: `no OTLP trace request: ${error instanceof Error ? error.message : error}` },
-        400,
-      )
+      return c.json({ code: 3, message: `no OTLP trace request: ${describe(error)}` }, 400)
     }
     onRequest?.(c.req.raw, spans.length)
     for (const session of store.add(spans)) guard('onSession', () => onSession?.(session))

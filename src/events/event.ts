@@ -2,8 +2,9 @@
  * The events of a session, as AgentOps names them. An event is plain data: making one needs no session, reads no clock
  * in global scope and draws no random number there, so it may be made anywhere. Recording it gives it its id.
  */
+
+import { systemNow } from '../runtime/clock.ts'
 import { describe, guard } from '../runtime/diag.ts'
-import { systemNow } from '../session/clock.ts'
 
 /** A point in time: a `Date`, milliseconds since the Unix epoch, or an ISO 8601 string. */
 export type EventTime = Date | number | string

@@ -1,9 +1,8 @@
 /** What a wire format is, and what it is given to deliver with. */
-import type { Config, Destination } from '../options/read.ts'
-import type { Deadline } from '../runtime/deadline.ts'
+import type { Span } from '@opentelemetry/api'
 import type { ReadableSpan } from '../runtime/sdk.ts'
-import type { Session } from '../session/session.ts'
-import type { Encoded, Outcome, Refused } from '../transport/transport.ts'
+import type { Route, RouteConfig } from '../transport/connection.ts'
+import type { Encoded } from '../transport/transport.ts'
 import type { Delivery, Parts } from './parts.ts'
 
 /** How spans become requests. `otlpJson` is built in; `agentops-edge/formats` has the others. */
@@ -20,28 +19,34 @@ export interface Format {
   resend?(body: Uint8Array, connection: Connection): Promise<Delivery<unknown>>
 }
 
-/** Makes one attempt with the headers that authorise it, again after a refusal where that may help; all of it by `until`. */
-export type Authorise = (
-  connection: Connection,
-  until: number,
-  attempt: (headers: Destination['headers']) => Promise<Outcome>,
-) => Promise<Outcome>
+/** What a format needs of what the user has said. */
+export interface FormatConfig extends RouteConfig {
+  readonly format: Format
+  readonly compression: 'auto' | 'gzip' | 'none'
+  readonly maxExportBytes: number
+  /** AgentOps v2: values keep their types. */
+  readonly faithful: boolean
+  /** AgentOps v2: the key of a parent organisation. */
+  readonly parentKey?: string
+}
+
+/** A session, as a format sees it. */
+export interface FormatSession {
+  readonly id: string
+  readonly groupId: string | undefined
+  readonly root: Span
+  readonly agents: ReadonlyMap<string, string>
+  readonly tags: readonly string[]
+  readonly endState: string
+  readonly endStateReason: string | undefined
+  readonly stats: { cost: number }
+  /** A text that is no span's, as it may be sent. */
+  shown(name: string, text: string): string
+}
 
 /** The way to one destination, for one delivery. */
-export interface Connection {
-  readonly config: Config
-  readonly destination: Destination
+export interface Connection extends Route {
+  readonly config: FormatConfig
   /** The session whose spans these are; none where the exporter is used in somebody else's provider. */
-  readonly session?: Session
-  readonly deadline: Deadline
-  /** Attempts after the first. */
-  readonly retries: number
-  /** So many of the session's requests are left for its root. */
-  keep: number
-  /** Why no request may be made; undefined where one may. */
-  limited(): Refused | undefined
-  /** One request, counted, that is given up at `until` (milliseconds since the epoch). */
-  send(url: string, encoded: Encoded, until: number): Promise<Outcome>
-  /** A request that is repeated where that may help, unless the breaker is open. */
-  post(url: string, encoded: Encoded, authorise: Authorise): Promise<Outcome>
+  readonly session?: FormatSession
 }

@@ -7,6 +7,6 @@
  * app.use(agentops({ format: otlpProtobuf }))
  * ```
  */
-export { agentopsV2 } from './agentops-v2.ts'
+export { agentopsV2 } from './agentops-v2/agentops-v2.ts'
 export { otlpJson } from './otlp-json.ts'
 export { otlpProtobuf } from './otlp-protobuf.ts'

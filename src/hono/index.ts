@@ -10,7 +10,7 @@ import { MARGIN_MS, type Platform, prepare } from '../lifetime/invocation.ts'
 import { serverPlatform } from '../lifetime/platform.ts'
 import type { AgentOpsOptions, Environment } from '../options/options.ts'
 import { guard } from '../runtime/diag.ts'
-import { enclosingSession, setOwner } from '../runtime/scope.ts'
+import { enclosingSession, setOwner } from '../session/current.ts'
 import type { Session } from '../session/session.ts'
 
 export interface AgentOpsVariables {

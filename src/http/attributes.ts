@@ -5,13 +5,10 @@
 import type { Attributes } from '@opentelemetry/api'
 import * as key from '../runtime/semconv.ts'
 
-/** Any other may be anything. */
-export const METHODS: RegExp = /^(GET|HEAD|POST|PUT|DELETE|CONNECT|OPTIONS|TRACE|PATCH|QUERY)$/
-
 export function requestAttributes(request: Request, route?: string): Attributes {
   const url = new URL(request.url)
   const scheme = url.protocol.slice(0, -1)
-  const known = METHODS.test(request.method)
+  const known = key.METHODS.test(request.method)
   return {
     [key.HTTP_METHOD]: known ? request.method : '_OTHER',
     [key.HTTP_METHOD_ORIGINAL]: known ? undefined : request.method.slice(0, 64),
@@ -30,6 +27,6 @@ export function protocolVersion(request: Request): string | undefined {
 
 /** The name of a request's session: low cardinality, so without a route only the method, and `HTTP` for an unknown one. */
 export function requestName({ method }: Request, route?: string): string {
-  const known = METHODS.test(method) ? method : 'HTTP'
+  const known = key.METHODS.test(method) ? method : 'HTTP'
   return route ? `${known} ${route}` : known
 }

@@ -1,7 +1,8 @@
 /** One Config per environment object: validated at the first request of an isolate, kept for the others. */
 import type { Attributes } from '@opentelemetry/api'
+import type { Config } from '../options/config.ts'
 import type { AgentOpsOptions, Environment } from '../options/options.ts'
-import { type Config, readConfig } from '../options/read.ts'
+import { readConfig } from '../options/read.ts'
 import { guard } from '../runtime/diag.ts'
 
 interface Read {

@@ -3,12 +3,13 @@
  * body has ended.
  */
 
-import { type Invocation, openInvocation, type Platform, SERVER } from '../lifetime/invocation.ts'
-import type { Config } from '../options/read.ts'
+import { type Invocation, openInvocation, type Platform } from '../lifetime/invocation.ts'
+import type { Config } from '../options/config.ts'
 import { readInbound } from '../propagation/inbound.ts'
 import { guard } from '../runtime/diag.ts'
-import { setOwner } from '../runtime/scope.ts'
+import { SERVER } from '../runtime/otel.ts'
 import * as key from '../runtime/semconv.ts'
+import { setOwner } from '../session/current.ts'
 import type { Session } from '../session/session.ts'
 import { protocolVersion, requestAttributes, requestName } from './attributes.ts'
 import { type BodyEnd, watchBody } from './body.ts'

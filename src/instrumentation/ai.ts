@@ -6,12 +6,12 @@
 import type { Attributes, AttributeValue } from '@opentelemetry/api'
 import { llmAttributes } from '../events/attributes.ts'
 import type { Message } from '../events/event.ts'
+import { ERROR } from '../runtime/otel.ts'
 import type { SdkSpan } from '../runtime/sdk.ts'
 import * as key from '../runtime/semconv.ts'
-import type { AiInstrumentation } from '../session/instruments.ts'
-import type { Session } from '../session/session.ts'
+import type { AiInstrumentation, InstrumentedSession } from '../session/instruments.ts'
 import { answers } from './tool-calls.ts'
-import { isModel } from './wires/wires.ts'
+import { isModel } from './wires/registry.ts'
 
 const AI: AiInstrumentation = { instruments: 'ai', ending }
 
@@ -33,10 +33,7 @@ const CONTENT =
 /** What is said of contents, and is none. */
 const SHAPE = /(role|finish_?reasons?|\.id|name|type|model)$/i
 
-/** `SpanStatusCode.ERROR`. */
-const FAILED = 2
-
-function ending(span: SdkSpan, session: Session): void {
+function ending(span: SdkSpan, session: InstrumentedSession): void {
   const { attributes } = span
   if (attributes[key.SPAN_KIND] !== undefined) return
   const first = (...names: string[]): AttributeValue | undefined =>
@@ -49,7 +46,7 @@ function ending(span: SdkSpan, session: Session): void {
   const content: Attributes = {}
   if (captureContent) Object.assign(content, attributes)
   else conceal(span)
-  if (span.status.code === FAILED) span.status.message ??= `${first(key.ERROR_TYPE) ?? 'error'}`
+  if (span.status.code === ERROR) span.status.message ??= `${first(key.ERROR_TYPE) ?? 'error'}`
 
   const names: Record<Kind, unknown> = {
     llm: /embed/i.test(`${says}`) ? 'embeddings' : 'chat',
@@ -103,7 +100,7 @@ function ending(span: SdkSpan, session: Session): void {
       [key.TOOL_PARAMETERS]:
         content['gen_ai.tool.call.arguments'] ?? content['ai.toolCall.args'] ?? content['input.value'],
       [key.TOOL_RESULT]: content['gen_ai.tool.call.result'] ?? content['ai.toolCall.result'] ?? content['output.value'],
-      [key.TOOL_STATUS]: span.status.code === FAILED ? 'failed' : 'succeeded',
+      [key.TOOL_STATUS]: span.status.code === ERROR ? 'failed' : 'succeeded',
       [key.TOOL_ID]: id,
     })
     if (id !== undefined) answers(session, { id }, span)

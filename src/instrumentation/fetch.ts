@@ -5,46 +5,20 @@
 import type { Attributes, Context } from '@opentelemetry/api'
 import { isTracingSuppressed } from '@opentelemetry/core'
 import { errorType } from '../events/event.ts'
-import { METHODS } from '../http/attributes.ts'
 import { isPlain } from '../propagation/inbound.ts'
 import { headersFor } from '../propagation/outbound.ts'
 import { describe, guard } from '../runtime/diag.ts'
-import { activeContext, currentSession, runIn } from '../runtime/scope.ts'
+import { CLIENT, ERROR } from '../runtime/otel.ts'
+import { activeContext, runIn } from '../runtime/scope.ts'
 import type { SdkSpan } from '../runtime/sdk.ts'
 import * as key from '../runtime/semconv.ts'
-import type { OpenedEvent, Session } from '../session/session.ts'
+import { currentSession } from '../session/current.ts'
+import type { InstrumentedSession, ModelCall, Outgoing } from '../session/instruments.ts'
 import { observeBody } from './body.ts'
 
 export type Fetch = typeof globalThis.fetch
 type Input = Parameters<Fetch>[0]
 
-/** What an instrumentation of models looks at. */
-export interface Outgoing {
-  url: URL
-  method: string
-  headers: Headers
-  /** Reads the request's body: text at once, or when it has come; undefined where it is none. */
-  body(): string | Promise<string | undefined> | undefined
-}
-
-/** A request to a model, or of a tool: who reads along. */
-export interface ModelCall {
-  /** Its own span; none where it is part of somebody else's, which then tells what became of it. */
-  opened?: OpenedEvent
-  /** Called when the response has begun. */
-  responded?(response: Response): void
-  /** Called with the body, part by part; a part must not be kept. */
-  read?(bytes: Uint8Array): void
-  /** Called at the end, before the span ends; `error`: why the call, or its body, did not come to its end. */
-  ended?(error?: unknown): void
-  /** Whether the answer has come to its end, though its body may not have. */
-  readonly isComplete?: boolean
-}
-
-/** `SpanKind.CLIENT`. */
-const CLIENT = 2
-/** `SpanStatusCode.ERROR`. */
-const FAILED = 2
 const NATIVE = Symbol.for('agentops-edge.fetch.1')
 /** Headers, and parts of a query, that carry what a provider's error may quote. */
 const CREDENTIAL = /auth|key|token|cookie|secret/i
@@ -76,7 +50,7 @@ export function nativeFetch(): Fetch {
 }
 
 /** The session whose requests these are: not the exporter's, and none that has ended or records nothing. */
-export function sessionHere(given?: Session): Session | undefined {
+export function sessionHere(given?: InstrumentedSession): InstrumentedSession | undefined {
   const session = given ?? currentSession()
   if (!session || session.state === 'ended' || session.config.disabled) return undefined
   return isTracingSuppressed(activeContext()) ? undefined : session
@@ -85,7 +59,7 @@ export function sessionHere(given?: Session): Session | undefined {
 /** `spans`: whether each request has one, or only a model's. `known`: the callee is the user's own. */
 export async function traced(
   send: Fetch,
-  session: Session,
+  session: InstrumentedSession,
   input: Input,
   init: RequestInit | undefined,
   spans: boolean,
@@ -117,7 +91,12 @@ interface Call {
 /** `at`: milliseconds since the epoch. */
 type End = (error?: unknown, at?: number) => void
 
-function open(session: Session, input: Input, init: RequestInit | undefined, spans: boolean): Call | undefined {
+function open(
+  session: InstrumentedSession,
+  input: Input,
+  init: RequestInit | undefined,
+  spans: boolean,
+): Call | undefined {
   const request = input instanceof Request ? input : undefined
   const url = new URL(request?.url ?? `${input}`)
   const method = `${init?.method ?? request?.method ?? 'GET'}`.toUpperCase()
@@ -132,7 +111,7 @@ function open(session: Session, input: Input, init: RequestInit | undefined, spa
   const own = model?.opened
   if (!model && !spans) return undefined
   const attributes = {
-    [key.HTTP_METHOD]: METHODS.test(method) ? method : '_OTHER',
+    [key.HTTP_METHOD]: key.METHODS.test(method) ? method : '_OTHER',
     [key.SERVER_ADDRESS]: url.hostname,
     [key.SERVER_PORT]: Number(url.port) || (url.protocol === 'https:' ? 443 : 80),
     // Neither credentials nor query: they may be secrets.
@@ -144,7 +123,7 @@ function open(session: Session, input: Input, init: RequestInit | undefined, spa
   return { url, method, span, context, model }
 }
 
-function requestSpan({ tracer }: Session, attributes: Attributes): SdkSpan {
+function requestSpan({ tracer }: InstrumentedSession, attributes: Attributes): SdkSpan {
   const method = attributes[key.HTTP_METHOD]
   const name = method === '_OTHER' ? 'HTTP' : `${method}`
   const own = { [key.SPAN_KIND]: 'http', [key.OPERATION_NAME]: name }
@@ -164,7 +143,7 @@ function bodyOf(input: Input, init: RequestInit | undefined): ReturnType<Outgoin
 
 /** The arguments of the request as it is sent. A header that the user has set stays. */
 function withContext(
-  session: Session,
+  session: InstrumentedSession,
   { context, url }: Call,
   input: Input,
   init: RequestInit | undefined,
@@ -184,7 +163,7 @@ function withContext(
 }
 
 /** What `propagateTo` says; of its own origin alone, where it says nothing. */
-function mayKnow({ config, origin }: Session, url: URL): boolean {
+function mayKnow({ config, origin }: InstrumentedSession, url: URL): boolean {
   const { propagateTo } = config
   if (typeof propagateTo === 'function') return guard('propagateTo', () => propagateTo(url)) === true
   if (!propagateTo) return url.origin === origin
@@ -195,7 +174,7 @@ function mayKnow({ config, origin }: Session, url: URL): boolean {
   })
 }
 
-function respond(session: Session, call: Call, response: Response, end: End): Response {
+function respond(session: InstrumentedSession, call: Call, response: Response, end: End): Response {
   const { span, method, model } = call
   const { status } = response
   span?.setAttribute(key.HTTP_STATUS, status)
@@ -230,7 +209,7 @@ function respond(session: Session, call: Call, response: Response, end: End): Re
   return observeBody(response, observer, inStep)
 }
 
-function finish(session: Session, call: Call, error: unknown, at?: number): void {
+function finish(session: InstrumentedSession, call: Call, error: unknown, at?: number): void {
   const { span, model } = call
   if (call.over) return
   call.over = true
@@ -245,6 +224,6 @@ function finish(session: Session, call: Call, error: unknown, at?: number): void
 
 /** An error as its type: its message may quote the URL. */
 export function fail(span: SdkSpan, type: string, message: string = type): void {
-  span.setStatus({ code: FAILED, message })
+  span.setStatus({ code: ERROR, message })
   span.setAttribute(key.ERROR_TYPE, type)
 }

@@ -8,13 +8,20 @@ import { activeContext, runIn } from '../runtime/scope.ts'
 import type { SdkSpan } from '../runtime/sdk.ts'
 import * as key from '../runtime/semconv.ts'
 import { MAX_VALUE_CHARS } from '../runtime/serialize.ts'
-import type { LlmInstrumentation } from '../session/instruments.ts'
-import type { OpenedEvent, Session } from '../session/session.ts'
+import type {
+  InstrumentedSession,
+  LlmInstrumentation,
+  ModelCall,
+  OpenedEvent,
+  Outgoing,
+} from '../session/instruments.ts'
 import { observeStream } from './body.ts'
-import { fail, type ModelCall, type Outgoing, patchFetch, sessionHere } from './fetch.ts'
+import { fail, patchFetch, sessionHere } from './fetch.ts'
 import { type Reader, readerFor } from './streams.ts'
 import { wants } from './tool-calls.ts'
-import { Answer, type Asked, isModel, type Json, type Recognised, wireOf, workersAi } from './wires/wires.ts'
+import { isModel, type Recognised, wireOf } from './wires/registry.ts'
+import { Answer, type Asked, type Json } from './wires/wire.ts'
+import { workersAi } from './wires/wires.ts'
 
 const LLM: LlmInstrumentation = { instruments: 'llm', recognise }
 
@@ -32,7 +39,7 @@ export function llmCalls(): LlmInstrumentation {
   return LLM
 }
 
-function recognise({ url, method, headers, body }: Outgoing, session: Session): ModelCall | undefined {
+function recognise({ url, method, headers, body }: Outgoing, session: InstrumentedSession): ModelCall | undefined {
   const found = method === 'POST' ? wireOf(url) : undefined
   if (!found && (method !== 'POST' || !isMcp(headers))) return undefined
   const given = body()
@@ -55,7 +62,7 @@ interface Call extends ModelCall {
   ended(error?: unknown): void
 }
 
-function modelCall({ wire, provider }: Recognised, body: Json, url: URL, session: Session): Call {
+function modelCall({ wire, provider }: Recognised, body: Json, url: URL, session: InstrumentedSession): Call {
   const { captureContent } = session.config
   const event: PlainEvent = { eventType: 'llms', operation: wire.operation }
   const around = aroundIt(session)
@@ -142,7 +149,7 @@ function completionOf({ choices, usage, model }: Answer, captureContent: boolean
 }
 
 /** The span that the running code is inside of, where that is this very call: an `llm` event of the user's, or a client's own. */
-function aroundIt(session: Session): SdkSpan | undefined {
+function aroundIt(session: InstrumentedSession): SdkSpan | undefined {
   const span = trace.getSpan(activeContext()) as SdkSpan | undefined
   const attributes = span?.attributes
   if (!attributes || span === session.root) return undefined
@@ -177,7 +184,7 @@ function isMcp(headers: Headers): boolean {
   return (headers.get('accept') ?? '').includes('text/event-stream')
 }
 
-function toolCall({ id, params }: Json, session: Session): ModelCall {
+function toolCall({ id, params }: Json, session: InstrumentedSession): ModelCall {
   const { captureContent } = session.config
   const event: PlainEvent = {
     eventType: 'tools',

@@ -1,6 +1,6 @@
 /** A response's body as the JSON values in it: one, or one an event. What is too large, or no JSON, is left out. */
 import { createParser } from 'eventsource-parser'
-import type { Json } from './wires/wires.ts'
+import type { Json } from './wires/wire.ts'
 
 export interface Reader {
   push(bytes: Uint8Array): void

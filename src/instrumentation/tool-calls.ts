@@ -2,8 +2,8 @@
 import type { SpanContext } from '@opentelemetry/api'
 import type { SdkSpan } from '../runtime/sdk.ts'
 import * as key from '../runtime/semconv.ts'
-import type { Session } from '../session/session.ts'
-import type { ToolCall } from './wires/wires.ts'
+import type { InstrumentedSession } from '../session/instruments.ts'
+import type { ToolCall } from './wires/wire.ts'
 
 interface Wanted extends ToolCall {
   by: SpanContext
@@ -11,10 +11,10 @@ interface Wanted extends ToolCall {
 
 /** A session asks for more only where nothing answers. */
 const MAX_WANTED = 256
-const wanted: WeakMap<Session, Wanted[]> = new WeakMap()
+const wanted: WeakMap<InstrumentedSession, Wanted[]> = new WeakMap()
 
 /** From here on, a tool event of the session is linked to the model's call that asked for it. */
-export function wants(session: Session, calls: readonly ToolCall[], by: SpanContext): void {
+export function wants(session: InstrumentedSession, calls: readonly ToolCall[], by: SpanContext): void {
   if (!calls.length) return
   const all = wanted.get(session) ?? []
   all.push(...calls.map((call) => ({ ...call, by })))
@@ -28,7 +28,7 @@ export function wants(session: Session, calls: readonly ToolCall[], by: SpanCont
 
 /** Of several calls of the same tool the one with these arguments, else the first. */
 export function answers(
-  session: Session,
+  session: InstrumentedSession,
   tool: { id?: unknown; name?: unknown; params?: unknown },
   span: SdkSpan,
 ): void {

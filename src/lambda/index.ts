@@ -3,7 +3,7 @@
  * before the invocation returns, or, as an internal extension, before Lambda may freeze it.
  */
 import { guard } from '../runtime/diag.ts'
-import { currentSession } from '../runtime/scope.ts'
+import { currentSession } from '../session/current.ts'
 import { type LambdaInvocation, type LambdaOptionsOf, lambdaOpener } from './invocation.ts'
 import type { LambdaContextLike } from './types.ts'
 

@@ -5,20 +5,19 @@
  */
 
 import { observe } from '../events/observe.ts'
-import { type FlushReport, perRequest } from '../options/options.ts'
-import type { Config } from '../options/read.ts'
+import type { Config } from '../options/config.ts'
+import { perRequest } from '../options/options.ts'
+import type { FlushReport } from '../outbox/report.ts'
 import { sleep } from '../runtime/deadline.ts'
 import { guard } from '../runtime/diag.ts'
-import { loadStorage, ownScope, runIn, setOwner } from '../runtime/scope.ts'
-import { type RootInit, Session } from '../session/session.ts'
+import { loadStorage, runIn } from '../runtime/scope.ts'
+import { setOwner } from '../session/current.ts'
+import type { RootInit } from '../session/init.ts'
+import { ownScope } from '../session/scope.ts'
+import type { Session } from '../session/session.ts'
+import { openSession } from '../wiring/session.ts'
 import { atExit } from './exit.ts'
 import { type Execution, interceptWaitUntil, originalWaitUntil, type WaitUntil } from './wait-until.ts'
-
-/** `SpanKind`, without importing an object of all kinds. */
-export const SERVER = 1
-export const CONSUMER = 4
-/** The same of `SpanStatusCode`. */
-export const ERROR = 2
 
 /** Work that is over so soon after the handler returned goes out in one request with the rest. */
 const ONE_POST_MS = 100
@@ -65,7 +64,7 @@ export function prepare(): Promise<void> {
 export function openInvocation(config: Config, init: RootInit, platform: Platform, request?: Request): Invocation {
   const { execution, shared, endBy } = platform
   const waitUntil = config.waitUntil ?? (execution && originalWaitUntil(execution))
-  const session = new Session(config, {
+  const session = openSession(config, {
     tags: perRequest(config.tags, request),
     attributes: perRequest(config.attributes, request),
     ...init,

@@ -3,7 +3,7 @@
  * own property of the context, once; nothing is proxied, and what fails is the platform's own answer.
  */
 import { guard } from '../runtime/diag.ts'
-import { currentSession } from '../runtime/scope.ts'
+import { currentSession } from '../session/current.ts'
 
 export type WaitUntil = (promise: Promise<unknown>) => void
 

@@ -2,24 +2,25 @@
 import type { ExportResult } from '@opentelemetry/core'
 import { JsonMetricsSerializer } from '@opentelemetry/otlp-transformer'
 import type { PushMetricExporter, ResourceMetrics } from '@opentelemetry/sdk-metrics'
+import type { Config } from '../options/config.ts'
+import type { MetricsConfig } from '../options/metrics.ts'
 import type { AgentOpsOptions, Environment } from '../options/options.ts'
-import { type Config, type Destination, readConfig } from '../options/read.ts'
+import { readConfig } from '../options/read.ts'
 import { Deadline } from '../runtime/deadline.ts'
 import { describe, warn } from '../runtime/diag.ts'
+import { DELTA, FAILED, SUCCESS } from '../runtime/otel.ts'
 import { runQuietly } from '../runtime/scope.ts'
 import { authorised } from '../transport/auth.ts'
 import { compress } from '../transport/compress.ts'
+import type { Destination } from '../transport/connection.ts'
 import { connect } from '../transport/connection.ts'
-
-/** `AggregationTemporality.DELTA`: each request says what has been added since the one before. */
-export const DELTA = 0
 
 /**
  * Compresses, authorises and retries like the exporter of traces. Without an endpoint of its own it posts to
  * `OTEL_EXPORTER_OTLP_METRICS_ENDPOINT`, else to `/v1/metrics` beside the traces. What cannot be sent is lost, and said.
  */
 export class MetricExporter implements PushMetricExporter {
-  readonly #config: Config
+  readonly #config: MetricsConfig
   readonly #destination: Destination | undefined
   #running: Promise<void> = Promise.resolve()
 
@@ -33,7 +34,7 @@ export class MetricExporter implements PushMetricExporter {
     const earlier = this.#running
     this.#running = this.#post(metrics).then((error) => {
       if (error) warn(`metrics were lost: ${error}`, 'metrics were lost')
-      callback(error ? { code: 1, error: new Error(error) } : { code: 0 })
+      callback(error ? { code: FAILED, error: new Error(error) } : { code: SUCCESS })
       return earlier
     })
   }
@@ -69,7 +70,7 @@ export class MetricExporter implements PushMetricExporter {
 }
 
 /** Where it is another origin, neither the token nor the headers of the traces' destination go there. */
-function destinationOf(config: Config, endpoint: string | undefined): Destination | undefined {
+function destinationOf(config: MetricsConfig, endpoint: string | undefined): Destination | undefined {
   const { destination, OTEL_EXPORTER_OTLP_METRICS_ENDPOINT: named } = config
   const url = endpoint ?? named ?? destination?.url.replace(/\/v1\/traces\/?(?=[?#]|$)/, '/v1/metrics')
   if (!url || (url === destination?.url && !endpoint)) return undefined

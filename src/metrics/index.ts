@@ -17,18 +17,19 @@ import {
   type PushMetricExporter,
   type ViewOptions,
 } from '@opentelemetry/sdk-metrics'
-import type { Delivered, MetricsRecorder } from '../options/metrics.ts'
-import type { Config } from '../options/read.ts'
+import type { MetricsConfig, MetricsRecorder } from '../options/metrics.ts'
 import { sleep } from '../runtime/deadline.ts'
 import { warn } from '../runtime/diag.ts'
+import { DELTA, ERROR } from '../runtime/otel.ts'
 import { runQuietly } from '../runtime/scope.ts'
 import type { ReadableSpan } from '../runtime/sdk.ts'
 import * as key from '../runtime/semconv.ts'
 import { VERSION } from '../runtime/version.ts'
 import type { Session } from '../session/session.ts'
-import { DELTA, MetricExporter } from './exporter.ts'
+import { MetricExporter } from './exporter.ts'
 
-export type { Delivered, MetricsRecorder } from '../options/metrics.ts'
+export type { MetricsConfig, MetricsRecorder } from '../options/metrics.ts'
+export type { Delivered } from '../session/sink.ts'
 export { MetricExporter } from './exporter.ts'
 
 export interface SessionMetricsOptions {
@@ -82,9 +83,9 @@ class SessionReader extends MetricReader {
 /** Made once, outside of any function that makes options for each request. */
 export function sessionMetrics(options: SessionMetricsOptions = {}): MetricsRecorder {
   const { exportIntervalMs: interval = INTERVAL_MS } = options
-  const states: WeakMap<Config, State> = new WeakMap()
+  const states: WeakMap<MetricsConfig, State> = new WeakMap()
 
-  const stateOf = (config: Config): State => {
+  const stateOf = (config: MetricsConfig): State => {
     let state = states.get(config)
     if (!state) {
       state = stateFor(config, options)
@@ -94,11 +95,11 @@ export function sessionMetrics(options: SessionMetricsOptions = {}): MetricsReco
   }
 
   return {
-    record(span, session) {
-      record(stateOf(session.config), span, session)
+    record(span, session, config) {
+      record(stateOf(config), span, session)
     },
 
-    flush({ config, report, waitUntil, endBy }: Delivered) {
+    flush({ report, waitUntil, endBy }, config) {
       const state = stateOf(config)
       const { sent, dropped, spooled, sampledOut = 0 } = report
       state.exported.add(sent)
@@ -127,7 +128,7 @@ export function sessionMetrics(options: SessionMetricsOptions = {}): MetricsReco
   }
 }
 
-function stateFor(config: Config, { endpoint, views = [], exporters = [] }: SessionMetricsOptions): State {
+function stateFor(config: MetricsConfig, { endpoint, views = [], exporters = [] }: SessionMetricsOptions): State {
   const { destination, OTEL_EXPORTER_OTLP_METRICS_ENDPOINT: named } = config
   const own: PushMetricExporter[] =
     endpoint !== false && (endpoint || named || destination) ? [new MetricExporter(config, {}, endpoint)] : []
@@ -179,7 +180,7 @@ async function collect(exporter: PushMetricExporter, reader: MetricReader): Prom
 function record(state: State, span: ReadableSpan, session: Session): void {
   const { attributes, status, duration } = span
   const seconds = hrTimeToMilliseconds(duration) / 1000
-  const failed = { [key.ERROR_TYPE]: attributes[key.ERROR_TYPE] ?? (status.code === 2 ? '_OTHER' : undefined) }
+  const failed = { [key.ERROR_TYPE]: attributes[key.ERROR_TYPE] ?? (status.code === ERROR ? '_OTHER' : undefined) }
   const kind = attributes[key.SPAN_KIND]
   if (kind === 'session') {
     state.sessions.add(1, pick(attributes, [key.END_STATE]))

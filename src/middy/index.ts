@@ -3,7 +3,8 @@
 import { type LambdaInvocation, type LambdaOptionsOf, lambdaOpener } from '../lambda/invocation.ts'
 import type { LambdaContextLike } from '../lambda/types.ts'
 import { guard } from '../runtime/diag.ts'
-import { currentSession, enterSession } from '../runtime/scope.ts'
+import { currentSession } from '../session/current.ts'
+import { enterSession } from '../session/scope.ts'
 
 export type { LambdaOptions, LambdaOptionsOf } from '../lambda/invocation.ts'
 

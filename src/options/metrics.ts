@@ -1,24 +1,22 @@
 /** What the option `metrics` takes. Types only: the core holds no metrics SDK. */
-
+import type { Resource } from '@opentelemetry/resources'
+import type { DeliveryConfig } from '../outbox/exporter.ts'
 import type { ReadableSpan } from '../runtime/sdk.ts'
 import type { Session } from '../session/session.ts'
-import type { FlushReport } from './options.ts'
-import type { Config } from './read.ts'
+import type { Delivered } from '../session/sink.ts'
 
-/** A session that has ended and is delivered. */
-export interface Delivered {
-  config: Config
-  report: FlushReport
-  waitUntil?: (promise: Promise<unknown>) => void
-  /** When the platform ends the invocation, milliseconds since the epoch. */
-  endBy: number
+/** What metrics need of what the user has said. */
+export interface MetricsConfig extends DeliveryConfig {
+  readonly resource: Resource
+  /** Where `agentops-edge/metrics` posts to, unless it is told. */
+  readonly OTEL_EXPORTER_OTLP_METRICS_ENDPOINT?: string
 }
 
 export interface MetricsRecorder {
   /** Called with every span that ends, sampled or not. */
-  record(span: ReadableSpan, session: Session): void
+  record(span: ReadableSpan, session: Session, config: MetricsConfig): void
   /** Sees to it that what is recorded is sent; a promise that has to be awaited where there is no `waitUntil`. */
-  flush(delivered: Delivered): Promise<void> | undefined
+  flush(delivered: Delivered, config: MetricsConfig): Promise<void> | undefined
   /** Sends what is recorded now. */
-  forceFlush(config: Config): Promise<void>
+  forceFlush(config: MetricsConfig): Promise<void>
 }

@@ -2,39 +2,15 @@
  * The options a user may give, and the environment variables that say the same. Every option is optional.
  */
 import type { Attributes, AttributeValue, TextMapPropagator } from '@opentelemetry/api'
-import type { Connection, Format } from '../formats/format.ts'
-import type { Delivery } from '../formats/parts.ts'
+import type { Format } from '../formats/format.ts'
+import type { Drop, FlushReport } from '../outbox/report.ts'
+import type { Spool } from '../outbox/spool.ts'
+import type { Inbound } from '../propagation/inbound.ts'
 import { guard } from '../runtime/diag.ts'
-import type { ReadableSpan, Sampler, SdkSpan, SpanExporter } from '../runtime/sdk.ts'
+import type { Sampler, SdkSpan, SpanExporter } from '../runtime/sdk.ts'
 import type { AiInstrumentation, FetchInstrumentation, LlmInstrumentation } from '../session/instruments.ts'
 import type { Keep } from '../session/keep.ts'
 import type { MetricsRecorder } from './metrics.ts'
-
-/** What became of a session's spans, counted over the session's life; where there are several destinations, for each of them. */
-export interface FlushReport {
-  /** Accepted by the backend. */
-  sent: number
-  /** Lost, each one reported by `onDrop`. */
-  dropped: number
-  /** Handed to a spool, to be sent later. */
-  spooled: number
-  /** Still in the buffer: they go with the next export. */
-  pending: number
-  /** Left unsent because `keep` said no; not there where it is 0. */
-  sampledOut?: number
-  /** Why spans were dropped, or why the last export did not succeed. */
-  error?: string
-}
-
-export interface Drop {
-  spans: number
-  /**
-   * `queue-full`: the buffer was full. `rejected`: the backend refused them. `undelivered`: it could not be reached, nor
-   * could the spool. `request-limit`: `maxRequests` was used up. `no-destination`: none is configured.
-   */
-  reason: 'queue-full' | 'rejected' | 'undelivered' | 'request-limit' | 'no-destination'
-  error?: string
-}
 
 /** A value, or a function of the request that opened the session (undefined where none did). */
 export type PerRequest<T> = T | ((request: Request | undefined) => T | undefined)
@@ -45,12 +21,6 @@ export function perRequest<T>(option: PerRequest<T> | undefined, request?: Reque
   return guard('an option that is a function of the request', () =>
     (option as (request: Request | undefined) => T | undefined)(request),
   )
-}
-
-/** Takes what could not be sent: made by `queueSpool`, `sqsSpool` or `spoolTo` of `agentops-edge/spool`. */
-export interface Spool {
-  /** Gives the delivery again, with what became of its unsent spans. */
-  keep(delivery: Delivery<ReadableSpan>, connection: Connection): Promise<Delivery<ReadableSpan>>
 }
 
 /** Where and how sessions are delivered. */
@@ -196,8 +166,6 @@ export interface AgentOpsOptions extends DeliveryOptions {
   /** `true`: sessions work, nothing is recorded or sent. Env: `OTEL_SDK_DISABLED` (only `true` counts there). */
   disabled?: boolean
 }
-
-export type Inbound = 'continue' | 'link' | 'ignore'
 
 /** Where environment variables come from: a Worker's `env`, Hono's `c.env`, `process.env`. Only text, numbers and booleans are read. */
 export type Environment = Readonly<Record<string, unknown>>

@@ -2,16 +2,16 @@
  * The bounded buffer between a session's spans and its exporter: a SimpleSpanProcessor that waits. A full batch, the
  * interval of a session that lives long, or a flush exports; one export at a time. Usable in anybody's TracerProvider.
  */
-import type { SpanStatusCode, TraceFlags } from '@opentelemetry/api'
-import type { ExportResult, ExportResultCode } from '@opentelemetry/core'
+import type { ExportResult } from '@opentelemetry/core'
 import { type Delivery, NOTHING } from '../formats/parts.ts'
-import type { Drop, FlushReport } from '../options/options.ts'
 import { Deadline } from '../runtime/deadline.ts'
 import { describe, guard, warn } from '../runtime/diag.ts'
+import { ERROR, SAMPLED, SUCCESS } from '../runtime/otel.ts'
 import { runQuietly } from '../runtime/scope.ts'
 import type { ReadableSpan, SpanExporter, SpanProcessor } from '../runtime/sdk.ts'
 import { SPAN_KIND } from '../runtime/semconv.ts'
-import { SessionExporter } from './exporter.ts'
+import { DestinationExporter } from './exporter.ts'
+import type { Drop, FlushReport } from './report.ts'
 import { reportDrop } from './report.ts'
 
 export interface BufferOptions {
@@ -40,11 +40,6 @@ interface Queued {
 const MAX_INTERVAL_MS = 15_000
 const LAST_TRY_MS = 50
 
-// OpenTelemetry's numbers, typed by its enums: the enums themselves cost bytes in every bundle.
-const SAMPLED: TraceFlags.SAMPLED = 1
-const ERROR: SpanStatusCode.ERROR = 2
-const SUCCESS: ExportResultCode.SUCCESS = 0
-
 export class SessionSpanProcessor implements SpanProcessor {
   readonly #exporter: SpanExporter
   readonly #options: BufferOptions
@@ -68,7 +63,7 @@ export class SessionSpanProcessor implements SpanProcessor {
   #closing = false
   #late: ((flushed: Promise<void>) => void) | undefined
   /** `shut` until it is decided whether the spans are sent at all, `refused` when they are not. */
-  #gate: 'shut' | 'refused' | undefined
+  #gate: 'open' | 'shut' | 'refused' = 'open'
 
   constructor(exporter: SpanExporter, options: BufferOptions = {}) {
     this.#exporter = exporter
@@ -90,7 +85,7 @@ export class SessionSpanProcessor implements SpanProcessor {
     const bytes = sizeOf(span)
     this.#queue.push({ span, bytes })
     this.#bytes += bytes
-    if (this.#gate && !this.#isOpened()) return
+    if (this.#gate !== 'open' && !this.#isOpened()) return
     this.#makeRoom()
     if (this.#late) this.#late(this.forceFlush())
     else if (this.#failing) this.#arm()
@@ -123,7 +118,7 @@ export class SessionSpanProcessor implements SpanProcessor {
 
   /** What has waited may be exported. */
   open(): void {
-    this.#gate = undefined
+    this.#gate = 'open'
   }
 
   /** Nothing is exported, of what waits and of what still ends. */
@@ -160,7 +155,7 @@ export class SessionSpanProcessor implements SpanProcessor {
     }
     if (this.#queue.length < this.#maxQueueSize && this.#bytes < this.#maxBytes * 4) return false
     guard('onOutgrown', () => this.#options.onOutgrown?.())
-    return !this.#gate
+    return this.#gate === 'open'
   }
 
   #isFull(batches: number): boolean {
@@ -171,7 +166,7 @@ export class SessionSpanProcessor implements SpanProcessor {
   }
 
   #isEarly(): boolean {
-    return !(this.#exporter instanceof SessionExporter) || this.#exporter.early
+    return !(this.#exporter instanceof DestinationExporter) || this.#exporter.early
   }
 
   /**
@@ -198,7 +193,7 @@ export class SessionSpanProcessor implements SpanProcessor {
   async #flush(until?: number): Promise<void> {
     clearTimeout(this.#timer)
     this.#timer = undefined
-    if (this.#gate) return
+    if (this.#gate !== 'open') return
     let left = this.#report.pending
     // The batch under way may fail where one of this flush's own would not.
     if (this.#exporting) left -= await this.#export(until)
@@ -319,7 +314,7 @@ async function deliver(
 ): Promise<Delivery<ReadableSpan>> {
   const spans = batch.map(({ span }) => span)
   try {
-    if (exporter instanceof SessionExporter) return await exporter.deliver(spans, deadline, retries)
+    if (exporter instanceof DestinationExporter) return await exporter.deliver(spans, deadline, retries)
     const exported = new Promise<ExportResult>((resolve, reject) => {
       const running: unknown = runQuietly(() => exporter.export(spans, resolve))
       // Some are async, and say that they failed in a rejection.

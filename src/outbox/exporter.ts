@@ -1,25 +1,31 @@
 /**
- * The SessionExporter: a standard OpenTelemetry `SpanExporter` that needs nothing but `fetch`. It has a format deliver
- * the spans through a connection, and hands to the spool what could not be sent.
+ * Delivers spans to one destination: it has a format send them through a connection, and hands to the spool what could
+ * not be sent. It is a standard OpenTelemetry `SpanExporter`, too, and needs nothing but `fetch`.
  */
-import type { ExportResult, ExportResultCode } from '@opentelemetry/core'
+import type { ExportResult } from '@opentelemetry/core'
+import type { FormatConfig, FormatSession } from '../formats/format.ts'
 import { add, type Delivery, NOTHING } from '../formats/parts.ts'
-import type { AgentOpsOptions, Environment } from '../options/options.ts'
-import { type Config, readConfig } from '../options/read.ts'
 import { Deadline } from '../runtime/deadline.ts'
 import { describe, guard } from '../runtime/diag.ts'
+import { FAILED, SUCCESS } from '../runtime/otel.ts'
 import { runQuietly } from '../runtime/scope.ts'
 import type { ReadableSpan, SpanExporter } from '../runtime/sdk.ts'
-import type { Session } from '../session/session.ts'
-import { connect, type Requests } from '../transport/connection.ts'
+import { connect, type Destination, type Requests } from '../transport/connection.ts'
+import type { Spool } from './spool.ts'
 
-// OpenTelemetry's numbers, typed by its enums: the enums themselves cost bytes in every bundle.
-const SUCCESS: ExportResultCode.SUCCESS = 0
-const FAILED: ExportResultCode.FAILED = 1
+/** What delivering needs of what the user has said. */
+export interface DeliveryConfig extends FormatConfig {
+  /** None: what is delivered is dropped. */
+  readonly destination?: Destination
+  readonly spool?: Spool
+  readonly flushDeadlineMs: number
+  /** After the first. */
+  readonly retryAttempts: number
+}
 
-export class SessionExporter implements SpanExporter {
-  readonly #config: Config
-  readonly #session: Session | undefined
+export class DestinationExporter implements SpanExporter {
+  readonly #config: DeliveryConfig
+  readonly #session: FormatSession | undefined
   readonly #requests: Requests | undefined
   #rootGone = false
   #shutdown = false
@@ -27,12 +33,11 @@ export class SessionExporter implements SpanExporter {
   #running: Promise<void> | undefined
 
   /**
-   * `config`: options as for `createAgentOps`, of which the delivery options count, or a Config that is read already.
    * `session`: the one session whose spans these are, and the `requests` that it may cost; without one, each export may
    * cost `maxRequests`.
    */
-  constructor(config: AgentOpsOptions | Config = {}, env?: Environment, session?: Session, requests?: Requests) {
-    this.#config = 'resource' in config ? (config as Config) : readConfig(config, env)
+  constructor(config: DeliveryConfig, session?: FormatSession, requests?: Requests) {
+    this.#config = config
     this.#session = session
     this.#requests = requests
   }

@@ -1,7 +1,32 @@
 /** What is told of deliveries: the counters of several buffers, or sessions, as one, and what was lost. */
 
-import type { Drop, FlushReport } from '../options/options.ts'
 import { guard, warn } from '../runtime/diag.ts'
+
+/** What became of a session's spans, counted over the session's life; where there are several destinations, for each of them. */
+export interface FlushReport {
+  /** Accepted by the backend. */
+  sent: number
+  /** Lost, each one reported by `onDrop`. */
+  dropped: number
+  /** Handed to a spool, to be sent later. */
+  spooled: number
+  /** Still in the buffer: they go with the next export. */
+  pending: number
+  /** Left unsent because `keep` said no; not there where it is 0. */
+  sampledOut?: number
+  /** Why spans were dropped, or why the last export did not succeed. */
+  error?: string
+}
+
+export interface Drop {
+  spans: number
+  /**
+   * `queue-full`: the buffer was full. `rejected`: the backend refused them. `undelivered`: it could not be reached, nor
+   * could the spool. `request-limit`: `maxRequests` was used up. `no-destination`: none is configured.
+   */
+  reason: 'queue-full' | 'rejected' | 'undelivered' | 'request-limit' | 'no-destination'
+  error?: string
+}
 
 export function sumOf(reports: readonly FlushReport[]): FlushReport {
   const sum: FlushReport = { sent: 0, dropped: 0, spooled: 0, pending: 0 }

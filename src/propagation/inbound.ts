@@ -1,6 +1,13 @@
 /** What a caller's trace context and baggage mean for a new session, and how far the caller is trusted. */
-import { type Baggage, type Context, type Link, propagation, ROOT_CONTEXT, trace } from '@opentelemetry/api'
-import type { Config } from '../options/read.ts'
+import {
+  type Baggage,
+  type Context,
+  type Link,
+  propagation,
+  ROOT_CONTEXT,
+  type TextMapPropagator,
+  trace,
+} from '@opentelemetry/api'
 import { guard } from '../runtime/diag.ts'
 import { SESSION_ID } from '../runtime/semconv.ts'
 import { type Carrier, extract } from './propagators.ts'
@@ -22,11 +29,18 @@ export function isPlain(value: unknown): value is Record<string, unknown> {
   return prototype === Object.prototype || prototype === null
 }
 
+/** What to do with a caller's trace: go on in it, link to it, or ignore it. */
+export type Inbound = 'continue' | 'link' | 'ignore'
+
 /** The options that decide. */
-export type InboundPolicy = Pick<Config, 'inbound' | 'trust' | 'propagators'>
+export interface InboundPolicy {
+  readonly inbound: Inbound | ((request: Request | undefined) => Inbound | undefined)
+  readonly trust?: (request: Request | undefined) => boolean
+  readonly propagators: readonly TextMapPropagator[]
+}
 
 /** What a caller gives a session; a field that is not there is not given. */
-interface Inbound {
+interface FromCaller {
   /** In whose trace the session goes on, with the baggage that it hands on. */
   parent?: Context
   links?: Link[]
@@ -35,7 +49,7 @@ interface Inbound {
 }
 
 /** What a carrier gives. `request`: for those options that are functions of it. */
-export function readInbound(carrier: Carrier, policy: InboundPolicy, request?: Request): Inbound {
+export function readInbound(carrier: Carrier, policy: InboundPolicy, request?: Request): FromCaller {
   return fromCaller(extract(carrier, policy.propagators), policy, request)
 }
 
@@ -43,7 +57,7 @@ export function readInbound(carrier: Carrier, policy: InboundPolicy, request?: R
  * What a caller's context is to a new session. A caller that `trust` refuses is linked to, and its baggage is nobody's;
  * the `session.id` in it counts, and is handed on, only where `trust` accepts the caller.
  */
-export function fromCaller(context: Context, policy: InboundPolicy, request?: Request): Inbound {
+export function fromCaller(context: Context, policy: InboundPolicy, request?: Request): FromCaller {
   const { inbound, trust } = policy
   const trusted = trust && guard('trust', () => trust(request)) === true
   const chosen = typeof inbound === 'function' ? (guard('inbound', () => inbound(request)) ?? 'continue') : inbound
@@ -53,7 +67,7 @@ export function fromCaller(context: Context, policy: InboundPolicy, request?: Re
   const groupId = baggage?.getEntry(SESSION_ID)?.value
   if (!trusted) baggage = baggage?.removeEntry(SESSION_ID)
   const goesOn = caller && trace.isSpanContextValid(caller) && chosen !== 'link' && !(trust && !trusted)
-  const found: Inbound = {}
+  const found: FromCaller = {}
   if (goesOn || size(baggage)) {
     // Of the caller's context these two alone: a propagator of the user's may have left anything in it.
     found.parent = goesOn ? trace.setSpanContext(ROOT_CONTEXT, caller) : ROOT_CONTEXT

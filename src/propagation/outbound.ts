@@ -1,7 +1,8 @@
 /** The context of the running code, for whoever is called. */
 import { type Context, isSpanContextValid, propagation, trace } from '@opentelemetry/api'
-import { activeContext, sessionIn } from '../runtime/scope.ts'
+import { activeContext } from '../runtime/scope.ts'
 import { SESSION_ID } from '../runtime/semconv.ts'
+import { sessionIn } from '../session/current.ts'
 import { inject, PROPAGATORS, traceContextPropagator } from './propagators.ts'
 
 /** As W3C names its headers, and what the option `propagators` adds; plain data, which structured clone and JSON take. */

@@ -1,8 +1,4 @@
-/** Repeats an attempt whose failure may pass, with exponential backoff and full jitter, inside one deadline. */
-import type { Outcome } from '../transport/transport.ts'
-
-const FIRST_DELAY_MS = 300
-const MAX_DELAY_MS = 5000
+/** Waiting, with an end. */
 
 /** When one export must be over. It may come nearer while the export is under way, and never goes further away. */
 export class Deadline {
@@ -44,19 +40,6 @@ export class Deadline {
       clearTimeout(timer)
       this.#rearm.delete(rearm)
     }
-  }
-}
-
-/** `retries`: attempts after the first. */
-export async function retrying(retries: number, deadline: Deadline, attempt: () => Promise<Outcome>): Promise<Outcome> {
-  for (let tried = 0; ; tried++) {
-    const outcome = await attempt()
-    if (outcome.reason !== 'undelivered' || tried >= retries) return outcome
-    const delay = outcome.retryAfterMs ?? Math.random() * Math.min(FIRST_DELAY_MS * 2 ** tried, MAX_DELAY_MS)
-    if (delay >= deadline.left) return outcome
-    // A deadline that comes nearer meanwhile ends the wait.
-    await deadline.within(delay, new Promise(() => {})).catch(() => {})
-    if (deadline.left <= 0) return outcome
   }
 }
 

@@ -1,11 +1,10 @@
 /**
- * Which session the running code belongs to. One AsyncLocalStorage per isolate carries an OpenTelemetry context; the
- * session is a value in it. It is found at run time and never imported here: the core loads on runtimes without it,
- * where everything works through an explicit session.
+ * Where the running code's context is kept: one AsyncLocalStorage per isolate carries an OpenTelemetry context. It is
+ * found at run time and never imported here: the core loads on runtimes without it, where everything works through an
+ * explicit session.
  */
-import { type Context, context, createContextKey, ROOT_CONTEXT } from '@opentelemetry/api'
+import { type Context, context, ROOT_CONTEXT } from '@opentelemetry/api'
 import { suppressTracing } from '@opentelemetry/core'
-import type { Session } from '../session/session.ts'
 import { warn } from './diag.ts'
 
 interface Storage {
@@ -16,12 +15,6 @@ interface Storage {
 }
 type StorageConstructor = new () => Storage
 type HooksModule = { AsyncLocalStorage: StorageConstructor }
-
-/** The sessions that were started side by side in one async flow. */
-export type Scope = Set<Session>
-
-const SESSION = createContextKey('agentops.session')
-const SCOPE = createContextKey('agentops.scope')
 
 /** Where the copies of this library that a bundler makes (Next.js: one a route) find the same storage. */
 const SHARED = Symbol.for('agentops-edge.storage.1')
@@ -39,6 +32,11 @@ export function findStorage(): boolean {
   }
   const Found = AsyncLocalStorage ?? process?.getBuiltinModule?.('node:async_hooks')?.AsyncLocalStorage
   if (Found) storage = shared(Found)
+  return !!storage
+}
+
+/** Whether the session of the running code can be told at all. */
+export function hasStorage(): boolean {
   return !!storage
 }
 
@@ -80,76 +78,12 @@ export function runQuietly<T>(fn: () => T): T {
   return context.with(quiet, () => runIn(quiet, fn))
 }
 
-/** Opens a scope for the rest of the running async flow; undefined where the runtime cannot. */
-export function enterScope(): Scope | undefined {
-  if (!findStorage()) return undefined
-  const scope: Scope = new Set()
+/** Makes `active` the context of the rest of the running async flow; false where the runtime cannot. */
+export function enter(active: Context): boolean {
   try {
-    storage?.enterWith(withScope(activeContext(), scope))
-    return scope
+    storage?.enterWith(active)
+    return !!storage
   } catch {
-    return undefined
+    return false
   }
-}
-
-function withScope(active: Context, scope: Scope): Context {
-  return active.setValue(SCOPE, scope).deleteValue(SESSION)
-}
-
-/** The context of a scope that holds this session alone: requests and `withSession` never meet in one. */
-export function ownScope(session: Session, active: Context = session.context): Context {
-  return withSession(withScope(active, new Set([session])), session)
-}
-
-/**
- * Makes a session the one of the rest of the running async flow, for callers that can run nothing inside of it; nothing
- * where the runtime cannot.
- */
-export function enterSession(session: Session): void {
-  try {
-    storage?.enterWith(ownScope(session))
-  } catch {}
-}
-
-export function activeScope(): Scope | undefined {
-  return activeContext().getValue(SCOPE) as Scope | undefined
-}
-
-export function withSession(active: Context, session: Session): Context {
-  return active.setValue(SESSION, session)
-}
-
-/** The session that `active` names, or the only one of its scope; undefined when there are several. */
-export function sessionIn(active: Context): Session | undefined {
-  const scope = active.getValue(SCOPE) as Scope | undefined
-  return (active.getValue(SESSION) as Session | undefined) ?? (scope?.size === 1 ? [...scope][0] : undefined)
-}
-
-/** Sessions by the request, or the execution context of one request, that an adapter opened them for. */
-const owners: WeakMap<object, Session> = new WeakMap()
-
-export function setOwner(owner: object | undefined, session: Session): void {
-  if (owner) owners.set(owner, session)
-}
-
-/**
- * The running session that a handler is called inside of: for the same request, or by code of the session that its
- * context was last used for. (A context may be used again, by a test harness, before the session before has ended.)
- */
-export function enclosingSession(request: unknown, execution: object | undefined): Session | undefined {
-  const session = execution && owners.get(execution)
-  const own = owners.get(request as object) ?? (storage && activeSession() !== session ? undefined : session)
-  return own?.state === 'running' ? own : undefined
-}
-
-/**
- * The session of the running code, or undefined outside any. `owner`: a `Request` or an `ExecutionContext` that an
- * adapter opened a session for; it finds that session even where the runtime has no AsyncLocalStorage.
- */
-export function currentSession(owner?: object): Session | undefined {
-  return owner ? owners.get(owner) : activeSession()
-}
-
-function activeSession(): Session | undefined {
-  return sessionIn(activeContext())
 }

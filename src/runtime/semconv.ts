@@ -150,3 +150,6 @@ export const MESSAGE_RETRY_DELAY = 'agentops.message.retry_delay'
 /** Bytes. */
 export const EMAIL_SIZE = 'agentops.email.size'
 export const TAIL_ITEMS = 'agentops.tail.items'
+
+/** The methods that a span names; any other may be anything. */
+export const METHODS: RegExp = /^(GET|HEAD|POST|PUT|DELETE|CONNECT|OPTIONS|TRACE|PATCH|QUERY)$/

@@ -4,19 +4,11 @@
  * by start time, so equal times would make it guess. A time is only ever moved by nanoseconds.
  */
 import type { HrTime } from '@opentelemetry/api'
+import { fromHrTime, fromMillis, type Nanos, type Now, systemNow, toHrTime } from '../runtime/clock.ts'
 import { guard } from '../runtime/diag.ts'
-
-/** Nanoseconds since the Unix epoch. */
-export type Nanos = bigint
-
-/** Milliseconds since the Unix epoch; a fraction carries microseconds. */
-export type Now = () => number
 
 /** How many distinct microseconds a session remembers: enough for any batch, and bounded for a session of days. */
 const MAX_REMEMBERED = 4096
-/** Beyond this difference (ms) the process was frozen or the system clock was set: the monotonic clock is re-anchored. */
-const MAX_DRIFT_MS = 2
-
 export class SessionClock {
   readonly now: Now
   /** microsecond → first nanosecond in it that no span start has taken */
@@ -63,29 +55,6 @@ export class SessionClock {
   }
 }
 
-/** Adds to `performance.now()` to give the time of day; one for the isolate, so that all its times compare. */
-let origin: number | undefined
-
-/** Milliseconds since the epoch, with microseconds where the platform has them; follows the system clock when it jumps. */
-export function systemNow(): number {
-  const wall = Date.now()
-  const monotonic = performance.now()
-  if (origin === undefined || Math.abs(wall - origin - monotonic) > MAX_DRIFT_MS) origin = wall - monotonic
-  return origin + monotonic
-}
-
 function max(a: Nanos, b: Nanos): Nanos {
   return a > b ? a : b
-}
-
-export function fromMillis(millis: number): Nanos {
-  return BigInt(Math.round(millis * 1000)) * 1000n
-}
-
-export function fromHrTime([seconds, nanos]: HrTime): Nanos {
-  return BigInt(seconds) * 1_000_000_000n + BigInt(nanos)
-}
-
-function toHrTime(time: Nanos): HrTime {
-  return [Number(time / 1_000_000_000n), Number(time % 1_000_000_000n)]
 }

@@ -5,7 +5,8 @@
  */
 import { context, ProxyTracerProvider, type Tracer, type TracerProvider, trace } from '@opentelemetry/api'
 import { apiVersion, hasGlobal, warn } from '../runtime/diag.ts'
-import { activeContext, currentSession, runIn } from '../runtime/scope.ts'
+import { activeContext, runIn } from '../runtime/scope.ts'
+import { currentSession } from './current.ts'
 
 export function registerGlobal(): void {
   const older = /^1\.\d\./.exec(apiVersion() ?? '')

@@ -6,9 +6,9 @@
  * agentops({ keep: [keepErrors, keepSlow(2_000), keepShare(0.05)] })
  * ```
  */
-import type { Session } from './session.ts'
+import type { SessionView } from './view.ts'
 
-export type Keep = (session: Session) => boolean
+export type Keep = (session: SessionView) => boolean
 
 const MINUTE_MS = 60_000
 /** Names that `keepRare` remembers; a route has one. */

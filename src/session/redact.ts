@@ -1,10 +1,10 @@
 /** The last look at what a span says: whatever is encoded later has passed through here. */
 import type { Attributes, AttributeValue } from '@opentelemetry/api'
-import type { AgentOpsOptions } from '../options/options.ts'
 import { warn } from '../runtime/diag.ts'
 import type { SdkSpan } from '../runtime/sdk.ts'
 
-export type Redact = NonNullable<AgentOpsOptions['redact']>
+/** Gives the value to send, or undefined to leave it out. */
+export type Redact = (key: string, value: AttributeValue) => AttributeValue | undefined
 
 /** What takes the place of a value when `redact` throws: the value itself might be what must not be shown. */
 const FAILED = '[redact failed]'

@@ -1,11 +1,9 @@
 /** Head sampling: whether a session is recorded, decided when it begins. What is decided at its end: `keep.ts`. */
-import type { Config } from '../options/read.ts'
+import { RECORD } from '../runtime/otel.ts'
 import { ParentBasedSampler, type Sampler, type SamplingResult, TraceIdRatioBasedSampler } from '../runtime/sdk.ts'
+import type { SessionConfig } from './config.ts'
 
-/** `SamplingDecision.RECORD`. */
-const RECORD = 1
-
-export function samplerOf({ disabled, sampler, parentBased, metrics }: Config): Sampler {
+export function samplerOf({ disabled, sampler, parentBased, metrics }: SessionConfig): Sampler {
   // A disabled session records nothing, whatever its caller decided.
   const given = disabled ? 0 : sampler
   const root = typeof given === 'number' ? new TraceIdRatioBasedSampler(given) : given

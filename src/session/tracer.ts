@@ -4,16 +4,22 @@
  */
 import { type Context, type Span, type SpanOptions, type TimeInput, type Tracer, trace } from '@opentelemetry/api'
 import { timeInputToHrTime } from '@opentelemetry/core'
+import { fromHrTime, type Nanos } from '../runtime/clock.ts'
 import { guard } from '../runtime/diag.ts'
 import { activeContext, runIn } from '../runtime/scope.ts'
-import { type SdkSpan, TracerProvider, type TracerProviderOptions } from '../runtime/sdk.ts'
-import { fromHrTime, type Nanos, type SessionClock } from './clock.ts'
+import { RandomIdGenerator, type SdkSpan, type SpanProcessor, TracerProvider } from '../runtime/sdk.ts'
+import type { SessionClock } from './clock.ts'
+import type { SessionConfig } from './config.ts'
+import { samplerOf } from './sampler.ts'
 
 /** What a session lends to its tracers. */
 export interface SpanOwner {
   clock: SessionClock
+  readonly traceId: string
   /** The flags of every span beside "sampled". */
-  flags(): number
+  readonly flags: number
+  /** The id of the next span, where that is the root and several processes make the same one. */
+  rootSpanId(): string | undefined
   /** The context a span starts in when the caller's context names no span. */
   parentOf(context: Context): Context
   opened(span: SdkSpan): void
@@ -21,11 +27,25 @@ export interface SpanOwner {
   ending(span: SdkSpan): void
 }
 
+/** Prompts and completions are indexed attributes: OpenTelemetry's default of 128 would cut a conversation. */
+const ATTRIBUTE_COUNT_LIMIT = 1024
+
 export class SessionTracerProvider extends TracerProvider {
   readonly #owner: SpanOwner
 
-  constructor(config: TracerProviderOptions, owner: SpanOwner) {
-    super(config)
+  constructor(config: SessionConfig, spanProcessors: SpanProcessor[], owner: SpanOwner) {
+    const ids = new RandomIdGenerator()
+    const { generateSpanId } = ids
+    super({
+      resource: config.resource,
+      sampler: samplerOf(config),
+      spanProcessors,
+      spanLimits: { attributeCountLimit: ATTRIBUTE_COUNT_LIMIT },
+      idGenerator: Object.assign(ids, {
+        generateTraceId: () => owner.traceId,
+        generateSpanId: () => owner.rootSpanId() || generateSpanId(),
+      }),
+    })
     this.#owner = owner
   }
 
@@ -45,7 +65,7 @@ function adapt(tracer: Tracer, owner: SpanOwner): void {
     const parent = options.root ? context : owner.parentOf(context)
     const startTime = clock.start(nanos(options.startTime))
     const span = start(name, { ...options, startTime }, parent) as SdkSpan
-    span.spanContext().traceFlags |= owner.flags()
+    span.spanContext().traceFlags |= owner.flags
     if (!span.isRecording()) return span
     const end = span.end.bind(span)
     span.end = (endTime) => {

@@ -2,8 +2,10 @@
 
 import type { Connection } from '../formats/format.ts'
 import { type Delivery, NOTHING, reject } from '../formats/parts.ts'
-import type { AgentOpsOptions, Environment, FlushReport } from '../options/options.ts'
-import { type Config, readConfig } from '../options/read.ts'
+import type { Config } from '../options/config.ts'
+import type { AgentOpsOptions, Environment } from '../options/options.ts'
+import { readConfig } from '../options/read.ts'
+import type { FlushReport } from '../outbox/report.ts'
 import { reportDrop } from '../outbox/report.ts'
 import { Deadline } from '../runtime/deadline.ts'
 import { describe, warn } from '../runtime/diag.ts'

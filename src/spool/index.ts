@@ -3,7 +3,7 @@
  * once, so a batch may arrive twice where a consumer dies after the backend's answer and before it could say so; its
  * spans have the same ids then.
  */
-import type { Spool } from '../options/options.ts'
+import type { Spool } from '../outbox/spool.ts'
 import { bodyWithin, toMessage } from './message.ts'
 import { spoolTo } from './store.ts'
 

@@ -2,10 +2,10 @@
 
 import type { Format } from '../formats/format.ts'
 import { type Delivery, deliverInParts, reject } from '../formats/parts.ts'
-import type { Spool } from '../options/options.ts'
-import type { Destination } from '../options/read.ts'
+import type { Spool } from '../outbox/spool.ts'
 import { describe } from '../runtime/diag.ts'
 import type { ReadableSpan } from '../runtime/sdk.ts'
+import type { Destination } from '../transport/connection.ts'
 
 /** Encoded spans that could not be sent. Plain data, without key, token or configured header. */
 export interface SpooledBatch {

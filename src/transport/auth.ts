@@ -3,8 +3,8 @@
  * are plain values, never a promise: workerd may not let one request wait for another's I/O. So one session takes a
  * lease and fetches, the others look again on their own timers and take over a lease that ran out.
  */
-import type { Authorise, Connection } from '../formats/format.ts'
 import { sleep } from '../runtime/deadline.ts'
+import type { Authorise, Route } from './connection.ts'
 import { remembered } from './isolate.ts'
 import { fromBytes, toBytes } from './json.ts'
 import type { Outcome } from './transport.ts'
@@ -47,7 +47,7 @@ export const authorised: Authorise = async (connection, until, attempt) => {
   }
 }
 
-async function tokenOf(state: TokenState, connection: Connection, until: number): Promise<string | Outcome> {
+async function tokenOf(state: TokenState, connection: Route, until: number): Promise<string | Outcome> {
   for (;;) {
     const now = Date.now()
     const leased = now < state.leasedUntil
@@ -67,7 +67,7 @@ async function tokenOf(state: TokenState, connection: Connection, until: number)
 
 async function fetchToken(
   state: TokenState,
-  { destination: { tokenUrl = '', apiKey }, send }: Connection,
+  { destination: { tokenUrl = '', apiKey }, send }: Route,
   until: number,
 ): Promise<Outcome | undefined> {
   const lease = Date.now() + LEASE_MS

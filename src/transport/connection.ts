@@ -1,8 +1,55 @@
 /** Puts the parts of the way to a destination together: breaker → retry → authorise → count → send. */
-import type { Connection } from '../formats/format.ts'
-import { retrying } from '../runtime/deadline.ts'
+import type { Deadline } from '../runtime/deadline.ts'
 import { remembered } from './isolate.ts'
-import { send } from './transport.ts'
+import { retrying } from './retry.ts'
+import { type Encoded, type Outcome, type Refused, send } from './transport.ts'
+
+/** Where sessions go. Where there is a `tokenUrl`, the key is exchanged for a token that exports carry. */
+export interface Destination {
+  url: string
+  headers: Readonly<Record<string, string>>
+  apiKey?: string
+  tokenUrl?: string
+}
+
+/** What the way to a destination needs of what the user has said. */
+export interface RouteConfig {
+  readonly fetch?: typeof globalThis.fetch
+  /** Longest time for one attempt, milliseconds. */
+  readonly exportTimeoutMs: number
+  readonly maxRequests: number
+  readonly breaker: { readonly failures: number; readonly cooldownMs: number }
+  /** There where what cannot be sent is not lost. */
+  readonly spool?: object
+}
+
+/** What a way begins with. */
+export interface Start {
+  readonly config: RouteConfig
+  readonly destination: Destination
+  readonly deadline: Deadline
+  /** Attempts after the first. */
+  readonly retries: number
+  /** So many of the session's requests are left for its root. */
+  keep: number
+}
+
+/** The way to one destination, for one delivery. */
+export interface Route extends Start {
+  /** Why no request may be made; undefined where one may. */
+  limited(): Refused | undefined
+  /** One request, counted, that is given up at `until` (milliseconds since the epoch). */
+  send(url: string, encoded: Encoded, until: number): Promise<Outcome>
+  /** A request that is repeated where that may help, unless the breaker is open. */
+  post(url: string, encoded: Encoded, authorise: Authorise): Promise<Outcome>
+}
+
+/** Makes one attempt with the headers that authorise it, again after a refusal where that may help; all of it by `until`. */
+export type Authorise = (
+  route: Route,
+  until: number,
+  attempt: (headers: Destination['headers']) => Promise<Outcome>,
+) => Promise<Outcome>
 
 /** How many requests a session may still make. */
 export interface Requests {
@@ -18,10 +65,10 @@ interface Breaker {
 
 const breakers: Map<string, Breaker> = new Map()
 
-export function connect(way: Omit<Connection, 'limited' | 'send' | 'post'>, requests: Requests): Connection {
+export function connect<Way extends Start>(way: Way, requests: Requests): Way & Route {
   const { config, destination, deadline, retries } = way
   const { fetch = globalThis.fetch, breaker: limits, spool } = config
-  const connection: Connection = {
+  const connection: Way & Route = {
     ...way,
     limited() {
       if (requests.left > connection.keep) return undefined

@@ -3,9 +3,10 @@
 import { requestAttributes, requestName } from '../http/attributes.ts'
 import { judgeByStatus, recordStatus } from '../http/outcome.ts'
 import { headersOf, requestOf } from '../http/request.ts'
-import { type Invocation, openInvocation, type Platform, SERVER } from '../lifetime/invocation.ts'
-import type { Config } from '../options/read.ts'
+import { type Invocation, openInvocation, type Platform } from '../lifetime/invocation.ts'
+import type { Config } from '../options/config.ts'
 import { readInbound } from '../propagation/inbound.ts'
+import { SERVER } from '../runtime/otel.ts'
 import * as key from '../runtime/semconv.ts'
 
 export interface NodeRequest {

@@ -3,7 +3,7 @@ import { type Answer, answer } from '../http/answer.ts'
 import { openRequestSession } from '../http/request-session.ts'
 import { prepare } from '../lifetime/invocation.ts'
 import type { Execution } from '../lifetime/wait-until.ts'
-import { enclosingSession } from '../runtime/scope.ts'
+import { enclosingSession } from '../session/current.ts'
 import type { ReadConfig } from './handler.ts'
 
 type Fetch = (request: Request, env: unknown, ctx: Execution, ...rest: unknown[]) => Answer

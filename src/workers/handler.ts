@@ -3,10 +3,10 @@
 import { configReader } from '../http/config-reader.ts'
 import { invoke, openInvocation, prepare } from '../lifetime/invocation.ts'
 import type { Execution } from '../lifetime/wait-until.ts'
+import type { Config } from '../options/config.ts'
 import type { AgentOpsOptions, Environment } from '../options/options.ts'
-import type { Config } from '../options/read.ts'
-import { enclosingSession } from '../runtime/scope.ts'
-import type { RootInit } from '../session/session.ts'
+import { enclosingSession } from '../session/current.ts'
+import type { RootInit } from '../session/init.ts'
 import type { Trigger } from './trigger.ts'
 
 /** As the user gives them to `instrument`. */

@@ -6,7 +6,8 @@ import { createContextKey, ROOT_CONTEXT } from '@opentelemetry/api'
 import { prepare } from '../lifetime/invocation.ts'
 import type { Execution } from '../lifetime/wait-until.ts'
 import { guard, warn } from '../runtime/diag.ts'
-import { activeContext, currentSession, findStorage, runIn } from '../runtime/scope.ts'
+import { activeContext, findStorage, runIn } from '../runtime/scope.ts'
+import { currentSession } from '../session/current.ts'
 
 /** A class as the platform makes objects of it: with its context and its environment. */
 export type PlatformClass = new (ctx: never, env: never) => object

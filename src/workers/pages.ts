@@ -10,7 +10,7 @@ import { prepare } from '../lifetime/invocation.ts'
 import { type Execution, interceptWaitUntil } from '../lifetime/wait-until.ts'
 import type { AgentOpsOptions, Environment } from '../options/options.ts'
 import { guard } from '../runtime/diag.ts'
-import { currentSession, setOwner } from '../runtime/scope.ts'
+import { currentSession, setOwner } from '../session/current.ts'
 import type { Session } from '../session/session.ts'
 
 /** What is needed of an `EventContext`. */

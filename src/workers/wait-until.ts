@@ -5,7 +5,7 @@
 
 import type { WaitUntil } from '../lifetime/wait-until.ts'
 import { describe, guard, warn } from '../runtime/diag.ts'
-import { currentSession } from '../runtime/scope.ts'
+import { currentSession } from '../session/current.ts'
 
 /**
  * Keeps the invocation alive, and its session open, until `promise` settles (see `workDeadlineMs`). Outside a session it

@@ -4,9 +4,10 @@
  * the instance, a step that is not called makes no span, and the root goes out when `run` has come to its end.
  */
 import { trace } from '@opentelemetry/api'
-import { type Invocation, invoke, openInvocation, prepare, SERVER } from '../lifetime/invocation.ts'
+import { type Invocation, invoke, openInvocation, prepare } from '../lifetime/invocation.ts'
 import { originalWaitUntil } from '../lifetime/wait-until.ts'
 import { guard } from '../runtime/diag.ts'
+import { SERVER } from '../runtime/otel.ts'
 import { activeContext } from '../runtime/scope.ts'
 import * as key from '../runtime/semconv.ts'
 import type { EnvOfClass } from './classes.ts'

@@ -1,6 +1,7 @@
 import { afterAll, beforeEach, describe, expect, test, vi } from 'vitest'
 import { type AgentOpsOptions, keepErrors } from '../../src/index.ts'
-import { type Config, readConfig } from '../../src/options/read.ts'
+import type { Config } from '../../src/options/config.ts'
+import { readConfig } from '../../src/options/read.ts'
 
 const KEY = '11111111-1111-4111-8111-111111111111'
 /** As `llmCalls()` gives it. */

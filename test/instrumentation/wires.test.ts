@@ -2,7 +2,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { readerFor } from '../../src/instrumentation/streams.ts'
-import { wireOf } from '../../src/instrumentation/wires/wires.ts'
+import { wireOf } from '../../src/instrumentation/wires/registry.ts'
 
 const GATEWAY = 'https://gateway.ai.cloudflare.com/v1/account/gateway'
 

@@ -1,7 +1,8 @@
 import { DiagLogLevel, diag } from '@opentelemetry/api'
 import { afterEach, expect, test, vi } from 'vitest'
 import { ActionEvent, createAgentOps, ToolEvent } from '../../src/index.ts'
-import { fromHrTime, SessionClock } from '../../src/session/clock.ts'
+import { fromHrTime } from '../../src/runtime/clock.ts'
+import { SessionClock } from '../../src/session/clock.ts'
 import { named, spansOf, toCollector } from '../support/collected.ts'
 
 afterEach(() => diag.disable())

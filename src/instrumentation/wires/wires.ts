@@ -1,112 +1,9 @@
 /**
- * What the APIs of models look like on the wire: which request is one, what it asks for, and what an answer, or an event
- * of a streamed one, says. Plain readers: what is not as expected is not read, and nothing throws but by accident (the
- * caller guards).
+ * What the APIs of models look like on the wire. Plain readers: what is not as expected is not read, and nothing throws
+ * but by accident (the caller guards).
  */
+import type { Answer, Asked, Json, Wire } from './wire.ts'
 
-/** JSON of anybody's. */
-// biome-ignore lint/suspicious/noExplicitAny: every field is checked where it is used
-export type Json = any
-
-/** What a request says. */
-export interface Asked {
-  model?: string
-  /** In the form that chat completion APIs share. */
-  messages?: { role?: string; content?: unknown; tool_calls?: unknown }[] | string
-  stream?: boolean
-  temperature?: number
-  maxTokens?: number
-  topP?: number
-}
-
-export interface ToolCall {
-  id?: string
-  name?: string
-  arguments: string
-}
-
-export interface Choice {
-  content: string
-  finish?: string
-  calls: ToolCall[]
-}
-
-/** Token counts; `prompt` and `completion` include the others, as OpenTelemetry counts. */
-export interface Usage {
-  prompt?: number
-  completion?: number
-  total?: number
-  cacheRead?: number
-  cacheCreation?: number
-  reasoning?: number
-}
-
-/** Characters kept of a tool call's arguments: a tool's event is found by them. */
-const MAX_ARGUMENTS = 65_536
-/** The last place of a choice, or a tool call, in an answer. */
-const MAX_PLACES = 127
-
-/** What an answer has said so far. */
-export class Answer {
-  model: string | undefined
-  id: string | undefined
-  usage: Usage = {}
-  choices: Choice[] = []
-  error: { type?: string; message?: string } | undefined
-  readonly #limit: number
-
-  /** `limit`: characters kept of what the model says. */
-  constructor(limit: number) {
-    this.#limit = limit
-  }
-
-  choice(index: unknown = 0): Choice {
-    const at = Math.min(Number(index) || 0, MAX_PLACES)
-    for (let i = this.choices.length; i <= at; i++) this.choices.push({ content: '', calls: [] })
-    return this.choices[at] as Choice
-  }
-
-  /** What is said of the tool call at this place; places that no event has named stay empty and are left out at the end. */
-  call(choice: Choice, index: unknown, called: { id?: string; name?: string; args?: unknown }): void {
-    const at = Math.min(Number(index ?? choice.calls.length) || 0, MAX_PLACES)
-    choice.calls[at] ??= { arguments: '' }
-    const call = choice.calls[at]
-    call.id ??= called.id
-    call.name ??= called.name
-    const { args } = called
-    if (args === undefined || args === null) return
-    const text = typeof args === 'string' ? args : JSON.stringify(args)
-    call.arguments = (call.arguments + text).slice(0, MAX_ARGUMENTS)
-  }
-
-  say(choice: Choice, text: unknown): void {
-    if (typeof text === 'string') choice.content = (choice.content + text).slice(0, this.#limit)
-  }
-
-  /** `undefined` does not take back what was said before. */
-  count(usage: Usage): void {
-    for (const [name, value] of Object.entries(usage)) {
-      if (Number.isInteger(value) && value >= 0) this.usage[name as keyof Usage] = value
-    }
-  }
-
-  fail(error: Json): void {
-    const { type, code, status, message } = Object(error)
-    this.error = { type: `${type ?? status ?? code ?? 'error'}`.slice(0, 256), message: textOf(message ?? error) }
-  }
-}
-
-/** One API. */
-export interface Wire {
-  /** `gen_ai.operation.name`, which the request may say better. */
-  operation: string
-  ask(body: Json, url: URL): Asked
-  /** A whole answer, or one event of a streamed one. */
-  read(part: Json, answer: Answer): void
-}
-
-const textOf = (value: unknown): string | undefined =>
-  value === undefined || value === null ? undefined : typeof value === 'string' ? value : JSON.stringify(value)
 const list = (value: unknown): Json[] => (Array.isArray(value) ? value : [])
 /** The texts of a list of parts, or the parts themselves where one is none. */
 const joined = (parts: unknown): unknown =>
@@ -147,7 +44,7 @@ function openaiUsage(answer: Answer, usage: Json): void {
 }
 
 /** OpenAI's chat completions, also the older completions, and everybody's who speaks the same. */
-const chat: Wire = {
+export const chat: Wire = {
   operation: 'chat',
   ask: (body, url) => ({ ...openaiSettings(body, url), messages: body.messages ?? body.prompt }),
   read(part, answer) {
@@ -166,13 +63,13 @@ const chat: Wire = {
   },
 }
 
-const embeddings: Wire = {
+export const embeddings: Wire = {
   operation: 'embeddings',
   ask: (body, url) => ({ ...openaiSettings(body, url), messages: body.input }),
   read: chat.read,
 }
 
-const responses: Wire = {
+export const responses: Wire = {
   operation: 'chat',
   ask(body, url) {
     const input = typeof body.input === 'string' ? [{ role: 'user', content: body.input }] : list(body.input)
@@ -201,7 +98,7 @@ const responses: Wire = {
   },
 }
 
-const anthropic: Wire = {
+export const anthropic: Wire = {
   operation: 'chat',
   ask: (body, url) => ({ ...openaiSettings(body, url), messages: conversation(body.system, list(body.messages)) }),
   read(part, answer) {
@@ -239,7 +136,7 @@ const anthropic: Wire = {
   },
 }
 
-const gemini: Wire = {
+export const gemini: Wire = {
   operation: 'generate_content',
   ask(body, { pathname }) {
     const { generationConfig: settings = {}, systemInstruction } = body
@@ -279,9 +176,9 @@ const gemini: Wire = {
   },
 }
 
-const geminiEmbeddings: Wire = { operation: 'embeddings', ask: gemini.ask, read: gemini.read }
+export const geminiEmbeddings: Wire = { operation: 'embeddings', ask: gemini.ask, read: gemini.read }
 
-const bedrock: Wire = {
+export const bedrock: Wire = {
   operation: 'chat',
   ask(body, { pathname }) {
     const { inferenceConfig: settings = {} } = body
@@ -338,69 +235,4 @@ export const workersAi: Wire = {
     for (const { name, arguments: args } of list(result.tool_calls)) answer.call(choice, undefined, { name, args })
     openaiUsage(answer, result.usage)
   },
-}
-
-/** Where each is found: the end of a request's path, and the provider, where the path says it. */
-const PATHS: readonly (readonly [path: RegExp, wire: Wire, provider?: string])[] = [
-  [/\/model\/[^/]+\/converse(-stream)?$/, bedrock, 'aws.bedrock'],
-  [/\/models\/[^/]+:(stream)?generateContent$/i, gemini, 'gcp.gemini'],
-  [/\/models\/[^/]+:(batchEmbedContents|embedContent)$/, geminiEmbeddings, 'gcp.gemini'],
-  [/\/(chat\/)?completions$/, chat],
-  [/\/responses$/, responses],
-  [/\/embeddings$/, embeddings],
-  [/\/messages$/, anthropic, 'anthropic'],
-  [/\/ai\/run\/@|\/workers-ai\/@/, workersAi, 'cloudflare.workers_ai'],
-]
-
-/**
- * OpenTelemetry's names of providers, by a part of the host, or by the name that Cloudflare's AI Gateway has in its path.
- * Where there is none, that part is the name.
- */
-const PROVIDERS: readonly (readonly [parts: string, provider?: string])[] = [
-  ['openai.azure|azure-openai', 'azure.ai.openai'],
-  ['ai.azure', 'azure.ai.inference'],
-  ['aiplatform|vertex', 'gcp.vertex_ai'],
-  ['generativelanguage|google', 'gcp.gemini'],
-  ['bedrock', 'aws.bedrock'],
-  ['together', 'together_ai'],
-  ['mistral', 'mistral_ai'],
-  ['x.ai|grok', 'x_ai'],
-  ['api.cloudflare|workers', 'cloudflare.workers_ai'],
-  ['openrouter|groq|deepseek|perplexity|cohere|anthropic'],
-]
-
-function providerOf(place: string): string | undefined {
-  for (const [parts, provider] of PROVIDERS) {
-    const found = new RegExp(`(?:^|[.-])(${parts})(?:[.-]|$)`).exec(place)
-    if (found) return provider ?? found[1]
-  }
-  return undefined
-}
-
-const NAMED = /\/(models?|deployments|run|workers-ai)\//
-
-export interface Recognised {
-  wire: Wire
-  provider: string
-  /** The path names a model; elsewhere it takes the body to: a chat's API may end in `/messages`, too. */
-  named: boolean
-  /** The URL alone leaves no doubt. */
-  certain: boolean
-}
-
-/** The API that a request's URL names; who speaks OpenAI's and is nobody known counts as OpenAI. */
-export function wireOf({ hostname, pathname }: URL): Recognised | undefined {
-  const found = PATHS.find(([path]) => path.test(pathname.replace('%40', '@')))
-  if (!found) return undefined
-  const place = hostname === 'gateway.ai.cloudflare.com' ? `${pathname.split('/')[4]}` : hostname
-  const provider = providerOf(place)
-  const named = NAMED.test(pathname)
-  const certain = named || !!provider || /\/(chat\/completions|embeddings)$/.test(pathname)
-  return { wire: found[1], provider: provider ?? found[2] ?? 'openai', named, certain }
-}
-
-/** Whether a span that says this of itself (in any of the conventions) is a call of a model. */
-export function isModel(says: unknown): boolean {
-  const pattern = /^(chat|text_completion|generate_content|embeddings|llm|embedding)$|\.do(generate|stream|embed)$/i
-  return pattern.test(`${says}`)
 }

@@ -3,20 +3,18 @@
  * only: other spans are dropped and counted. Nothing is sent while the session goes on, unless a flush or a full buffer
  * asks for it, and nothing after `update_session`.
  */
-import type { HrTime } from '@opentelemetry/api'
-import { hrTimeToMilliseconds } from '@opentelemetry/core'
-import type { Config } from '../options/read.ts'
-import { warn } from '../runtime/diag.ts'
-import type { ReadableSpan } from '../runtime/sdk.ts'
-import * as key from '../runtime/semconv.ts'
-import { toJson } from '../runtime/serialize.ts'
-import type { Session } from '../session/session.ts'
-import { compress } from '../transport/compress.ts'
-import { remembered } from '../transport/isolate.ts'
-import { fromBytes, toBytes } from '../transport/json.ts'
-import type { Encoded, Outcome, Refused } from '../transport/transport.ts'
-import type { Authorise, Connection, Format } from './format.ts'
-import { add, type Delivery, deliverInParts, NOTHING, reject } from './parts.ts'
+import { warn } from '../../runtime/diag.ts'
+import type { ReadableSpan } from '../../runtime/sdk.ts'
+import * as key from '../../runtime/semconv.ts'
+import { isUuid } from '../../runtime/uuid.ts'
+import { compress } from '../../transport/compress.ts'
+import type { Authorise, Route } from '../../transport/connection.ts'
+import { remembered } from '../../transport/isolate.ts'
+import { fromBytes, toBytes } from '../../transport/json.ts'
+import type { Encoded, Outcome, Refused } from '../../transport/transport.ts'
+import type { Connection, Format, FormatConfig, FormatSession } from '../format.ts'
+import { add, type Delivery, deliverInParts, NOTHING, reject } from '../parts.ts'
+import { type EventBody, eventBody, FIELDS, isoTime } from './events.ts'
 
 /** What `create_session` and `update_session` take. What is left out of an update is overwritten with null. */
 interface SessionBody {
@@ -29,8 +27,6 @@ interface SessionBody {
   video: null
   host_env: null
 }
-
-type EventBody = Record<string, unknown> & { id: string; event_type: string; agent_id: unknown }
 
 /** What one span stands for: an event, an agent (by id), or the session's end. */
 type Item = { event: EventBody } | { agent: string } | { update: SessionBody }
@@ -55,7 +51,7 @@ interface Sent {
   updated: boolean
 }
 
-const sentBy: WeakMap<Session, Map<Config, Sent>> = new WeakMap()
+const sentBy: WeakMap<FormatSession, Map<FormatConfig, Sent>> = new WeakMap()
 
 /** A conversation: one session of this API, to which each of our sessions adds. */
 interface Group {
@@ -66,20 +62,8 @@ interface Group {
 
 const groups: Map<string, Group> = new Map()
 
-const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i
 /** The backend answers 500 where one event of a request does not suit it, and stores none. */
 const SPOILED: readonly number[] = [400, 500]
-/**
- * The fields of each type, in the order of AgentOps' Python SDK. The types are sent in this order and any other type
- * last: today's backend refuses those and actions, and to find that out must not cost the others their requests.
- */
-const FIELDS: Readonly<Record<string, readonly string[]>> = {
-  llms: ['thread_id', 'prompt', 'prompt_tokens', 'completion', 'completion_tokens', 'cost', 'model'],
-  tools: ['name', 'logs', 'tool_name'],
-  errors: ['trigger_event', 'exception', 'error_type', 'code', 'details', 'logs'],
-  actions: ['action_type', 'logs', 'screenshot', 'name'],
-}
-
 export const agentopsV2: Format = {
   name: 'agentops-v2',
   api: true,
@@ -128,7 +112,7 @@ async function sentOf(connection: Connection, [first]: readonly ReadableSpan[]):
   const fresh: Sent = { id: String(first?.attributes[key.SESSION_ID]), jwt: '', agents: new Set(), updated: false }
   if (!session) return fresh
   fresh.id = session.groupId === undefined ? session.id : await uuidOf(session.groupId, destination.apiKey ?? '')
-  const byDestination = sentBy.get(session) ?? new Map<Config, Sent>()
+  const byDestination = sentBy.get(session) ?? new Map<FormatConfig, Sent>()
   sentBy.set(session, byDestination)
   const sent = byDestination.get(config) ?? fresh
   byDestination.set(config, sent)
@@ -140,7 +124,7 @@ async function sentOf(connection: Connection, [first]: readonly ReadableSpan[]):
  * namespace, so that two projects' conversations of the same name stay two.
  */
 async function uuidOf(name: string, apiKey: string): Promise<string> {
-  if (UUID.test(name)) return name
+  if (isUuid(name)) return name
   const namespace = (apiKey.replaceAll('-', '').match(/../g) ?? []).map((hex) => Number.parseInt(hex, 16))
   const hashed = Uint8Array.from([...namespace, ...new TextEncoder().encode(name)])
   const digest = new Uint8Array(await crypto.subtle.digest('SHA-1', hashed)).slice(0, 16)
@@ -157,7 +141,7 @@ function groupOf({ session, destination }: Connection, id: string): Group | unde
   return remembered(groups, `${destination.url} ${id}`, () => ({ begun: begunAt(session), created: false }))
 }
 
-function begunAt({ root }: Session): string {
+function begunAt({ root }: FormatSession): string {
   return isoTime((root as Partial<ReadableSpan>).startTime)
 }
 
@@ -303,11 +287,11 @@ function request(endpoint: string, body: unknown, connection: Connection, author
   return connection.post(urlOf(endpoint, connection), encode(body), authorise)
 }
 
-function urlOf(endpoint: string, { destination }: Connection): string {
+function urlOf(endpoint: string, { destination }: Route): string {
   return `${destination.url.replace(/\/+$/, '')}/v2/${endpoint}`
 }
 
-function keyOf({ destination: { headers, apiKey = '' } }: Connection): Record<string, string> {
+function keyOf({ destination: { headers, apiKey = '' } }: Route): Record<string, string> {
   return { ...headers, 'x-agentops-api-key': apiKey }
 }
 
@@ -328,7 +312,7 @@ function fieldOf(body: Uint8Array, name: string): unknown {
 
 /** `ended`: the root, where it has ended. */
 function sessionBody(id: string, connection: Connection, ended?: ReadableSpan): SessionBody {
-  const session = connection.session as Session
+  const session = connection.session as FormatSession
   const { endStateReason: reason } = session
   return {
     session_id: id,
@@ -342,63 +326,9 @@ function sessionBody(id: string, connection: Connection, ended?: ReadableSpan): 
   }
 }
 
-function eventBody(type: string, { attributes, startTime, endTime }: ReadableSpan, faithful: boolean): EventBody {
-  const data = dataOf(attributes[key.EVENT_DATA])
-  // As in Python's `dict.get`: only what is absent has a default, null stays null.
-  const get = (field: string, fallback: unknown = null): unknown =>
-    Object.hasOwn(data, field) ? data[field] : fallback
-  const id = String(attributes[key.EVENT_ID] ?? '')
-  const begun = attributes[key.EVENT_TIMESTAMP] ?? isoTime(startTime)
-  const isCall = type === 'actions' || type === 'tools'
-  const own: Record<string, unknown> = {}
-  for (const field of FIELDS[type] ?? []) own[field] = get(field)
-  if (type === 'actions') own.name = own.action_type = get('action_type', get('name', 'unknown_action'))
-  if (type === 'tools') own.name = own.tool_name = get('name', get('tool_name', 'unknown_tool'))
-  if (type === 'errors') {
-    const trigger = attributes[key.TRIGGER_EVENT_TYPE]
-    Object.assign(own, {
-      timestamp: begun,
-      trigger_event_id: attributes[key.TRIGGER_EVENT_ID] ?? null,
-      trigger_event_type: ['actions', 'llms', 'tools'].includes(String(trigger)) ? trigger : null,
-    })
-  }
-  const event: EventBody = {
-    ...{ id: UUID.test(id) ? id : crypto.randomUUID(), event_type: type },
-    ...{ init_timestamp: begun, end_timestamp: attributes[key.EVENT_END_TIMESTAMP] ?? isoTime(endTime) },
-    ...{ params: get('params', isCall ? {} : null), returns: get('returns'), agent_id: get('agent_id') },
-    session_id: attributes[key.SESSION_ID],
-    ...own,
-  }
-  for (const [field, value] of Object.entries(data)) if (!Object.hasOwn(event, field)) event[field] = value
-  if (!faithful) {
-    event.returns = asText(event.returns, false)
-    for (const field of ['logs', 'details']) if (Object.hasOwn(event, field)) event[field] = asText(event[field], true)
-  }
-  return event
-}
-
 /** The backend's database knows the agents that it was told of. */
 function withAgent(event: EventBody, { agents }: Sent): EventBody {
   return { ...event, agent_id: agents.has(String(event.agent_id)) ? event.agent_id : null }
-}
-
-/** Text where the backend takes nothing else; an object is taken as a tool's result, but not as logs. */
-function asText(value: unknown, objectsToo: boolean): unknown {
-  if (value === null || value === undefined || typeof value === 'string') return value
-  return typeof value === 'object' && !Array.isArray(value) && !objectsToo ? value : toJson(value)
-}
-
-function dataOf(json: unknown): Record<string, unknown> {
-  try {
-    const data = JSON.parse(String(json ?? '{}'))
-    return data && typeof data === 'object' ? data : {}
-  } catch {
-    return {}
-  }
-}
-
-function isoTime(time: HrTime | undefined): string {
-  return new Date(time ? hrTimeToMilliseconds(time) : Date.now()).toISOString()
 }
 
 function groupBy<T>(items: readonly T[], nameOf: (item: T) => string): Map<string, T[]> {

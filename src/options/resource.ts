@@ -1,0 +1,37 @@
+/** The resource that all spans share: what the user says goes before what the platform says. */
+import type { Attributes } from '@opentelemetry/api'
+import { defaultResource, type Resource, resourceFromAttributes } from '@opentelemetry/resources'
+import { AGENTOPS_SDK_NAME, AGENTOPS_SDK_VERSION, SDK_LANGUAGE, SERVICE_NAME } from '../runtime/semconv.ts'
+import { VERSION } from '../runtime/version.ts'
+import { redactAll } from '../session/redact.ts'
+import type { Settings } from './settings.ts'
+import type { Sources } from './sources.ts'
+
+/** `detected`: what an adapter knows of its platform. */
+export function resourceOf(settings: Settings, sources: Sources, detected: Attributes): Resource {
+  const { attributes: sdk } = defaultResource()
+  const layers: Attributes[] = [
+    // The SDK's own default of the name shows the path of the running program, and its build for the edge says "webjs".
+    { ...sdk, [SERVICE_NAME]: 'unknown_service', [SDK_LANGUAGE]: isNode() ? 'nodejs' : sdk[SDK_LANGUAGE] },
+    detected,
+    sources.pairs('OTEL_RESOURCE_ATTRIBUTES'),
+    { [SERVICE_NAME]: settings.OTEL_SERVICE_NAME },
+    settings.resourceAttributes,
+    {
+      [SERVICE_NAME]: settings.serviceName,
+      [AGENTOPS_SDK_NAME]: 'agentops-edge',
+      [AGENTOPS_SDK_VERSION]: VERSION,
+    },
+  ]
+  // What is undefined overrides nothing.
+  const described = Object.fromEntries(
+    layers.flatMap((layer) => Object.entries(layer).filter(([, value]) => value !== undefined)),
+  )
+  if (settings.redact) redactAll(settings.redact, described)
+  return resourceFromAttributes(described)
+}
+
+/** Lambda's runtime and servers, as `telemetry.sdk.language` tells them from the rest. */
+function isNode(): boolean {
+  return (globalThis as { process?: { release?: { name?: string } } }).process?.release?.name === 'node'
+}

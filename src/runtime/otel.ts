@@ -1,0 +1,26 @@
+/** OpenTelemetry's numbers, typed by its enums: the enums themselves cost bytes in every bundle. */
+import type { SpanKind, SpanStatusCode, TraceFlags } from '@opentelemetry/api'
+import type { ExportResultCode } from '@opentelemetry/core'
+import type { AggregationTemporality } from '@opentelemetry/sdk-metrics'
+
+export const INTERNAL: SpanKind.INTERNAL = 0
+export const SERVER: SpanKind.SERVER = 1
+export const CLIENT: SpanKind.CLIENT = 2
+export const CONSUMER: SpanKind.CONSUMER = 4
+
+export const UNSET: SpanStatusCode.UNSET = 0
+export const OK: SpanStatusCode.OK = 1
+export const ERROR: SpanStatusCode.ERROR = 2
+
+export const SAMPLED: TraceFlags.SAMPLED = 1
+/** W3C Trace Context, Level 2: at least the last seven bytes of the trace id are random. */
+export const RANDOM = 2
+
+/** `SamplingDecision.RECORD`. */
+export const RECORD = 1
+
+export const SUCCESS: ExportResultCode.SUCCESS = 0
+export const FAILED: ExportResultCode.FAILED = 1
+
+/** Each request says what has been added since the one before. */
+export const DELTA: AggregationTemporality.DELTA = 0

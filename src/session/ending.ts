@@ -1,0 +1,111 @@
+/**
+ * How a session ends: it waits for what it holds, closes its spans, decides whether it is kept, and has what is left
+ * delivered. What ends later is still sent: a session never goes deaf.
+ */
+import { type FlushReport, sumOf } from '../outbox/report.ts'
+import { guard, warn } from '../runtime/diag.ts'
+import type { Keep } from './keep.ts'
+import type { Delivered, Outlets } from './sink.ts'
+import type { SessionView } from './view.ts'
+
+export type WaitUntil = (promise: Promise<unknown>) => void
+
+/** What ending takes from the session. */
+export interface Endable extends SessionView {
+  readonly config: { readonly keep?: readonly Keep[]; readonly workDeadlineMs: number }
+  /** Ends the spans that are open, the root last. */
+  close(): void
+  /** All its work is over. */
+  ended(): void
+}
+
+export class Ending {
+  readonly #session: Endable
+  readonly #outlets: Outlets
+  readonly #lateWaitUntil: WaitUntil | undefined
+  readonly #holds: Set<Promise<unknown>> = new Set()
+  /** `kept` before its end: it has outgrown what can wait for the decision. */
+  #sampling: 'undecided' | 'kept' = 'undecided'
+  /** When the platform ends the invocation, milliseconds since the epoch. */
+  #limit = Number.POSITIVE_INFINITY
+  waitUntil: WaitUntil | undefined
+
+  constructor(session: Endable, outlets: Outlets, waitUntil?: WaitUntil, lateWaitUntil?: WaitUntil) {
+    this.#session = session
+    this.#outlets = outlets
+    this.waitUntil = waitUntil
+    this.#lateWaitUntil = lateWaitUntil
+  }
+
+  hold(promise: Promise<unknown>): void {
+    const settled: Promise<unknown> = Promise.allSettled([promise]).then(() => this.#holds.delete(settled))
+    this.#holds.add(settled)
+  }
+
+  endBy(at: number): void {
+    this.#limit = at
+    for (const sink of this.#outlets.sinks) sink.endBy(at)
+  }
+
+  report(): FlushReport {
+    return sumOf(this.#outlets.sinks.map((sink) => sink.report()))
+  }
+
+  async flush(): Promise<FlushReport> {
+    await Promise.all(this.#outlets.sinks.map((sink) => sink.forceFlush()))
+    return this.report()
+  }
+
+  /** Never rejects. */
+  async run(): Promise<FlushReport> {
+    const session = this.#session
+    const { sinks, meter } = this.#outlets
+    // Without anything held it closes in the turn that ends it.
+    if (this.#holds.size > 0) await this.#released()
+    guard('ending the session', () => session.close())
+    session.ended()
+    this.#decide()
+    await Promise.all(sinks.map((sink) => sink.close()))
+    const report = this.report()
+    const delivered: Delivered = { report, waitUntil: this.waitUntil, endBy: this.#limit }
+    // Metrics of many sessions go in one request; only where nothing keeps the runtime alive for it is it waited for.
+    await guard('metrics', () => meter?.flush(delivered))
+    // The session stays in AsyncLocalStorage for as long as the request's code may run; the runtime's context must not.
+    this.waitUntil = this.#lateWaitUntil
+    for (const sink of sinks) sink.release((flushed) => guard('waitUntil', () => this.waitUntil?.(flushed)))
+    return report
+  }
+
+  /** It is too large to wait for the decision: it is kept. */
+  outgrow(): void {
+    this.#sampling = 'kept'
+    warn('keep: a session has outgrown its buffer, so it is kept. Raise maxQueueSize or maxExportBytes')
+    for (const sink of this.#outlets.sinks) sink.open()
+  }
+
+  /** What is held has settled, or the deadline is over. */
+  async #released(): Promise<void> {
+    let timer: ReturnType<typeof setTimeout> | undefined
+    const deadline = new Promise<void>((resolve) => {
+      // What is held must leave some of the invocation's time to the export.
+      const left = Math.max(0, (this.#limit - Date.now()) * 0.8)
+      timer = setTimeout(resolve, Math.min(this.#session.config.workDeadlineMs, left))
+    })
+    const settled = async (): Promise<void> => {
+      while (this.#holds.size > 0) await Promise.all(this.#holds)
+    }
+    await Promise.race([settled(), deadline])
+    clearTimeout(timer)
+  }
+
+  /** Tail sampling. A function that throws refuses nothing. */
+  #decide(): void {
+    const { keep } = this.#session.config
+    if (!keep || this.#sampling === 'kept') return
+    const kept = keep.some((one) => guard('keep', () => one(this.#session)) !== false)
+    for (const sink of this.#outlets.sinks) {
+      if (kept) sink.open()
+      else sink.refuse()
+    }
+  }
+}

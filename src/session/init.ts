@@ -1,0 +1,56 @@
+/** What a session is opened with, and what makes it one of its own: its id, and the trace that it belongs to. */
+import { type Attributes, type Context, isSpanContextValid, type Link, type SpanKind, trace } from '@opentelemetry/api'
+import { warn } from '../runtime/diag.ts'
+import { RANDOM } from '../runtime/otel.ts'
+import { isUuid } from '../runtime/uuid.ts'
+import type { WaitUntil } from './ending.ts'
+import type { Scoped } from './scope.ts'
+
+export interface SessionInit {
+  /** UUID. Default: drawn. The trace id is the same without dashes, unless the session goes on in a caller's trace. */
+  id?: string
+  name?: string
+  tags?: string | readonly string[]
+  /** The conversation that it belongs to: any text up to 256 characters. It is `session.id` on every span then. */
+  groupId?: string
+  /** Attributes of every span of the session. */
+  attributes?: Attributes
+  /** A session, or a context with a caller's span, in whose trace this session is a child. Default: a trace of its own. */
+  parent?: Scoped | Context
+}
+
+/** What an adapter adds: it knows the request, the user does not. */
+export interface RootInit extends SessionInit {
+  kind?: SpanKind
+  /** The root's, where several processes make the same one: 16 hexadecimal digits. */
+  rootSpanId?: string
+  /** When the root began. Default: now. */
+  startTime?: Date
+  /** Of the request: what it is called as, and may be called as again. */
+  origin?: string
+  rootAttributes?: Attributes
+  links?: Link[]
+  waitUntil?: WaitUntil
+  /** The same for what is recorded after the end; it must hold the runtime's context weakly. */
+  lateWaitUntil?: WaitUntil
+  onEnded?: () => void
+}
+
+export interface Identity {
+  id: string
+  traceId: string
+  /** Of every span, beside "sampled". */
+  flags: number
+}
+
+/** `parent`: a context in whose trace the session goes on, where it names one. */
+export function identityOf(given: string | undefined, parent: Context): Identity {
+  let id = given ?? crypto.randomUUID()
+  if (!isUuid(id)) {
+    id = crypto.randomUUID()
+    warn('session id: expected a UUID; a new one is used')
+  }
+  const caller = trace.getSpanContext(parent)
+  if (caller && isSpanContextValid(caller)) return { id, traceId: caller.traceId, flags: caller.traceFlags & RANDOM }
+  return { id, traceId: id.replaceAll('-', '').toLowerCase(), flags: id === given ? 0 : RANDOM }
+}

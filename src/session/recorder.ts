@@ -1,0 +1,166 @@
+/** Makes events spans of a session: those that are over, those that wrap work, and those that somebody else ends. */
+import { type Context, createContextKey, type Span, type SpanContext, type Tracer, trace } from '@opentelemetry/api'
+import { type Agent, openingOf, toMillis } from '../events/attributes.ts'
+import { type AgentEvent, ErrorEvent, errorType, isStamped, type PlainEvent } from '../events/event.ts'
+import { observe } from '../events/observe.ts'
+import { describe, guard, warn } from '../runtime/diag.ts'
+import { ERROR } from '../runtime/otel.ts'
+import { runIn } from '../runtime/scope.ts'
+import type { SdkSpan } from '../runtime/sdk.ts'
+import * as key from '../runtime/semconv.ts'
+import { cut, fields } from '../runtime/serialize.ts'
+import type { InstrumentedSession, OpenedEvent } from './instruments.ts'
+import type { OpenSpan } from './last-look.ts'
+
+/** A callback that is handed its event, to fill in what is known only when the work is done. */
+export type Work<E, T> = (event: E) => T
+/** A wrapper's arguments after its name. */
+export type WorkLast<E, T> = [work: Work<E, T>] | [first: unknown, work: Work<E, T>]
+
+/** What the recorder takes from the session. */
+export interface Recorded extends Pick<InstrumentedSession, 'stats' | 'onTool' | 'now'> {
+  readonly tracer: Tracer
+  readonly config: { readonly clock?: () => number }
+  /** The active context where it is this session's, else the root's. */
+  current(): Context
+}
+
+const AGENT = createContextKey('agentops.agent')
+
+export class EventRecorder {
+  readonly #session: Recorded
+  /** The spans that have not ended, the oldest first. */
+  readonly #open: Map<SdkSpan, OpenSpan> = new Map()
+  /** By event, for errors that name their trigger. */
+  readonly #spans: WeakMap<object, SpanContext> = new WeakMap()
+  readonly #recordedErrors: WeakSet<object> = new WeakSet()
+  /** The agent of events that run inside none. */
+  agent: Agent | undefined
+
+  constructor(session: Recorded) {
+    this.#session = session
+  }
+
+  /** Ends the spans that have not ended, the newest first; not the root. */
+  endOpen(root: Span): void {
+    for (const span of [...this.#open.keys()].reverse()) {
+      if (span === root) continue
+      span.setAttribute(key.INCOMPLETE, true)
+      span.end()
+    }
+  }
+
+  /** A span of the session has begun, whoever made it. */
+  opened(span: SdkSpan, context: Context): void {
+    this.#open.set(span, { agent: this.#agentIn(context) })
+  }
+
+  /** What is known of a span that ends; it is forgotten. */
+  take(span: SdkSpan): OpenSpan {
+    const taken = this.#open.get(span) ?? {}
+    this.#open.delete(span)
+    return taken
+  }
+
+  /** An event that is over: a span with the event's own times. */
+  record(event: AgentEvent | PlainEvent): void {
+    if (typeof event?.eventType !== 'string' || !event.eventType) {
+      warn('record: expected an event with an eventType; it is left out')
+      return
+    }
+    const session = this.#session
+    const taken = snapshot(event)
+    const foreign = session.config.clock && isStamped(event)
+    const isError = taken.eventType === 'errors'
+    const init = (foreign ? undefined : toMillis(taken.initTimestamp)) ?? session.now()
+    taken.initTimestamp = init
+    taken.endTimestamp = toMillis(taken.endTimestamp) ?? (isError ? init : session.now())
+    const under = this.#spans.get(taken.triggerEvent as AgentEvent)
+    const context = under ? trace.setSpanContext(session.current(), under) : session.current()
+    const span = this.#openEvent(taken, context, init, event)
+    if (isError) span.setStatus({ code: ERROR, message: brief(taken.details ?? taken.errorType ?? '') })
+    span.end(taken.endTimestamp as number)
+    if (event.id === undefined && Object.isExtensible(event)) event.id = taken.id
+  }
+
+  /** The same error object is recorded once. */
+  recordError(error: unknown, triggerEvent?: AgentEvent): void {
+    if (Object(error) === error) {
+      if (this.#recordedErrors.has(error as object)) return
+      this.#recordedErrors.add(error as object)
+    }
+    guard('record', () => this.record(new ErrorEvent({ exception: error, triggerEvent })))
+  }
+
+  /** An event that its caller ends. */
+  begin(event: AgentEvent | PlainEvent, outer: Context): OpenedEvent {
+    event.initTimestamp = this.#session.now()
+    const span = this.#openEvent(event, outer)
+    return { span, context: trace.setSpan(outer, span) }
+  }
+
+  /** Runs the last of `args` inside a span that the event describes when it ends. */
+  perform<E extends AgentEvent | PlainEvent, T>(make: (first?: unknown) => E, args: WorkLast<E, T>, agent?: Agent): T {
+    const [work, first] = args.reverse() as [Work<E, T>, unknown]
+    const event = make(first)
+    const run = guard('an event', () => {
+      const session = this.#session
+      const current = session.current()
+      const outer = agent ? current.setValue(AGENT, agent) : current
+      const { span, context } = this.begin(event, outer)
+      let state: 'running' | 'settled' = 'running'
+      const settle = (failed: boolean, value: unknown): void => {
+        // A thenable may be awaited more than once.
+        if (state === 'settled') return
+        state = 'settled'
+        guard('an event', () => {
+          event.endTimestamp ??= session.now()
+          if (failed) {
+            failSpan(span, value)
+            runIn(context, () => this.recordError(value, event as AgentEvent))
+          } else event.returns ??= value
+        })
+        span.end()
+      }
+      return () => runIn(context, () => observe(() => work(event), settle))
+    })
+    return run ? run() : work(event)
+  }
+
+  /** `original`: the object that an error may later name as its trigger. */
+  #openEvent(event: AgentEvent | PlainEvent, context: Context, startTime?: number, original: object = event): SdkSpan {
+    const { stats, tracer, onTool } = this.#session
+    event.id ??= crypto.randomUUID()
+    const { eventType } = event
+    if (eventType !== 'cost' && Object.hasOwn(stats, eventType)) stats[eventType as keyof typeof stats]++
+    const { name, ...options } = openingOf(event)
+    const span = tracer.startSpan(name, { ...options, startTime }, context) as SdkSpan
+    if (span.isRecording()) this.#open.set(span, { event, agent: this.#agentIn(context) })
+    this.#spans.set(original, span.spanContext())
+    if (eventType === 'tools') guard('a tool call', () => onTool?.(event, span))
+    return span
+  }
+
+  #agentIn(context: Context): Agent | undefined {
+    return (context.getValue(AGENT) as Agent | undefined) ?? this.agent
+  }
+}
+
+/** A copy, so that an event changed or recorded again later does not change a span. */
+function snapshot(event: AgentEvent | PlainEvent): PlainEvent {
+  return { eventType: event.eventType, ...Object.fromEntries(fields(event)) }
+}
+
+/** An error, or a text of the user's, short enough for a status. */
+export function brief(error: unknown): string {
+  return cut(describe(error), 4096)
+}
+
+/** The error that ended the work of `span`. */
+export function failSpan(span: Span, error: unknown): void {
+  const message = brief(error)
+  const stack = guard('a stack', () => error instanceof Error && error.stack && cut(error.stack, 16_384))
+  span.recordException({ name: errorType(error), message, stack: stack || undefined })
+  span.setStatus({ code: ERROR, message })
+  span.setAttributes({ [key.ERROR_TYPE]: errorType(error), [key.ERROR_MESSAGE]: message })
+}

@@ -1,0 +1,52 @@
+/** Where a session hands what it has finished. It is built with its sinks and knows nothing of what is behind them. */
+import type { FlushReport } from '../outbox/report.ts'
+import { guard } from '../runtime/diag.ts'
+import type { ReadableSpan, SpanProcessor } from '../runtime/sdk.ts'
+
+/** Takes finished spans for one destination, and says what became of them. */
+export interface Sink extends SpanProcessor {
+  /** What has waited may be sent. */
+  open(): void
+  /** Nothing is sent, of what waits and of what still ends. */
+  refuse(): void
+  /** Nothing may take longer: `at` is when the platform ends the invocation, milliseconds since the epoch. */
+  endBy(at: number): void
+  /** The last flush that anyone waits for. */
+  close(): Promise<void>
+  /** From here on a span that still ends is sent at once, and `late` is given the sending. */
+  release(late: (flushed: Promise<void>) => void): void
+  /** Counters over the sink's life. */
+  report(): FlushReport
+}
+
+/** A session that has ended and is delivered. */
+export interface Delivered {
+  report: FlushReport
+  waitUntil?: (promise: Promise<unknown>) => void
+  /** When the platform ends the invocation, milliseconds since the epoch. */
+  endBy: number
+}
+
+/** Counts beside the traces. */
+export interface Meter {
+  /** Called with every span that ends, sampled or not. */
+  record(span: ReadableSpan): void
+  /** Sees to it that what is recorded is sent; a promise that has to be awaited where there is no `waitUntil`. */
+  flush(delivered: Delivered): Promise<void> | undefined
+}
+
+/** All that leaves a session. */
+export interface Outlets {
+  readonly sinks: readonly Sink[]
+  readonly meter?: Meter
+}
+
+/** A meter as the last of the processors. */
+export function counting(meter: Meter): SpanProcessor {
+  return {
+    onStart() {},
+    onEnd: (span) => void guard('metrics', () => meter.record(span)),
+    async forceFlush() {},
+    async shutdown() {},
+  }
+}

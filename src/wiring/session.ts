@@ -1,0 +1,39 @@
+/** Puts what the user has said, a session and its sinks together. */
+import type { Config } from '../options/config.ts'
+import { SessionSpanProcessor } from '../outbox/buffer.ts'
+import { DestinationExporter } from '../outbox/exporter.ts'
+import { registerGlobal } from '../session/global.ts'
+import type { RootInit } from '../session/init.ts'
+import { Session } from '../session/session.ts'
+import type { Sink } from '../session/sink.ts'
+
+export function openSession(config: Config, init: RootInit = {}): Session {
+  if (config.instrumentations.global) registerGlobal()
+  const { metrics } = config
+  return new Session(config, init, (session) => ({
+    sinks: sinksOf(config, session),
+    meter: metrics && {
+      record: (span) => metrics.record(span, session, config),
+      flush: (delivered) => metrics.flush(delivered, config),
+    },
+  }))
+}
+
+/** One for each destination. */
+function sinksOf(config: Config, session: Session): Sink[] {
+  const { destination, exporters, maxRequests, onExport } = config
+  const targets = destination || !exporters.length ? [config, ...exporters] : exporters
+  const own = targets.filter((target) => !('export' in target))
+  return targets.map((target) => {
+    // Each of ours has its share, so that one destination's faults cost the others nothing; what remains is the first's.
+    const requests = { left: Math.ceil((maxRequests - own.indexOf(target)) / own.length) }
+    const isForeign = 'export' in target
+    const exporter = isForeign ? target : new DestinationExporter(target, session, requests)
+    return new SessionSpanProcessor(exporter, {
+      ...(isForeign ? config : target),
+      onDrop: config.onDrop,
+      onExport: onExport && (() => onExport(session.report())),
+      onOutgrown: config.keep && (() => session.outgrow()),
+    })
+  })
+}
