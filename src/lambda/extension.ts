@@ -17,7 +17,7 @@ interface Turn {
 }
 
 /** What this process knows of its extension: it lives as long as the process. */
-export class Extension {
+class Extension {
   /** Resolves to whether Lambda has taken the registration; it does so only before the first invocation. */
   readonly registered: Promise<boolean>
   #active = false
@@ -122,4 +122,32 @@ function call(
     if (idle) sent.on('socket', (socket) => socket.unref())
     sent.end(body)
   })
+}
+
+/** The process's own: it is invoked again and again. */
+let extension: Extension | undefined
+
+/**
+ * Registers the function as its own extension, for `flush: 'extension'`; to be awaited at the top level of the handler's
+ * module. Resolves to whether Lambda has taken it, at once outside Lambda. Never rejects.
+ */
+export async function extensionReady(): Promise<boolean> {
+  return startExtension()?.registered ?? false
+}
+
+export function startExtension(): Extension | undefined {
+  const { AWS_LAMBDA_RUNTIME_API: api, AWS_LAMBDA_MAX_CONCURRENCY: concurrency } = process.env
+  if (!api) return undefined
+  if (concurrency !== undefined) {
+    return warn(
+      `flush: 'extension' is not possible on managed instances, so responses wait for their session's delivery`,
+    )
+  }
+  extension ??= new Extension(api)
+  return extension
+}
+
+/** Undefined where the function is no extension. */
+export function runningExtension(): Extension | undefined {
+  return extension
 }

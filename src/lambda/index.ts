@@ -4,10 +4,13 @@
  */
 import { guard } from '../runtime/diag.ts'
 import { currentSession } from '../session/current.ts'
-import { type LambdaInvocation, type LambdaOptionsOf, lambdaOpener } from './invocation.ts'
+import { type LambdaInvocation, lambdaOpener } from './invocation.ts'
+import type { LambdaOptionsOf } from './options.ts'
 import type { LambdaContextLike } from './types.ts'
 
-export { extensionReady, flushSession, type LambdaOptions, type LambdaOptionsOf } from './invocation.ts'
+export { extensionReady } from './extension.ts'
+export { flushSession } from './flush.ts'
+export type { LambdaOptions, LambdaOptionsOf } from './options.ts'
 export type { LambdaContextLike } from './types.ts'
 
 type Callback = (error?: unknown, result?: unknown) => void

@@ -3,34 +3,19 @@
 import { configReader } from '../http/config-reader.ts'
 import { judgeByStatus, recordStatus } from '../http/outcome.ts'
 import { type Invocation, MARGIN_MS, openInvocation } from '../lifetime/invocation.ts'
-import type { AgentOpsOptions } from '../options/options.ts'
 import type { FlushReport } from '../outbox/report.ts'
 import { linksOf, readInbound } from '../propagation/inbound.ts'
 import { Deadline } from '../runtime/deadline.ts'
 import { guard, warn } from '../runtime/diag.ts'
-import { CONSUMER, ERROR } from '../runtime/otel.ts'
 import * as key from '../runtime/semconv.ts'
-import { currentSession, setOwner } from '../session/current.ts'
+import { setOwner } from '../session/current.ts'
 import type { Session } from '../session/session.ts'
-import { Extension } from './extension.ts'
+import { openBatch } from './batch.ts'
+import { runningExtension, startExtension } from './extension.ts'
+import type { LambdaOptions, LambdaOptionsOf } from './options.ts'
 import { lambdaResource } from './resource.ts'
-import { fieldsOf, inboundOf, type LambdaMessage, triggerOf } from './trigger.ts'
-import type { Fields, LambdaContextLike } from './types.ts'
-
-export interface LambdaOptions extends AgentOpsOptions {
-  /**
-   * `await` (default): the response waits for the session's delivery, one round trip. `extension`: the function registers as
-   * its own internal extension, the response goes first, and Lambda waits for the delivery. It needs
-   * `await extensionReady()` at the top level of the handler's module; where it cannot be, that is said and it is `await`.
-   */
-  flush?: 'await' | 'extension'
-  /** Whether a caller's trace is taken from X-Ray's header where there is no `traceparent`. Default `false`: X-Ray's own spans are not in your backend. */
-  xray?: boolean
-}
-
-export type LambdaOptionsOf<Event = unknown> =
-  | LambdaOptions
-  | ((event: Event, context: LambdaContextLike) => LambdaOptions)
+import { fieldsOf, inboundOf, triggerOf } from './trigger.ts'
+import type { LambdaContextLike } from './types.ts'
 
 /** A spool gets a second of its own after the deadline of an export. */
 const SPOOL_MS = 1000
@@ -47,29 +32,8 @@ export interface LambdaInvocation {
 export type OpenLambda = (event: unknown, context: LambdaContextLike) => LambdaInvocation | undefined
 
 const env = (): Record<string, string | undefined> => process.env
-/** Not a request's: whether this process has been invoked before, and its extension. */
+/** Not a request's: whether this process has been invoked before. */
 let cold = true
-let extension: Extension | undefined
-
-/**
- * Registers the function as its own extension, for `flush: 'extension'`; to be awaited at the top level of the handler's
- * module. Resolves to whether Lambda has taken it, at once outside Lambda. Never rejects.
- */
-export async function extensionReady(): Promise<boolean> {
-  return startExtension()?.registered ?? false
-}
-
-function startExtension(): Extension | undefined {
-  const { AWS_LAMBDA_RUNTIME_API: api, AWS_LAMBDA_MAX_CONCURRENCY: concurrency } = env()
-  if (!api) return undefined
-  if (concurrency !== undefined) {
-    return warn(
-      `flush: 'extension' is not possible on managed instances, so responses wait for their session's delivery`,
-    )
-  }
-  extension ??= new Extension(api)
-  return extension
-}
 
 export function lambdaOpener(options: LambdaOptionsOf | undefined): OpenLambda {
   if (typeof options === 'object' && options?.flush === 'extension') guard('the extension', startExtension)
@@ -113,42 +77,24 @@ export function lambdaOpener(options: LambdaOptionsOf | undefined): OpenLambda {
     )
     const { session } = invocation
     setOwner(context, session)
-    const watched = messages.map((message) => {
-      const { attributes } = message
-      const links = linksOf(inboundOf(message.carrier, xray), config)
-      const span = session.tracer.startSpan(trigger.name, { kind: CONSUMER, links, attributes }, session.context)
-      return { message, span }
-    })
-
-    const settle = (failed: ReadonlySet<LambdaMessage>, implicit: boolean): void => {
-      for (const { message, span } of watched) {
-        const retried = failed.has(message)
-        span.setAttributes({
-          [key.MESSAGE_OUTCOME]: retried ? 'retry' : 'ack',
-          [key.MESSAGE_IMPLICIT]: implicit || undefined,
-        })
-        if (retried) span.setStatus({ code: ERROR })
-        span.end()
-      }
-    }
+    const batch = openBatch(session, trigger, (carrier) => linksOf(inboundOf(carrier, xray), config))
     const judge = (result: unknown, status: number | undefined): void => {
-      const failed = failedOf(result, messages, !!trigger.ordered)
-      settle(failed ?? new Set(), !failed)
+      const failed = batch.settle(result)
       const code = request ? (status ?? statusOf(result)) : undefined
       if (code !== undefined) {
         recordStatus(session, code)
         judgeByStatus(session, code)
-      } else if (failed?.size && session.endState === 'Indeterminate') {
-        session.setEndState('Fail', `${failed.size} of ${messages.length} messages are delivered again`)
+      } else if (failed && session.endState === 'Indeterminate') {
+        session.setEndState('Fail', `${failed} of ${messages.length} messages are delivered again`)
       }
     }
     const delivered = async (ending: Promise<FlushReport>): Promise<void> => {
       // The export keeps to its own limit; this one is for a `fetch` or a spool that keeps to none.
       const left = guard('the remaining time', () => context.getRemainingTimeInMillis()) ?? 0
       const over = within(left - MARGIN_MS / 2, ending)
-      const isFirst = flush === 'extension' && extension?.active
+      const isFirst = flush === 'extension' && runningExtension()?.active
       // The extension has been told of this invocation, whatever its options say.
-      extension?.hold(context.awsRequestId, over)
+      runningExtension()?.hold(context.awsRequestId, over)
       if (!isFirst) await over
     }
     return {
@@ -156,7 +102,7 @@ export function lambdaOpener(options: LambdaOptionsOf | undefined): OpenLambda {
       run: invocation.run,
       end: (result, status) => delivered(invocation.end(() => judge(result, status), deferred(flush))),
       fail(error) {
-        guard('ending a batch', () => settle(new Set(messages), true))
+        guard('ending a batch', () => batch.fail())
         return delivered(invocation.fail(error))
       },
     }
@@ -164,7 +110,7 @@ export function lambdaOpener(options: LambdaOptionsOf | undefined): OpenLambda {
   return (event, context) => {
     const opened = guard('opening a session', () => open(event, context))
     // Without a session there is nothing that the extension has to wait for.
-    if (!opened) guard('the extension', () => extension?.hold(context.awsRequestId, Promise.resolve()))
+    if (!opened) guard('the extension', () => runningExtension()?.hold(context.awsRequestId, Promise.resolve()))
     return opened
   }
 }
@@ -208,41 +154,4 @@ function xrayHeader(context: LambdaContextLike): string | undefined {
 function statusOf(result: unknown): number {
   const status = Number(fieldsOf(result).statusCode)
   return Number.isInteger(status) ? status : 200
-}
-
-/** The messages that the handler has named as failed; undefined where it named none. */
-function failedOf(
-  result: unknown,
-  messages: readonly LambdaMessage[],
-  ordered: boolean,
-): ReadonlySet<LambdaMessage> | undefined {
-  const { batchItemFailures } = fieldsOf(result)
-  if (!messages.length || !Array.isArray(batchItemFailures)) return undefined
-  const ids = new Set(batchItemFailures.map((item) => (fieldsOf(item) as Fields).itemIdentifier))
-  const failed = messages.filter(({ id }) => ids.has(id))
-  // An identifier that is none of the batch's, or an empty one, fails the whole batch: Lambda's rule.
-  if (failed.length < ids.size) return new Set(messages)
-  const first = failed[0]
-  return new Set(ordered && first ? messages.slice(messages.indexOf(first)) : failed)
-}
-
-/**
- * Sends what a session has finished, for those who wrap no handler; to be awaited before the handler returns. Default: the
- * current session. `context`: the invocation's, whose time it keeps to, as `session.end()` does from then on. Never rejects.
- *
- * ```ts
- * const session = agentops.startSession()
- * try { return await work() } finally { await flushSession(session, context); await session.end() }
- * ```
- */
-export async function flushSession(
-  session: Session | undefined = currentSession(),
-  context?: Pick<LambdaContextLike, 'getRemainingTimeInMillis'>,
-): Promise<FlushReport> {
-  const nothing: FlushReport = { sent: 0, dropped: 0, spooled: 0, pending: 0 }
-  if (!session) return { ...nothing, error: 'no session is active here' }
-  guard('the remaining time', () => {
-    if (context) session.endBy(Date.now() + context.getRemainingTimeInMillis() - MARGIN_MS)
-  })
-  return session.flush()
 }

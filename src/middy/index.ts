@@ -1,12 +1,13 @@
 /** Middleware for middy: a session for each invocation. */
 
-import { type LambdaInvocation, type LambdaOptionsOf, lambdaOpener } from '../lambda/invocation.ts'
+import { type LambdaInvocation, lambdaOpener } from '../lambda/invocation.ts'
+import type { LambdaOptionsOf } from '../lambda/options.ts'
 import type { LambdaContextLike } from '../lambda/types.ts'
 import { guard } from '../runtime/diag.ts'
 import { currentSession } from '../session/current.ts'
 import { enterSession } from '../session/scope.ts'
 
-export type { LambdaOptions, LambdaOptionsOf } from '../lambda/invocation.ts'
+export type { LambdaOptions, LambdaOptionsOf } from '../lambda/options.ts'
 
 /** What is needed of middy's request. */
 interface MiddyRequest {
