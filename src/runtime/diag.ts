@@ -2,7 +2,7 @@
  * What this library says to the person who runs it: one line, once per cause, through the OpenTelemetry `diag`
  * logger where one is set, through the console where none is. It never says a secret and never throws.
  */
-import { diag } from '@opentelemetry/api'
+import type { ContextManager, DiagLogger } from '@opentelemetry/api'
 
 /**
  * Causes already said in this isolate; bounded, because a cause may contain a name that a request chose. When full it is
@@ -11,15 +11,26 @@ import { diag } from '@opentelemetry/api'
 const said: Set<string> = new Set()
 const MAX_CAUSES = 256
 
-type Globals = { readonly version?: string } & Readonly<Record<string, unknown>>
+/** The globals of OpenTelemetry's API, as each of its versions 1.x keeps them. */
+interface Globals {
+  /** Of the copy that registered first. */
+  readonly version?: string
+  readonly diag?: DiagLogger
+  readonly context?: ContextManager
+  readonly trace?: unknown
+  readonly propagation?: unknown
+}
 
-/** What OpenTelemetry's API keeps for all its copies in this isolate. */
-function otelGlobals(): Globals | undefined {
+/**
+ * What OpenTelemetry's API keeps for all its copies in this isolate. The API itself shows a copy nothing that an older
+ * one has registered.
+ */
+export function otelGlobals(): Globals | undefined {
   return (globalThis as unknown as Record<symbol, Globals | undefined>)[Symbol.for('opentelemetry.js.api.1')]
 }
 
 /** Whether somebody has registered an OpenTelemetry global of this kind, whoever they are. */
-export function hasGlobal(kind: 'diag' | 'trace' | 'context' | 'propagation'): boolean {
+export function hasGlobal(kind: Exclude<keyof Globals, 'version'>): boolean {
   return !!otelGlobals()?.[kind]
 }
 
@@ -34,7 +45,7 @@ export function warn(message: string, cause: string = message): undefined {
   if (said.size >= MAX_CAUSES) said.clear()
   said.add(cause)
   try {
-    const logger = hasGlobal('diag') ? diag : console
+    const logger = otelGlobals()?.diag ?? console
     logger.warn(`agentops-edge: ${message}`)
   } catch {
     // A logger that throws must not take the request with it.

@@ -3,9 +3,9 @@
  * found at run time and never imported here: the core loads on runtimes without it, where everything works through an
  * explicit session.
  */
-import { type Context, context, ROOT_CONTEXT } from '@opentelemetry/api'
+import { type Context, ROOT_CONTEXT } from '@opentelemetry/api'
 import { suppressTracing } from '@opentelemetry/core'
-import { warn } from './diag.ts'
+import { otelGlobals, warn } from './diag.ts'
 
 interface Storage {
   getStore(): Context | undefined
@@ -71,11 +71,14 @@ export function runIn<T>(active: Context, fn: () => T): T {
 
 /**
  * Runs the exporter's own work: its requests are nobody's spans, and must not keep a session's context alive. In our
- * storage, and in that of whoever registered a context manager first.
+ * storage, and in that of whoever registered a context manager first, be it with an older copy of the API: in its provider
+ * each delivery would be traced, and that span delivered.
  */
 export function runQuietly<T>(fn: () => T): T {
   const quiet = suppressTracing(ROOT_CONTEXT)
-  return context.with(quiet, () => runIn(quiet, fn))
+  const run = (): T => runIn(quiet, fn)
+  const theirs = otelGlobals()?.context
+  return theirs ? theirs.with(quiet, run) : run()
 }
 
 /** Makes `active` the context of the rest of the running async flow; false where the runtime cannot. */
