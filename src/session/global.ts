@@ -4,7 +4,7 @@
  * whoever registered first.
  */
 import { context, ProxyTracerProvider, type Tracer, type TracerProvider, trace } from '@opentelemetry/api'
-import { apiVersion, hasGlobal, warn } from '../runtime/diag.ts'
+import { apiVersion, guard, hasGlobal, warn } from '../runtime/diag.ts'
 import { activeContext, runIn } from '../runtime/scope.ts'
 import { currentSession } from './current.ts'
 
@@ -18,7 +18,8 @@ export function registerGlobal(): void {
     )
     return
   }
-  if (!hasGlobal('trace')) trace.setGlobalTracerProvider(provider)
+  if (!hasGlobal('trace')) isOurs = trace.setGlobalTracerProvider(provider)
+  if (isOurs) guard('the AI SDK’s telemetry', adoptEarlyTracers)
   if (!hasGlobal('context')) {
     context.setGlobalContextManager({
       active: activeContext,
@@ -36,6 +37,29 @@ export function registerGlobal(): void {
         return this
       },
     })
+  }
+}
+
+/** Whether the global provider is this one. */
+let isOurs = false
+
+/** Of a tracer that the API made before a provider was registered, what is needed. */
+interface EarlyTracer {
+  _provider?: { _delegate?: unknown; setDelegate?(provider: TracerProvider): void }
+}
+
+/**
+ * `registerTelemetry(new OpenTelemetry())` of the AI SDK makes its tracer at the top of a module, before any session, and
+ * with a copy of the API of its own (`@ai-sdk/otel` pins one): a provider that is registered later reaches only the
+ * early tracers of the copy that it is registered with.
+ */
+function adoptEarlyTracers(): void {
+  const { AI_SDK_TELEMETRY_INTEGRATIONS: integrations } = globalThis as {
+    AI_SDK_TELEMETRY_INTEGRATIONS?: { tracer?: EarlyTracer }[]
+  }
+  for (const { tracer } of integrations ?? []) {
+    const early = tracer?._provider
+    if (early && !early._delegate) early.setDelegate?.(provider)
   }
 }
 
