@@ -1,8 +1,15 @@
 /**
- * Sees how a call ends without changing it: a plain value stays one, an error is thrown as it was, a promise of the
- * user's own class stays the same object, a lazy thenable (a query builder) is not started before its user awaits it.
+ * Sees how a call ends without changing it: a plain value stays one, an error is thrown as it was, a promise stays the
+ * same object, a lazy thenable (a query builder) is not started before its user awaits it, and a rejection that nobody
+ * handles stays one.
  */
-export function observe<T>(call: () => T, settle: (failed: boolean, value: unknown) => void): T {
+import { isNode } from '../runtime/platform.ts'
+
+/** Called once or more; the first counts. */
+export type Settle = (failed: boolean, value: unknown) => void
+
+/** Runs `call` and gives what it gives. */
+export function observe<T>(call: () => T, settle: Settle): T {
   // What `then` takes: each sees the outcome and hands it to the user's own callback, where there is one.
   const onValue = (next?: unknown) => (value: unknown) => {
     settle(false, value)
@@ -23,8 +30,7 @@ export function observe<T>(call: () => T, settle: (failed: boolean, value: unkno
     const then = (result as { then?: unknown } | undefined)?.then
     if (typeof then === 'function') {
       if (Object.getPrototypeOf(result) === Promise.prototype) {
-        // Watched from the side: the user's promise is returned, and its rejection is the user's to handle.
-        then.call(result, onValue(), (error: unknown) => settle(true, error))
+        handleWith(result as object, then.call(result, onValue(), onError()))
         return result
       }
       // Any other is its user's to start. Not enumerable: it must not show where the user lists the object.
@@ -40,4 +46,20 @@ export function observe<T>(call: () => T, settle: (failed: boolean, value: unkno
     // Frozen, or it does not let itself be read: a value like any other.
   }
   return onValue()(result)
+}
+
+/**
+ * Our own look at a promise handles its rejection: where one that nobody handles ends the process, `derived` takes its
+ * place until the user handles `promise`. Whoever awaits or chains a promise reads its `constructor` first (ECMAScript,
+ * PromiseResolve and SpeciesConstructor); what a runtime awaits natively, as workerd does, reads nothing.
+ */
+function handleWith(promise: object, derived: Promise<unknown>): void {
+  const handle = (): void => void derived.catch(() => {})
+  if (!isNode() || !Object.isExtensible(promise)) return handle()
+  const get = (): unknown => {
+    Reflect.deleteProperty(promise, 'constructor')
+    handle()
+    return Promise
+  }
+  Object.defineProperty(promise, 'constructor', { get, configurable: true })
 }

@@ -1,6 +1,7 @@
 /** The resource that all spans share: what the user says goes before what the platform says. */
 import type { Attributes } from '@opentelemetry/api'
 import { defaultResource, type Resource, resourceFromAttributes } from '@opentelemetry/resources'
+import { isNode } from '../runtime/platform.ts'
 import { AGENTOPS_SDK_NAME, AGENTOPS_SDK_VERSION, SDK_LANGUAGE, SERVICE_NAME } from '../runtime/semconv.ts'
 import { VERSION } from '../runtime/version.ts'
 import { redactAll } from '../session/redact.ts'
@@ -29,9 +30,4 @@ export function resourceOf(settings: Settings, sources: Sources, detected: Attri
   )
   if (settings.redact) redactAll(settings.redact, described)
   return resourceFromAttributes(described)
-}
-
-/** Lambda's runtime and servers, as `telemetry.sdk.language` tells them from the rest. */
-function isNode(): boolean {
-  return (globalThis as { process?: { release?: { name?: string } } }).process?.release?.name === 'node'
 }

@@ -2,7 +2,8 @@
 import { type Context, createContextKey, type Span, type SpanContext, type Tracer, trace } from '@opentelemetry/api'
 import { type Agent, openingOf, toMillis } from '../events/attributes.ts'
 import { type AgentEvent, ErrorEvent, errorType, isStamped, type PlainEvent } from '../events/event.ts'
-import { observe } from '../events/observe.ts'
+import { lasting } from '../events/lasting.ts'
+import { observe, type Settle } from '../events/observe.ts'
 import { describe, guard, warn } from '../runtime/diag.ts'
 import { ERROR } from '../runtime/otel.ts'
 import { runIn } from '../runtime/scope.ts'
@@ -18,7 +19,7 @@ export type Work<E, T> = (event: E) => T
 export type WorkLast<E, T> = [work: Work<E, T>] | [first: unknown, work: Work<E, T>]
 
 /** What the recorder takes from the session. */
-export interface Recorded extends Pick<InstrumentedSession, 'stats' | 'onTool' | 'now'> {
+export interface Recorded extends Pick<InstrumentedSession, 'stats' | 'onTool' | 'now' | 'closing'> {
   readonly tracer: Tracer
   readonly config: { readonly clock?: () => number }
   /** The active context where it is this session's, else the root's. */
@@ -108,23 +109,45 @@ export class EventRecorder {
       const current = session.current()
       const outer = agent ? current.setValue(AGENT, agent) : current
       const { span, context } = this.begin(event, outer)
-      let state: 'running' | 'settled' = 'running'
-      const settle = (failed: boolean, value: unknown): void => {
-        // A thenable may be awaited more than once.
-        if (state === 'settled') return
-        state = 'settled'
-        guard('an event', () => {
-          event.endTimestamp ??= session.now()
-          if (failed) {
-            failSpan(span, value)
-            runIn(context, () => this.recordError(value, event as AgentEvent))
-          } else event.returns ??= value
-        })
-        span.end()
-      }
+      const settle = this.#settling(event, span, context)
       return () => runIn(context, () => observe(() => work(event), settle))
     })
     return run ? run() : work(event)
+  }
+
+  /** What ends an event when its work is over, however long that lasts. */
+  #settling(event: AgentEvent | PlainEvent, span: SdkSpan, context: Context): Settle {
+    const session = this.#session
+    const { closing } = session
+    let state: 'running' | 'read' | 'settled' = 'running'
+    const end = (failed: boolean, value: unknown, at?: number): void => {
+      state = 'settled'
+      guard('an event', () => {
+        event.endTimestamp ??= at ?? session.now()
+        if (failed) {
+          failSpan(span, value)
+          runIn(context, () => this.recordError(value, event as AgentEvent))
+        } else event.returns ??= value
+      })
+      span.end(at)
+    }
+    return (failed, value) => {
+      // A thenable may be awaited more than once.
+      if (state !== 'running') return
+      const returnedAt = session.now()
+      // What nobody has begun to read when the session closes was over when it was returned.
+      const close = (): void => void (read?.begun() || end(false, undefined, returnedAt))
+      const over = (failed: boolean, value: unknown): void => {
+        closing.delete(close)
+        if (state !== 'settled') end(failed, value)
+      }
+      const read = failed
+        ? undefined
+        : guard('a value that lasts', () => lasting(value, { within: (part) => runIn(context, part), over }))
+      if (!read) return end(failed, value)
+      state = 'read'
+      closing.add(close)
+    }
   }
 
   /** `original`: the object that an error may later name as its trigger. */

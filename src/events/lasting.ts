@@ -1,0 +1,209 @@
+/**
+ * Values that are not over when they are returned: iterators, streams and responses, which stay the same objects. What
+ * runs while one is read runs in the scope of the work that it belongs to.
+ */
+import { observe } from './observe.ts'
+
+export interface Reading {
+  /** Runs a part of the work. */
+  within<T>(part: () => T): T
+  /** It has been read or left; `failed`: it has thrown `value`, else `value` is what an iterator returned. */
+  over(failed: boolean, value?: unknown): void
+}
+
+/** How far the reading of a value has come. */
+export interface Lasting {
+  /** Whether anybody has begun to read. */
+  begun(): boolean
+}
+
+type Method = (this: unknown, ...args: unknown[]) => unknown
+type Methods = Record<string | symbol, unknown>
+
+/** Undefined where `value` is over as it is. */
+export function lasting(value: unknown, reading: Reading): Lasting | undefined {
+  if (Object(value) !== value) return undefined
+  let begun = false
+  const watch: Reading = {
+    within(part) {
+      begun = true
+      return reading.within(part)
+    },
+    over: reading.over,
+  }
+  const object = value as Methods
+  if (value instanceof Response) {
+    if (!value.body || value.bodyUsed) return undefined
+    watchResponse(value, watch)
+    // A runtime that sends it reads it natively.
+    return { begun: () => begun || value.bodyUsed || !!value.body?.locked }
+  }
+  if (value instanceof ReadableStream) {
+    if (value.locked) return undefined
+    watchStream(value, watch)
+    return { begun: () => begun || value.locked }
+  }
+  const isIterable = Symbol.asyncIterator in object || Symbol.iterator in object
+  if (isIterable && typeof object.next === 'function') watchIterator(object, watch)
+  // Node's streams are read in other ways, too.
+  else if (Symbol.asyncIterator in object && !('pipe' in object)) {
+    replace(
+      object,
+      Symbol.asyncIterator,
+      (create) =>
+        function () {
+          return watchIterator(watch.within(() => create.call(this)) as Methods, watch)
+        },
+    )
+  } else return undefined
+  return { begun: () => begun }
+}
+
+/** Puts a method of the object's own before its prototype's. Not enumerable: it must not show. */
+function replace(object: object, name: string | symbol, make: (method: Method) => Method): void {
+  const method = (object as Methods)[name]
+  if (typeof method !== 'function') return
+  Object.defineProperty(object, name, { value: make(method as Method), configurable: true, writable: true })
+}
+
+/** `isLast`: whether this result of a part is the last. */
+function follow({ within, over }: Reading, part: () => unknown, isLast: (result: never) => boolean): unknown {
+  return observe(
+    () => within(part),
+    (failed, result) => {
+      if (failed) over(true, result)
+      else if (isLast(result as never)) over(false, (result as { value?: unknown } | undefined)?.value)
+    },
+  )
+}
+
+const isDone = (result: { done?: boolean } | undefined): boolean => !!result?.done
+const always = (): boolean => true
+
+function watchIterator<T extends object>(iterator: T, reading: Reading): T {
+  for (const name of ['next', 'return', 'throw']) {
+    replace(
+      iterator,
+      name,
+      (method) =>
+        function (...args) {
+          return follow(reading, () => method.apply(this, args), isDone)
+        },
+    )
+  }
+  return iterator
+}
+
+function watchStream(stream: ReadableStream, reading: Reading): ReadableStream {
+  const whole = (name: string): void =>
+    replace(
+      stream,
+      name,
+      (method) =>
+        function (...args) {
+          return follow(reading, () => method.apply(this, args), always)
+        },
+    )
+  whole('pipeTo')
+  whole('cancel')
+  for (const name of ['values', Symbol.asyncIterator]) {
+    replace(
+      stream,
+      name,
+      (method) =>
+        function (...args) {
+          return watchIterator(method.apply(this, args) as object, reading)
+        },
+    )
+  }
+  replace(
+    stream,
+    'getReader',
+    (method) =>
+      function (...args) {
+        const reader = method.apply(this, args) as object
+        replace(
+          reader,
+          'read',
+          (read) =>
+            function (...into) {
+              return follow(reading, () => read.apply(this, into), isDone)
+            },
+        )
+        replace(
+          reader,
+          'cancel',
+          (cancel) =>
+            function (...why) {
+              return follow(reading, () => cancel.apply(this, why), always)
+            },
+        )
+        return reader
+      },
+  )
+  replace(
+    stream,
+    'tee',
+    (method) =>
+      function () {
+        return shared(method.call(this) as ReadableStream[], reading).map((branch) => watchStream(...branch))
+      },
+  )
+  // Its own `pipeTo` is not asked by the platform's.
+  replace(
+    stream,
+    'pipeThrough',
+    () =>
+      function (transform, options) {
+        const { readable, writable } = transform as ReadableWritablePair
+        ;(this as ReadableStream).pipeTo(writable, options as StreamPipeOptions).catch(() => {})
+        return readable
+      },
+  )
+  return stream
+}
+
+/** Several that are read apart: the work is over when the last of them is, or when one has thrown. */
+function shared<T>(values: readonly T[], reading: Reading): [T, Reading][] {
+  let left = values.length
+  return values.map((value) => [
+    value,
+    {
+      within: reading.within,
+      over(failed, result) {
+        if (failed || --left === 0) reading.over(failed, result)
+      },
+    },
+  ])
+}
+
+function watchResponse(response: Response, reading: Reading): Response {
+  const { body } = response
+  if (body) {
+    watchStream(body, reading)
+    // workerd gives a stream at each look.
+    Object.defineProperty(response, 'body', { get: () => body, configurable: true })
+  }
+  for (const name of ['arrayBuffer', 'blob', 'bytes', 'formData', 'json', 'text']) {
+    replace(
+      response,
+      name,
+      (method) =>
+        function (...args) {
+          return follow(reading, () => method.apply(this, args), always)
+        },
+    )
+  }
+  replace(
+    response,
+    'clone',
+    (method) =>
+      function () {
+        const clone = method.call(this) as Response
+        const [own, other] = shared([response, clone], reading) as [[Response, Reading], [Response, Reading]]
+        watchResponse(...own)
+        return watchResponse(...other)
+      },
+  )
+  return response
+}
