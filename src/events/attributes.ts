@@ -4,6 +4,7 @@
  * before `role`, whole token counts, cost as a plain decimal.
  */
 import type { Attributes, SpanKind } from '@opentelemetry/api'
+import { MAX_MILLIS } from '../runtime/clock.ts'
 import { warn } from '../runtime/diag.ts'
 import * as key from '../runtime/semconv.ts'
 import { cut, MAX_VALUE_CHARS, toJson, toText } from '../runtime/serialize.ts'
@@ -32,8 +33,6 @@ type EventKind = readonly [
 
 /** More messages than this are left out: a span has room for 1,024 attributes. */
 const MAX_MESSAGES = 200
-/** Later than the year 2500, nanoseconds no longer fit OTLP's 64 bits. */
-const MAX_MILLIS = 1.7e13
 /** SpanKind's numbers: the enum would cost more than it says. */
 const INTERNAL: SpanKind.INTERNAL = 0
 const CLIENT: SpanKind.CLIENT = 2

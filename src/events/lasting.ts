@@ -5,43 +5,40 @@
 import { observe } from './observe.ts'
 
 export interface Reading {
-  /** Runs a part of the work. */
+  /** Runs something in the scope of the work. */
   within<T>(part: () => T): T
+  /** Somebody has begun to read. */
+  begin?(): void
   /** It has been read or left; `failed`: it has thrown `value`, else `value` is what an iterator returned. */
   over(failed: boolean, value?: unknown): void
 }
 
-/** How far the reading of a value has come. */
-export interface Lasting {
-  /** Whether anybody has begun to read. */
-  begun(): boolean
-}
+/** How a value is being read, if at all; a runtime that sends a stream reads it natively, which nothing shows but the lock. */
+export type Progress = () => 'unread' | 'read' | 'native'
 
 type Method = (this: unknown, ...args: unknown[]) => unknown
 type Methods = Record<string | symbol, unknown>
 
 /** Undefined where `value` is over as it is. */
-export function lasting(value: unknown, reading: Reading): Lasting | undefined {
+export function lasting(value: unknown, reading: Reading): Progress | undefined {
   if (Object(value) !== value) return undefined
   let begun = false
   const watch: Reading = {
-    within(part) {
+    ...reading,
+    begin() {
       begun = true
-      return reading.within(part)
     },
-    over: reading.over,
   }
   const object = value as Methods
   if (value instanceof Response) {
     if (!value.body || value.bodyUsed) return undefined
     watchResponse(value, watch)
-    // A runtime that sends it reads it natively.
-    return { begun: () => begun || value.bodyUsed || !!value.body?.locked }
+    return () => (begun ? 'read' : value.bodyUsed || value.body?.locked ? 'native' : 'unread')
   }
   if (value instanceof ReadableStream) {
     if (value.locked) return undefined
     watchStream(value, watch)
-    return { begun: () => begun || value.locked }
+    return () => (begun ? 'read' : value.locked ? 'native' : 'unread')
   }
   const isIterable = Symbol.asyncIterator in object || Symbol.iterator in object
   if (isIterable && typeof object.next === 'function') watchIterator(object, watch)
@@ -56,7 +53,7 @@ export function lasting(value: unknown, reading: Reading): Lasting | undefined {
         },
     )
   } else return undefined
-  return { begun: () => begun }
+  return () => (begun ? 'read' : 'unread')
 }
 
 /** Puts a method of the object's own before its prototype's. Not enumerable: it must not show. */
@@ -67,7 +64,8 @@ function replace(object: object, name: string | symbol, make: (method: Method) =
 }
 
 /** `isLast`: whether this result of a part is the last. */
-function follow({ within, over }: Reading, part: () => unknown, isLast: (result: never) => boolean): unknown {
+function follow({ within, begin, over }: Reading, part: () => unknown, isLast: (result: never) => boolean): unknown {
+  begin?.()
   return observe(
     () => within(part),
     (failed, result) => {
@@ -146,7 +144,9 @@ function watchStream(stream: ReadableStream, reading: Reading): ReadableStream {
     'tee',
     (method) =>
       function () {
-        return shared(method.call(this) as ReadableStream[], reading).map((branch) => watchStream(...branch))
+        return shared(reading.within(() => method.call(this)) as ReadableStream[], reading).map((branch) =>
+          watchStream(...branch),
+        )
       },
   )
   // Its own `pipeTo` is not asked by the platform's.
@@ -169,7 +169,7 @@ function shared<T>(values: readonly T[], reading: Reading): [T, Reading][] {
   return values.map((value) => [
     value,
     {
-      within: reading.within,
+      ...reading,
       over(failed, result) {
         if (failed || --left === 0) reading.over(failed, result)
       },
@@ -199,7 +199,7 @@ function watchResponse(response: Response, reading: Reading): Response {
     'clone',
     (method) =>
       function () {
-        const clone = method.call(this) as Response
+        const clone = reading.within(() => method.call(this)) as Response
         const [own, other] = shared([response, clone], reading) as [[Response, Reading], [Response, Reading]]
         watchResponse(...own)
         return watchResponse(...other)

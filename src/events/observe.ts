@@ -55,7 +55,10 @@ export function observe<T>(call: () => T, settle: Settle): T {
  */
 function handleWith(promise: object, derived: Promise<unknown>): void {
   const handle = (): void => void derived.catch(() => {})
-  if (!isNode() || !Object.isExtensible(promise)) return handle()
+  if (!isNode() || !Object.isExtensible(promise)) {
+    handle()
+    return
+  }
   const get = (): unknown => {
     Reflect.deleteProperty(promise, 'constructor')
     handle()

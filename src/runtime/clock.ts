@@ -7,6 +7,8 @@ export type Nanos = bigint
 /** Milliseconds since the Unix epoch; a fraction carries microseconds. */
 export type Now = () => number
 
+/** Later than the year 2500, nanoseconds no longer fit OTLP's 64 bits. */
+export const MAX_MILLIS = 1.7e13
 /** Beyond this difference (ms) the process was frozen or the system clock was set: the monotonic clock is re-anchored. */
 const MAX_DRIFT_MS = 2
 

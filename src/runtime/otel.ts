@@ -16,8 +16,9 @@ export const SAMPLED: TraceFlags.SAMPLED = 1
 /** W3C Trace Context, Level 2: at least the last seven bytes of the trace id are random. */
 export const RANDOM = 2
 
-/** `SamplingDecision.RECORD`. */
+/** `SamplingDecision.RECORD`, and `RECORD_AND_SAMPLED`. */
 export const RECORD = 1
+export const SAMPLE = 2
 
 export const SUCCESS: ExportResultCode.SUCCESS = 0
 export const FAILED: ExportResultCode.FAILED = 1

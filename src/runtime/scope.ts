@@ -25,7 +25,7 @@ let missing = false
 
 /** Looks for AsyncLocalStorage where it can be had without an import; true when there is one. */
 export function findStorage(): boolean {
-  if (storage) return true
+  if (current()) return true
   const { AsyncLocalStorage, process } = globalThis as {
     AsyncLocalStorage?: StorageConstructor
     process?: { getBuiltinModule?(id: string): HooksModule | undefined }
@@ -37,7 +37,13 @@ export function findStorage(): boolean {
 
 /** Whether the session of the running code can be told at all. */
 export function hasStorage(): boolean {
-  return !!storage
+  return !!current()
+}
+
+/** Another copy of this library may have made it. */
+function current(): Storage | undefined {
+  storage ??= (globalThis as { [SHARED]?: Storage })[SHARED]
+  return storage
 }
 
 function shared(Found: StorageConstructor): Storage {
@@ -62,10 +68,11 @@ export async function loadStorage(load: () => Promise<unknown>, hint: string): P
 }
 
 export function activeContext(): Context {
-  return storage?.getStore() ?? ROOT_CONTEXT
+  return current()?.getStore() ?? ROOT_CONTEXT
 }
 
 export function runIn<T>(active: Context, fn: () => T): T {
+  const storage = current()
   return storage ? storage.run(active, fn) : fn()
 }
 

@@ -89,7 +89,7 @@ export function toText(value: unknown, limit: number = MAX_VALUE_CHARS): string 
 
 /** `value` as text of at most `limit` characters, with a mark that says how many are missing. */
 export function cut(value: unknown, limit: number = MAX_VALUE_CHARS): string {
-  const text = String(value)
+  const text = typeof value === 'string' ? value : describe(value)
   return shorten(text, text.length > limit ? Math.max(limit - 40, 0) : limit)
 }
 

@@ -4,11 +4,12 @@
  * by start time, so equal times would make it guess. A time is only ever moved by nanoseconds.
  */
 import type { HrTime } from '@opentelemetry/api'
-import { fromHrTime, fromMillis, type Nanos, type Now, systemNow, toHrTime } from '../runtime/clock.ts'
+import { fromHrTime, fromMillis, MAX_MILLIS, type Nanos, type Now, systemNow, toHrTime } from '../runtime/clock.ts'
 import { guard } from '../runtime/diag.ts'
 
 /** How many distinct microseconds a session remembers: enough for any batch, and bounded for a session of days. */
 const MAX_REMEMBERED = 4096
+
 export class SessionClock {
   readonly now: Now
   /** microsecond → first nanosecond in it that no span start has taken */
@@ -18,7 +19,14 @@ export class SessionClock {
 
   /** `now`: a clock of the user's own; where it fails or gives no time, the platform's is used. */
   constructor(now: Now = systemNow) {
-    this.now = () => guard('the clock', () => Math.max(now(), 1)) || systemNow()
+    this.now = () => {
+      const time = guard('the clock', () => {
+        const given = now()
+        if (!(given <= MAX_MILLIS)) throw new RangeError('expected milliseconds since 1970')
+        return Math.max(given, 1)
+      })
+      return time || systemNow()
+    }
   }
 
   /** A start time that no other span of the session has. The first call is the root's. `at`: the time asked for. */

@@ -1,5 +1,13 @@
 /** What a session is opened with, and what makes it one of its own: its id, and the trace that it belongs to. */
-import { type Attributes, type Context, isSpanContextValid, type Link, type SpanKind, trace } from '@opentelemetry/api'
+import {
+  type Attributes,
+  type Context,
+  isSpanContextValid,
+  type Link,
+  ROOT_CONTEXT,
+  type SpanKind,
+  trace,
+} from '@opentelemetry/api'
 import { warn } from '../runtime/diag.ts'
 import { RANDOM } from '../runtime/otel.ts'
 import { isUuid } from '../runtime/uuid.ts'
@@ -36,6 +44,13 @@ export interface RootInit extends SessionInit {
   onEnded?: () => void
 }
 
+/** A parent that is no session, as a context. */
+export function contextOf(parent: unknown): Context {
+  if (typeof (parent as Context | undefined)?.getValue === 'function') return parent as Context
+  if (parent) warn('parent: expected a session or an OpenTelemetry context; the session has none')
+  return ROOT_CONTEXT
+}
+
 export interface Identity {
   id: string
   traceId: string
@@ -46,7 +61,7 @@ export interface Identity {
 /** `parent`: a context in whose trace the session goes on, where it names one. */
 export function identityOf(given: string | undefined, parent: Context): Identity {
   let id = given ?? crypto.randomUUID()
-  if (!isUuid(id)) {
+  if (typeof id !== 'string' || !isUuid(id)) {
     id = crypto.randomUUID()
     warn('session id: expected a UUID; a new one is used')
   }

@@ -1,6 +1,7 @@
 /** Makes events spans of a session: those that are over, those that wrap work, and those that somebody else ends. */
 import { type Context, createContextKey, type Span, type SpanContext, type Tracer, trace } from '@opentelemetry/api'
 import { type Agent, openingOf, toMillis } from '../events/attributes.ts'
+import { controlFlowOf } from '../events/control-flow.ts'
 import { type AgentEvent, ErrorEvent, errorType, isStamped, type PlainEvent } from '../events/event.ts'
 import { lasting } from '../events/lasting.ts'
 import { observe, type Settle } from '../events/observe.ts'
@@ -134,17 +135,21 @@ export class EventRecorder {
     return (failed, value) => {
       // A thenable may be awaited more than once.
       if (state !== 'running') return
+      if (failed && controlFlowOf(value)) return end(false, undefined)
       const returnedAt = session.now()
-      // What nobody has begun to read when the session closes was over when it was returned.
-      const close = (): void => void (read?.begun() || end(false, undefined, returnedAt))
+      // What nobody has begun to read when the session closes was over when it was returned; what is cut off stays open.
+      const close = (): void => {
+        const how = progress?.()
+        if (how !== 'read') end(false, undefined, how === 'unread' ? returnedAt : undefined)
+      }
       const over = (failed: boolean, value: unknown): void => {
         closing.delete(close)
         if (state !== 'settled') end(failed, value)
       }
-      const read = failed
+      const progress = failed
         ? undefined
         : guard('a value that lasts', () => lasting(value, { within: (part) => runIn(context, part), over }))
-      if (!read) return end(failed, value)
+      if (!progress) return end(failed, value)
       state = 'read'
       closing.add(close)
     }

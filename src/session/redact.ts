@@ -14,9 +14,13 @@ export function redacted<Value extends AttributeValue>(redact: Redact, key: stri
   let left: unknown
   try {
     left = redact(key, value)
+    if (left instanceof Promise) {
+      left.catch(() => {})
+      throw new TypeError('async')
+    }
   } catch {
     // The error is not shown: it may say the value.
-    warn(`redact threw for ${key}; the value is replaced`, 'redact')
+    warn(`redact threw, or gave a promise, for ${key}; the value is replaced`, 'redact')
     left = FAILED
   }
   return /string|number|boolean/.test(typeof left) || Array.isArray(left) ? (left as Value) : undefined

@@ -3,8 +3,9 @@
  * `running → ending → ended`. Nothing here knows a platform; a session never holds a request or an execution context,
  * because what is kept in AsyncLocalStorage together with one is not freed by workerd.
  */
-import { type Attributes, type Context, ROOT_CONTEXT, type Span, type Tracer, trace } from '@opentelemetry/api'
+import { type Attributes, type Context, type Span, type Tracer, trace } from '@opentelemetry/api'
 import type { Agent } from '../events/attributes.ts'
+import { controlFlowOf } from '../events/control-flow.ts'
 import {
   ActionEvent,
   type AgentEvent,
@@ -25,7 +26,7 @@ import { SessionClock } from './clock.ts'
 import type { SessionConfig } from './config.ts'
 import { Ending } from './ending.ts'
 import { Hidden } from './hidden.ts'
-import { identityOf, type RootInit } from './init.ts'
+import { contextOf, identityOf, type RootInit } from './init.ts'
 import type { InstrumentedSession, OpenedEvent } from './instruments.ts'
 import { lookAt } from './last-look.ts'
 import { brief, EventRecorder, failSpan, type Work, type WorkLast } from './recorder.ts'
@@ -97,8 +98,8 @@ export class Session implements InstrumentedSession {
     this.#onEnded = init.onEnded
     this.name = cut(init.name || 'agent', 256)
     this.setTags(init.tags ?? [])
-    this.groupId = init.groupId ? `${init.groupId}`.slice(0, 256) : undefined
-    const parent = (init.parent instanceof Session ? init.parent.current() : (init.parent as Context)) ?? ROOT_CONTEXT
+    this.groupId = init.groupId ? describe(init.groupId).slice(0, 256) : undefined
+    const parent = init.parent instanceof Session ? init.parent.current() : contextOf(init.parent)
     const { id, traceId, flags } = identityOf(init.id, parent)
     this.id = id
     this.traceId = traceId
@@ -210,7 +211,7 @@ export class Session implements InstrumentedSession {
 
   /** What the session ends with where `end()` is not told otherwise. */
   setEndState(state: EndState, reason?: string): void {
-    if (!Object.hasOwn(STATUS, state)) {
+    if (typeof state !== 'string' || !Object.hasOwn(STATUS, state)) {
       const expected = Object.keys(STATUS).join(', ')
       warn(`end state: expected ${expected}, got ${cut(describe(state), 80)}; the session goes on`, 'end-state')
     } else if (this.state !== 'ended') {
@@ -296,6 +297,12 @@ export class Session implements InstrumentedSession {
   /** @internal The error that ended the request: on the root span, and as an event unless a wrapper recorded it. */
   fail(error: unknown): void {
     guard('recording an error', () => {
+      const flow = controlFlowOf(error)
+      if (flow) {
+        if (flow.status) this.root.setAttribute(key.HTTP_STATUS, flow.status)
+        if (this.endState === 'Indeterminate') this.setEndState('Success')
+        return
+      }
       this.recordError(error)
       failSpan(this.root, error)
       this.setEndState('Fail', describe(error))
