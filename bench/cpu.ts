@@ -13,6 +13,20 @@ export interface Load {
   atOnce: number
 }
 
+/** Of the time of a measurement. */
+const WARM_UP_SHARE = 0.3
+/** Requests whose POSTs and spans are counted. */
+const COUNTED = 20
+
+/** Rounds are taken until the time is up, so that a slow machine measures less and not longer. */
+export interface Effort {
+  warmUp: number
+  minRounds: number
+  maxRounds: number
+  /** Of all, the warm-up too. */
+  seconds: number
+}
+
 /** Each round begins with another one, so that none always follows the same. */
 export function rotated<T>(list: readonly T[], round: number): T[] {
   const from = round % list.length
@@ -24,31 +38,32 @@ export async function measureLoads(
   processes: readonly Process[],
   sink: Sink,
   loads: readonly Load[],
-  rounds: number,
-  warmUp: number,
+  { warmUp, minRounds, maxRounds, seconds }: Effort,
 ): Promise<Record<string, BySubject<Cpu>>> {
+  const until = performance.now() + seconds * 1000
+  const warmUpMs = (seconds * 1000 * WARM_UP_SHARE) / (loads.length * processes.length)
   const results: Record<string, BySubject<Cpu>> = {}
   const rows = loads.map((each) => ({ ...each, ms: {} as BySubject<number[]>, sent: {} as BySubject<Cpu> }))
   for (const { path, requests, atOnce, sent } of rows) {
     for (const { url, bundle } of processes) {
-      await load(url, [path], Math.min(requests, warmUp), atOnce)
-      await sink.quiet()
-      const asked = Math.min(requests, 50)
+      await load(url, [path], warmUp, atOnce, warmUpMs)
+      await sink.quiet(bundle.id)
+      const asked = Math.min(requests, COUNTED)
       await sink.readBodies(true)
       await load(url, [path], asked, Math.min(atOnce, asked))
-      await sink.quiet()
+      await sink.quiet(bundle.id)
       const { posts, spans } = (await sink.counts())[bundle.id] ?? { posts: 0, spans: 0 }
       await sink.readBodies(false)
       const none = spreadOf([])
       sent[bundle.id] = { us: none, ratio: none, posts: posts / asked, spans: spans / asked }
     }
   }
-  for (let round = 0; round < rounds; round++) {
+  for (let round = 0; round < minRounds || (round < maxRounds && performance.now() < until); round++) {
     for (const { path, requests, atOnce, ms } of rows) {
       for (const { url, bundle, cpuMs } of rotated(processes, round)) {
         const before = await cpuMs()
         await load(url, [path], requests, atOnce)
-        await sink.quiet()
+        await sink.quiet(bundle.id)
         ms[bundle.id] ??= []
         ms[bundle.id]?.push((await cpuMs()) - before)
       }
@@ -87,7 +102,7 @@ export async function measureColdStarts(
       const process = await startProcess(bundle, sink.url(bundle.id))
       try {
         await load(process.url, ['/plain'], 1, 1)
-        await sink.quiet()
+        await sink.quiet(bundle.id)
         ms[bundle.id] ??= []
         ms[bundle.id]?.push(await process.cpuMs())
       } finally {
@@ -98,7 +113,14 @@ export async function measureColdStarts(
   return Object.fromEntries(Object.entries(overNothing(ms)).map(([id, values]) => [id, spreadOf(values)]))
 }
 
-const HEAP_PATHS = ['/plain', '/plain', '/agent', '/stream']
+export interface Heap {
+  before: number
+  after: number
+  /** Between the two: all that were to be made, or those that there was time for. */
+  requests: number
+}
+
+const HEAP_PATHS = ['/plain', '/plain', '/plain', '/agent', '/plain', '/plain', '/plain', '/stream']
 /** What fills lazily: caches, feedback of the compiler. */
 const HEAP_WARM_UP = 2000
 const HEAP_AT_ONCE = 10
@@ -107,29 +129,30 @@ export async function measureHeaps(
   bundles: readonly Bundle[],
   sink: Sink,
   requests: number,
-): Promise<BySubject<{ before: number; after: number; requests: number }>> {
-  const one = async (bundle: Bundle): Promise<[string, { before: number; after: number; requests: number }]> => {
+  seconds: number,
+): Promise<BySubject<Heap>> {
+  /** At a time: the clock counts for nothing here. */
+  const side = 3
+  const eachMs = (seconds * 1000) / Math.ceil(bundles.length / side)
+  const one = async (bundle: Bundle): Promise<Heap> => {
     const process = await startProcess(bundle, sink.url(bundle.id), true)
     try {
-      await load(process.url, HEAP_PATHS, Math.min(requests, HEAP_WARM_UP), HEAP_AT_ONCE)
-      await sink.quiet()
+      await load(process.url, HEAP_PATHS, HEAP_WARM_UP, HEAP_AT_ONCE, eachMs * WARM_UP_SHARE)
+      await sink.quiet(bundle.id)
       const before = await process.heapUsed()
-      await load(process.url, HEAP_PATHS, requests, HEAP_AT_ONCE)
-      await sink.quiet()
-      return [bundle.id, { before, after: await process.heapUsed(), requests }]
+      const left = eachMs * (1 - WARM_UP_SHARE)
+      const made = await load(process.url, HEAP_PATHS, requests, HEAP_AT_ONCE, left)
+      await sink.quiet(bundle.id)
+      return { before, after: await process.heapUsed(), requests: made }
     } finally {
       await process.stop()
     }
   }
-  const found: BySubject<{ before: number; after: number; requests: number }> = {}
-  // Two at a time: time counts for nothing here, and what is quiet is quiet for both.
+  const found: BySubject<Heap> = {}
   const waiting = [...bundles]
   const worker = async (): Promise<void> => {
-    for (let bundle = waiting.shift(); bundle; bundle = waiting.shift()) {
-      const [id, heap] = await one(bundle)
-      found[id] = heap
-    }
+    for (let bundle = waiting.shift(); bundle; bundle = waiting.shift()) found[bundle.id] = await one(bundle)
   }
-  await Promise.all([worker(), worker()])
-  return Object.fromEntries(bundles.map(({ id }) => [id, found[id] as (typeof found)[string]]))
+  await Promise.all(Array.from({ length: side }, worker))
+  return Object.fromEntries(bundles.map(({ id }) => [id, found[id] as Heap]))
 }

@@ -5,7 +5,7 @@
 import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'
 import { pathToFileURL } from 'node:url'
-import { overNothing, rotated } from './cpu.ts'
+import { type Effort, overNothing, rotated } from './cpu.ts'
 import { type BySubject, type JavaScriptCost, type Results, spreadOf } from './statistics.ts'
 import type { Bundle } from './subject.ts'
 
@@ -25,8 +25,9 @@ interface Answer {
 export async function measureJavaScript(
   bundles: readonly Bundle[],
   requests: number,
-  rounds: number,
+  { minRounds, maxRounds, seconds }: Effort,
 ): Promise<Results['javascript']> {
+  const until = performance.now() + seconds * 1000
   const children: [Bundle, ChildProcess][] = []
   const times = { thread: {}, process: {} } as Record<'thread' | 'process', Record<string, BySubject<number[]>>>
   const stopAll = (): void => {
@@ -40,7 +41,7 @@ export async function measureJavaScript(
       await once(child, 'message')
     }
     // Before the first counted round the compiler is to be done.
-    for (let round = -2; round < rounds; round++) {
+    for (let round = -2; round < minRounds || (round < maxRounds && performance.now() < until); round++) {
       for (const path of ['/plain', '/agent']) {
         for (const [{ id }, child] of rotated(children, round + 2)) {
           const answered = once(child, 'message')

@@ -24,14 +24,25 @@ function one(url: string, agent: Agent): Promise<void> {
   })
 }
 
-/** Rejects where an answer is no 200. `paths` take turns. */
-export async function load(url: string, paths: readonly string[], requests: number, atOnce: number): Promise<void> {
+/**
+ * Resolves to how many requests were made: `requests`, or fewer where the time was up. Rejects where an answer is no 200.
+ * `paths` take turns.
+ */
+export async function load(
+  url: string,
+  paths: readonly string[],
+  requests: number,
+  atOnce: number,
+  ms: number = Number.POSITIVE_INFINITY,
+): Promise<number> {
   const agent = agentOf(atOnce)
+  const until = performance.now() + ms
   let n = 0
   const client = async (): Promise<void> => {
-    while (n < requests) await one(url + paths[n++ % paths.length], agent)
+    while (n < requests && performance.now() < until) await one(url + paths[n++ % paths.length], agent)
   }
   await Promise.all(Array.from({ length: Math.min(atOnce, requests) }, client))
+  return n
 }
 
 export function closeConnections(): void {

@@ -7,7 +7,7 @@ import { writeFile } from 'node:fs/promises'
 import { cpus, release, totalmem } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
-import { measureColdStarts, measureHeaps, measureLoads } from './cpu.ts'
+import { type Effort, measureColdStarts, measureHeaps, measureLoads } from './cpu.ts'
 import { measureJavaScript } from './javascript.ts'
 import { closeConnections } from './load.ts'
 import { report } from './report.ts'
@@ -37,10 +37,19 @@ if (unknown.length > 0) {
 }
 const subjects = SUBJECTS.filter(({ id, kind }) => kind === 'base' || !only || only.includes(id))
 
+const PLAIN: Effort = quick
+  ? { warmUp: 200, minRounds: 2, maxRounds: 6, seconds: 30 }
+  : { warmUp: 1000, minRounds: 5, maxRounds: 30, seconds: 150 }
+/** Of the spans, and of the requests at once. */
+const GROWTH: Effort = quick
+  ? { warmUp: 20, minRounds: 1, maxRounds: 3, seconds: 4 }
+  : { warmUp: 100, minRounds: 2, maxRounds: 6, seconds: 30 }
+const JAVASCRIPT: Effort = quick
+  ? { warmUp: 0, minRounds: 2, maxRounds: 6, seconds: 12 }
+  : { warmUp: 0, minRounds: 4, maxRounds: 15, seconds: 50 }
 const AMOUNT = quick
-  ? { rounds: 4, requests: 200, starts: 3, heap: 3000, javascript: [400, 4], growthRounds: 2 }
-  : { rounds: 14, requests: 400, starts: 11, heap: 20_000, javascript: [1000, 10], growthRounds: 5 }
-const WARM_UP = quick ? 300 : 1500
+  ? { requests: 80, starts: 3, javascript: 200, heap: 2000, heapSeconds: 14 }
+  : { requests: 150, starts: 9, javascript: 600, heap: 20_000, heapSeconds: 210 }
 const AT_ONCE = 10
 
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => process.exit(1))
@@ -60,7 +69,7 @@ const phase = async <T>(name: string, otherwise: T, work: () => Promise<T>): Pro
 await timed('install', install)
 const bundles = await timed('check and bundle', async () => {
   await checkTypes()
-  return bundleAll(subjects)
+  return bundleAll(subjects, !quick)
 })
 const nothing = bundles.find(({ id }) => id === 'nothing') as (typeof bundles)[number]
 const sink = await startSink()
@@ -68,21 +77,23 @@ const processes: Process[] = []
 let results: Results
 try {
   for (const bundle of bundles) processes.push(await startProcess(bundle, sink.url(bundle.id)))
-  const { rounds, requests, growthRounds, starts, heap, javascript } = AMOUNT
+  const { requests, starts } = AMOUNT
   const paths = ['/plain', '/agent', '/stream'].map((path) => ({ label: path, path, requests, atOnce: AT_ONCE }))
-  const bySpans = [1, 10, 100, 1000].map((count) => ({
+  const bySpans = (quick ? [1, 30, 1000] : [1, 10, 100, 1000]).map((count) => ({
     label: String(count),
     path: `/spans?count=${count}`,
-    requests: Math.max(quick ? 5 : 10, Math.min(requests, 2000 / count)),
-    atOnce: Math.min(AT_ONCE, 5),
+    requests: Math.max(5, Math.min(60, 1000 / count)),
+    atOnce: AT_ONCE,
   }))
-  const byLoad = [1, 10, 50, 200].map((atOnce) => ({
+  const byLoad = (quick ? [1, 200] : [1, 10, 50, 200]).map((atOnce) => ({
     label: String(atOnce),
     path: '/agent?wait=20',
     // One after the other they take 20 ms each.
-    requests: atOnce === 1 ? (quick ? 30 : 75) : requests,
+    requests: atOnce === 1 ? 20 : Math.max(40, atOnce),
     atOnce,
   }))
+  // A quick run has no time for all.
+  const growing = processes.filter(({ bundle }) => !quick || bundle.kind !== 'peer')
   results = {
     date: new Date().toISOString().slice(0, 10),
     mode: full ? 'full' : quick ? 'quick' : 'part',
@@ -91,30 +102,31 @@ try {
     versions: await versions(),
     titles: Object.fromEntries(bundles.map(({ id, title }) => [id, title])),
     kinds: Object.fromEntries(bundles.map(({ id, kind }) => [id, kind])),
-    cpu: await phase('cpu', {}, () => measureLoads(processes, sink, paths, rounds, WARM_UP)),
+    cpu: await phase('cpu', {}, () => measureLoads(processes, sink, paths, PLAIN)),
     growth: await phase('growth', { spans: {}, atOnce: {} }, async () => ({
-      spans: await measureLoads(processes, sink, bySpans, growthRounds, WARM_UP),
-      atOnce: await measureLoads(processes, sink, byLoad, growthRounds, WARM_UP),
+      spans: await measureLoads(growing, sink, bySpans, GROWTH),
+      atOnce: await measureLoads(growing, sink, byLoad, GROWTH),
     })),
     size: Object.fromEntries(
-      bundles.map(({ id, minified, gzipped }) => [
+      bundles.map(({ id, size }) => [
         id,
-        { minified: minified - nothing.minified, gzipped: gzipped - nothing.gzipped },
+        {
+          minified: size.minified - nothing.size.minified,
+          gzipped: size.gzipped - nothing.size.gzipped,
+          vite: size.vite - nothing.size.vite,
+          wrangler: size.wrangler - nothing.size.wrangler,
+        },
       ]),
     ),
     cold: await phase('cold', {}, () => measureColdStarts(bundles, sink, starts)),
     javascript: await phase('javascript', { session: {}, step: {} }, () => {
-      const [requests = 0, rounds = 0] = javascript
-      return measureJavaScript(
-        bundles.filter(({ kind }) => kind !== 'peer'),
-        requests,
-        rounds,
-      )
+      const inNode = bundles.filter(({ kind }) => kind !== 'peer')
+      return measureJavaScript(inNode, AMOUNT.javascript, JAVASCRIPT)
     }),
     heap: await phase('heap', {}, async () => {
       // They have done their part, and would only take memory.
       await Promise.all(processes.splice(0).map((process) => process.stop()))
-      return measureHeaps(bundles, sink, heap)
+      return measureHeaps(bundles, sink, AMOUNT.heap, AMOUNT.heapSeconds)
     }),
   }
 } finally {

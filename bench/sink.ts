@@ -20,13 +20,20 @@ export interface Sink {
   counts(): Promise<Record<string, Count>>
   /** Whether bodies are read for the spans in them. */
   readBodies(read: boolean): Promise<void>
-  /** Until nothing has come for 100 ms. */
-  quiet(): Promise<void>
+  /** Until nothing of that subject has come for 100 ms. */
+  quiet(subject: string): Promise<void>
   stop(): void
 }
 
 interface Question {
+  id: number
   ask: 'counts' | 'read' | 'leave' | 'quiet'
+  subject?: string
+}
+
+interface Answer {
+  id: number
+  answer?: unknown
 }
 
 const QUIET_MS = 100
@@ -35,16 +42,22 @@ export async function startSink(): Promise<Sink> {
   const child: ChildProcess = fork(import.meta.filename, ['serve'], { serialization: 'advanced' })
   process.once('exit', () => child.kill('SIGKILL'))
   const [port] = await once(child, 'message')
-  const ask = async <T>(question: Question['ask']): Promise<T> => {
-    const answer = once(child, 'message')
-    child.send({ ask: question })
-    return (await answer)[0] as T
+  let asked = 0
+  const waiting = new Map<number, (answer: unknown) => void>()
+  child.on('message', ({ id, answer }: Answer) => {
+    waiting.get(id)?.(answer)
+    waiting.delete(id)
+  })
+  const ask = <T>(question: Question['ask'], subject?: string): Promise<T> => {
+    const id = ++asked
+    child.send({ id, ask: question, subject } satisfies Question)
+    return new Promise((resolve) => waiting.set(id, resolve as (answer: unknown) => void))
   }
   return {
     url: (subject) => `http://127.0.0.1:${port}/${subject}`,
     counts: () => ask('counts'),
     readBodies: (read) => ask(read ? 'read' : 'leave'),
-    quiet: () => ask('quiet'),
+    quiet: (subject) => ask('quiet', subject),
     stop: () => void child.kill('SIGKILL'),
   }
 }
@@ -72,7 +85,7 @@ function serve(): void {
   let counted: Record<string, Count> = {}
   let bodies: [subject: string, body: Buffer, zipped: boolean][] = []
   let read = false
-  let last = 0
+  const last = new Map<string, number>()
   const countOf = (subject: string): Count => {
     counted[subject] ??= { posts: 0, spans: 0 }
     return counted[subject]
@@ -80,8 +93,8 @@ function serve(): void {
   const take = async (request: IncomingMessage): Promise<void> => {
     const parts: Buffer[] = []
     for await (const part of request) parts.push(part)
-    last = performance.now()
     const subject = request.url?.split('/')[1] ?? ''
+    last.set(subject, performance.now())
     countOf(subject).posts++
     if (read) bodies.push([subject, Buffer.concat(parts), request.headers['content-encoding'] === 'gzip'])
   }
@@ -95,26 +108,27 @@ function serve(): void {
   server.keepAliveTimeout = 600_000
   server.listen(0, '127.0.0.1', () => process.send?.((server.address() as AddressInfo).port))
   process.on('disconnect', () => process.exit())
-  process.on('message', async ({ ask }: Question) => {
-    if (ask === 'quiet') {
-      const from = performance.now()
-      for (;;) {
-        const left = QUIET_MS - (performance.now() - Math.max(last, from))
-        if (left <= 0) break
-        await new Promise((resolve) => setTimeout(resolve, left))
-      }
-      process.send?.('quiet')
-      return
+  const quiet = async (subject: string): Promise<void> => {
+    const from = performance.now()
+    for (;;) {
+      const left = QUIET_MS - (performance.now() - Math.max(last.get(subject) ?? 0, from))
+      if (left <= 0) return
+      await new Promise((resolve) => setTimeout(resolve, left))
     }
-    if (ask === 'counts') {
-      for (const [subject, body, zipped] of bodies) countOf(subject).spans += spansIn(body, zipped)
-      process.send?.(counted)
-    } else {
-      read = ask === 'read'
-      process.send?.('done')
-    }
+  }
+  const counts = (): Record<string, Count> => {
+    for (const [subject, body, zipped] of bodies) countOf(subject).spans += spansIn(body, zipped)
+    const answer = counted
     counted = {}
     bodies = []
+    return answer
+  }
+  process.on('message', async ({ id, ask, subject = '' }: Question) => {
+    let answer: unknown
+    if (ask === 'quiet') await quiet(subject)
+    else answer = counts()
+    if (ask === 'read' || ask === 'leave') read = ask === 'read'
+    process.send?.({ id, answer } satisfies Answer)
   })
 }
 

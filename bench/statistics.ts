@@ -26,6 +26,15 @@ export interface Cpu {
   spans: number
 }
 
+export interface Size {
+  minified: number
+  gzipped: number
+  /** With the conditions of Cloudflare's Vite plugin, which prefer ES modules. */
+  vite: number
+  /** By `wrangler deploy --minify` itself; 0 where it was not asked. */
+  wrangler: number
+}
+
 /** By subject. */
 export type BySubject<T> = Record<string, T>
 
@@ -46,7 +55,7 @@ export interface Results {
   /** By path. */
   cpu: Record<string, BySubject<Cpu>>
   /** Bytes, over `nothing`. */
-  size: BySubject<{ minified: number; gzipped: number }>
+  size: BySubject<Size>
   /** Milliseconds of CPU from the start to the end of the first request and its delivery, over `nothing`. */
   cold: BySubject<Spread>
   /** Bytes of live heap before and after that many requests. */

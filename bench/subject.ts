@@ -2,10 +2,11 @@
 import { execFile } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { cp, mkdir, readFile, rm, symlink, writeFile } from 'node:fs/promises'
-import { join, resolve } from 'node:path'
+import { basename, join, resolve } from 'node:path'
 import { promisify } from 'node:util'
 import { gzipSync } from 'node:zlib'
 import { build } from 'esbuild'
+import type { Size } from './statistics.ts'
 
 export interface Subject {
   /** Names it on the command line and in the results. */
@@ -29,10 +30,11 @@ export const SUBJECTS: readonly Subject[] = [
 export interface Bundle extends Subject {
   /** An absolute path. */
   file: string
-  minified: number
-  gzipped: number
+  size: Size
 }
 
+/** `nodejs_compat`, which half of the subjects need, is on by default since 2026-08-04. */
+export const COMPATIBILITY_DATE = '2026-11-01'
 export const CACHE: string = resolve('.cache/bench')
 /** Packages of their own below `bench`. */
 const PACKAGES = ['.', 'subjects/otel-cf-workers']
@@ -73,28 +75,60 @@ export async function checkTypes(): Promise<void> {
   })
 }
 
-export function bundleAll(subjects: readonly Subject[]): Promise<Bundle[]> {
-  return Promise.all(
-    subjects.map(async (subject) => {
-      const file = join(CACHE, 'bundles', `${subject.id}.mjs`)
-      await build({
-        entryPoints: [join(CACHE, 'subjects', subject.entry)],
-        outfile: file,
-        bundle: true,
-        minify: true,
-        format: 'esm',
-        platform: 'browser',
-        target: 'es2022',
-        conditions: ['workerd', 'worker', 'browser'],
-        // With `nodejs_compat` wrangler finds Node's modules without their prefix, too.
-        alias: { async_hooks: 'node:async_hooks', events: 'node:events' },
-        external: ['node:*', 'cloudflare:*'],
-        tsconfigRaw: {},
-      })
-      const contents = await readFile(file)
-      return { ...subject, file, minified: contents.length, gzipped: gzipSync(contents, { level: 9 }).length }
-    }),
+const WRANGLER = ['workerd', 'worker', 'browser']
+const VITE = ['workerd', 'worker', 'module', 'browser']
+
+async function bundle(entry: string, conditions: string[]): Promise<Uint8Array> {
+  const { outputFiles } = await build({
+    entryPoints: [join(CACHE, 'subjects', entry)],
+    bundle: true,
+    minify: true,
+    write: false,
+    format: 'esm',
+    platform: 'browser',
+    target: 'es2022',
+    conditions,
+    // With `nodejs_compat` wrangler finds Node's modules without their prefix, too.
+    alias: { async_hooks: 'node:async_hooks', events: 'node:events' },
+    external: ['node:*', 'cloudflare:*'],
+    tsconfigRaw: {},
+  })
+  return outputFiles[0]?.contents ?? new Uint8Array()
+}
+
+const gzippedSize = (contents: Uint8Array): number => gzipSync(contents, { level: 9 }).length
+
+/** Gzipped bytes of what wrangler itself would upload: it keeps the names of functions. */
+async function wranglerSize({ id, entry }: Subject): Promise<number> {
+  const config = join(CACHE, `wrangler-${id}.json`)
+  const outdir = join(CACHE, 'wrangler', id)
+  await writeFile(
+    config,
+    JSON.stringify({ name: 'bench', main: join('subjects', entry), compatibility_date: COMPATIBILITY_DATE }),
   )
+  const args = ['deploy', '-c', config, '--dry-run', '--minify', '--outdir', outdir]
+  await run(process.execPath, [resolve('node_modules/wrangler/bin/wrangler.js'), ...args], {
+    env: { ...process.env, WRANGLER_SEND_METRICS: 'false' },
+  })
+  return gzippedSize(await readFile(join(outdir, basename(entry).replace('.ts', '.js'))))
+}
+
+export async function bundleAll(subjects: readonly Subject[], askWrangler: boolean): Promise<Bundle[]> {
+  await mkdir(join(CACHE, 'bundles'), { recursive: true })
+  const bundles: Bundle[] = []
+  for (const subject of subjects) {
+    const file = join(CACHE, 'bundles', `${subject.id}.mjs`)
+    const contents = await bundle(subject.entry, WRANGLER)
+    await writeFile(file, contents)
+    const size = {
+      minified: contents.length,
+      gzipped: gzippedSize(contents),
+      vite: gzippedSize(await bundle(subject.entry, VITE)),
+      wrangler: askWrangler ? await wranglerSize(subject) : 0,
+    }
+    bundles.push({ ...subject, file, size })
+  }
+  return bundles
 }
 
 /** Versions of what was measured, as installed. */

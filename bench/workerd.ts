@@ -6,13 +6,12 @@ import { request } from 'node:http'
 import { createRequire } from 'node:module'
 import { dirname, join, relative } from 'node:path'
 import { createInterface } from 'node:readline'
-import { type Bundle, CACHE } from './subject.ts'
+import { type Bundle, CACHE, COMPATIBILITY_DATE } from './subject.ts'
 
 /** The one that Miniflare, and so wrangler, runs. */
 const { default: workerd } = createRequire(createRequire(import.meta.url).resolve('miniflare'))('workerd') as {
   default: string
 }
-const COMPATIBILITY_DATE = '2026-11-01'
 const START_TIMEOUT_MS = 20_000
 
 export interface Process {
@@ -40,7 +39,6 @@ const config :Workerd.Config = (
     (name = "main", worker = (
       modules = [(name = "worker.mjs", esModule = embed "${file}")],
       compatibilityDate = "${COMPATIBILITY_DATE}",
-      compatibilityFlags = ["nodejs_compat"],
       bindings = [${bindings.join(', ')}],
       globalOutbound = "network",
     )),
