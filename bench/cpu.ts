@@ -15,12 +15,12 @@ export interface Load {
 
 /** Of the time of a measurement. */
 const WARM_UP_SHARE = 0.3
-/** Requests whose POSTs and spans are counted. */
-const COUNTED = 20
 
 /** Rounds are taken until the time is up, so that a slow machine measures less and not longer. */
 export interface Effort {
   warmUp: number
+  /** Requests whose POSTs and spans are counted, before the rounds. */
+  counted: number
   minRounds: number
   maxRounds: number
   /** Of all, the warm-up too. */
@@ -38,7 +38,7 @@ export async function measureLoads(
   processes: readonly Process[],
   sink: Sink,
   loads: readonly Load[],
-  { warmUp, minRounds, maxRounds, seconds }: Effort,
+  { warmUp, counted, minRounds, maxRounds, seconds }: Effort,
 ): Promise<Record<string, BySubject<Cpu>>> {
   const until = performance.now() + seconds * 1000
   const warmUpMs = (seconds * 1000 * WARM_UP_SHARE) / (loads.length * processes.length)
@@ -48,12 +48,12 @@ export async function measureLoads(
     for (const { url, bundle } of processes) {
       await load(url, [path], warmUp, atOnce, warmUpMs)
       await sink.quiet(bundle.id)
-      const asked = Math.min(requests, COUNTED)
       await sink.readBodies(true)
-      await load(url, [path], asked, Math.min(atOnce, asked))
+      await load(url, [path], counted, atOnce)
       await sink.quiet(bundle.id)
       const { posts, spans } = (await sink.counts())[bundle.id] ?? { posts: 0, spans: 0 }
       await sink.readBodies(false)
+      const asked = Math.max(1, counted)
       const none = spreadOf([])
       sent[bundle.id] = { us: none, ratio: none, posts: posts / asked, spans: spans / asked }
     }
@@ -71,11 +71,13 @@ export async function measureLoads(
   }
   for (const { label, requests, ms, sent } of rows) {
     const over = overNothing(ms)
+    const usOf = (id: string): number[] => (over[id] ?? []).map((each) => (each / requests) * 1000)
+    // Of the run's median: in a single round the floor may be lost in what else the machine does.
+    const floor = spreadOf(usOf('floor')).median
     results[label] = {}
     for (const [id, cpu] of Object.entries(sent)) {
-      const us = (over[id] ?? []).map((each) => (each / requests) * 1000)
-      const ratios = (over[id] ?? []).map((each, round) => each / (over.floor?.[round] ?? Number.NaN))
-      results[label][id] = { ...cpu, us: spreadOf(us), ratio: spreadOf(ratios) }
+      const us = usOf(id)
+      results[label][id] = { ...cpu, us: spreadOf(us), ratio: spreadOf(us.map((each) => each / floor)) }
     }
   }
   return results

@@ -38,15 +38,15 @@ export async function measureJavaScript(
     for (const bundle of bundles) {
       const child = fork(import.meta.filename, [bundle.file], { execArgv: ['--expose-gc'] })
       children.push([bundle, child])
-      await once(child, 'message')
+      await answerOf(child)
     }
     // Before the first counted round the compiler is to be done.
     for (let round = -2; round < minRounds || (round < maxRounds && performance.now() < until); round++) {
       for (const path of ['/plain', '/agent']) {
         for (const [{ id }, child] of rotated(children, round + 2)) {
-          const answered = once(child, 'message')
+          const answered = answerOf(child)
           child.send({ path, requests } satisfies Question)
-          const { threadUs, processUs } = (await answered)[0] as Answer
+          const { threadUs, processUs } = (await answered) as Answer
           if (round < 0) continue
           for (const [kind, us] of [
             ['thread', threadUs],
@@ -73,6 +73,20 @@ export async function measureJavaScript(
     results.step[id] = cost('step')
   }
   return results
+}
+
+/** Rejects where the child ends instead. */
+async function answerOf(child: ChildProcess): Promise<unknown> {
+  const over = new AbortController()
+  const { signal } = over
+  try {
+    const ended = once(child, 'exit', { signal }).then(([code]) => {
+      throw new Error(`${child.spawnargs.at(-1)} ended in Node with ${code}`)
+    })
+    return await Promise.race([once(child, 'message', { signal }).then(([answer]) => answer), ended])
+  } finally {
+    over.abort()
+  }
 }
 
 function costs(byPath: Record<string, BySubject<number[]>>, id: string): { session: number[]; step: number[] } {

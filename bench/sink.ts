@@ -41,6 +41,11 @@ const QUIET_MS = 100
 export async function startSink(): Promise<Sink> {
   const child: ChildProcess = fork(import.meta.filename, ['serve'], { serialization: 'advanced' })
   process.once('exit', () => child.kill('SIGKILL'))
+  let stopped = false
+  child.once('exit', () => {
+    // Nobody would be answered any more.
+    if (!stopped) throw new Error('the sink has ended')
+  })
   const [port] = await once(child, 'message')
   let asked = 0
   const waiting = new Map<number, (answer: unknown) => void>()
@@ -58,7 +63,10 @@ export async function startSink(): Promise<Sink> {
     counts: () => ask('counts'),
     readBodies: (read) => ask(read ? 'read' : 'leave'),
     quiet: (subject) => ask('quiet', subject),
-    stop: () => void child.kill('SIGKILL'),
+    stop() {
+      stopped = true
+      child.kill('SIGKILL')
+    },
   }
 }
 

@@ -19,7 +19,7 @@ export function spreadOf(values: readonly number[]): Spread {
 export interface Cpu {
   /** Microseconds a request over `nothing`. */
   us: Spread
-  /** Of the floor's in the same round. */
+  /** Of the floor's median in the same run. */
   ratio: Spread
   /** A request. */
   posts: number

@@ -115,8 +115,7 @@ async function wranglerSize({ id, entry }: Subject): Promise<number> {
 
 export async function bundleAll(subjects: readonly Subject[], askWrangler: boolean): Promise<Bundle[]> {
   await mkdir(join(CACHE, 'bundles'), { recursive: true })
-  const bundles: Bundle[] = []
-  for (const subject of subjects) {
+  const one = async (subject: Subject): Promise<Bundle> => {
     const file = join(CACHE, 'bundles', `${subject.id}.mjs`)
     const contents = await bundle(subject.entry, WRANGLER)
     await writeFile(file, contents)
@@ -126,9 +125,9 @@ export async function bundleAll(subjects: readonly Subject[], askWrangler: boole
       vite: gzippedSize(await bundle(subject.entry, VITE)),
       wrangler: askWrangler ? await wranglerSize(subject) : 0,
     }
-    bundles.push({ ...subject, file, size })
+    return { ...subject, file, size }
   }
-  return bundles
+  return Promise.all(subjects.map(one))
 }
 
 /** Versions of what was measured, as installed. */

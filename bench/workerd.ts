@@ -82,11 +82,12 @@ export async function startProcess(bundle: Bundle, sinkUrl: string, inspect = fa
     await ended
   }
   const timer = setTimeout(() => child.kill('SIGKILL'), START_TIMEOUT_MS)
-  await listening.catch(async (error) => {
-    await stop()
-    throw error
-  })
-  clearTimeout(timer)
+  await listening
+    .catch(async (error) => {
+      await stop()
+      throw error
+    })
+    .finally(() => clearTimeout(timer))
   const url = `http://127.0.0.1:${ports.listen}`
   return {
     bundle,
