@@ -81,7 +81,6 @@ async function bundle(contents: string, name: string): Promise<void> {
     format: 'esm',
     platform: 'node',
     target: 'node22',
-    mainFields: ['module', 'main'],
     // The package by its own name is the built one, not its sources.
     tsconfigRaw: {},
   })
