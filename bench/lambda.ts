@@ -65,11 +65,11 @@ const PACKAGES = [
 ]
 
 await installRuntimeClient()
-await mkdir('.cache/bench', { recursive: true })
+await mkdir('.cache/bench-lambda', { recursive: true })
 await mkdir('.cache/lambda', { recursive: true })
-await writeFile('.cache/bench/package.json', '{ "private": true, "type": "module" }')
+await writeFile('.cache/bench-lambda/package.json', '{ "private": true, "type": "module" }')
 await promisify(execFile)('npm', ['install', '--no-package-lock', '--no-audit', '--no-fund', ...PACKAGES], {
-  cwd: '.cache/bench',
+  cwd: '.cache/bench-lambda',
 })
 
 async function bundle(contents: string, name: string): Promise<void> {
@@ -81,7 +81,6 @@ async function bundle(contents: string, name: string): Promise<void> {
     format: 'esm',
     platform: 'node',
     target: 'node22',
-    mainFields: ['module', 'main'],
     // The package by its own name is the built one, not its sources.
     tsconfigRaw: {},
   })
@@ -89,7 +88,7 @@ async function bundle(contents: string, name: string): Promise<void> {
 for (const [name, source] of Object.entries(SOURCES)) await bundle(source, `bench-${name}.mjs`)
 await writeFile('.cache/lambda/bench-otel.js', `exports.handler = ${HANDLER}`)
 await writeFile('.cache/lambda/package.json', '{ "type": "commonjs" }')
-await writeFile('.cache/bench/init.mjs', OTEL)
+await writeFile('.cache/bench-lambda/init.mjs', OTEL)
 
 const FUNCTIONS: Record<string, { module: string; env?: Record<string, string> }> = {
   plain: { module: 'bench-plain' },
@@ -97,7 +96,7 @@ const FUNCTIONS: Record<string, { module: string; env?: Record<string, string> }
   'agentops-edge, extension': { module: 'bench-extension' },
   'instrumentation-aws-lambda': {
     module: 'bench-otel',
-    env: { NODE_OPTIONS: `--import ${pathToFileURL('.cache/bench/init.mjs')}` },
+    env: { NODE_OPTIONS: `--import ${pathToFileURL('.cache/bench-lambda/init.mjs')}` },
   },
 }
 const median = (numbers: number[]): number => numbers.toSorted((a, b) => a - b)[numbers.length >> 1] ?? 0

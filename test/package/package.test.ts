@@ -8,6 +8,7 @@ import { publint } from 'publint'
 import { formatMessage } from 'publint/utils'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { VERSION } from '../../src/runtime/version.ts'
+import { copies } from '../support/install.ts'
 
 const run = promisify(execFile)
 let folder = ''
@@ -29,6 +30,10 @@ afterAll(() => rm(folder, { recursive: true, force: true }))
 test('the packed package is well-formed', async () => {
   const { messages, pkg } = await publint({ pkgDir: installed, strict: true })
   expect(messages.map((message) => formatMessage(message, pkg))).toEqual([])
+})
+
+test('of OpenTelemetry the API alone is installed with it', async () => {
+  expect(await copies(folder)).toEqual([expect.stringMatching(/^node_modules\/@opentelemetry\/api 1\.\d\d\.\d+$/)])
 })
 
 test('the version in the code is the package’s', () => expect(VERSION).toBe(manifest.version))

@@ -1,7 +1,11 @@
-/** Starts an example as `wrangler dev` does, its sessions sent to the tests' collector. */
+/** Starts a Worker, such as an example, as `wrangler dev` does, its sessions sent to the tests' collector. */
 import { onTestFinished } from 'vitest'
 
-export async function startExample(folder: string, collectorUrl: string): Promise<string> {
+export function startExample(folder: string, collectorUrl: string): Promise<string> {
+  return startWithWrangler(`examples/${folder}/wrangler.toml`, collectorUrl)
+}
+
+export async function startWithWrangler(config: string, collectorUrl: string): Promise<string> {
   Object.assign(process.env, {
     WRANGLER_SEND_METRICS: 'false',
     WRANGLER_SEND_ERROR_REPORTS: 'false',
@@ -11,7 +15,7 @@ export async function startExample(folder: string, collectorUrl: string): Promis
   })
   const { unstable_startWorker } = await import('wrangler')
   const worker = await unstable_startWorker({
-    config: `examples/${folder}/wrangler.toml`,
+    config,
     bindings: { OTEL_EXPORTER_OTLP_ENDPOINT: { type: 'plain_text', value: collectorUrl } },
     dev: {
       server: { hostname: '127.0.0.1', port: 0 },

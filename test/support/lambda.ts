@@ -43,8 +43,6 @@ export async function bundleFunction(entry: string, format: 'esm' | 'cjs' = 'esm
     format,
     platform: 'node',
     target: 'node22',
-    // As SAM's and CDK's documentation have it for ES modules: OpenTelemetry's CommonJS calls `require`.
-    ...(format === 'esm' && { mainFields: ['module', 'main'] }),
     logLevel: 'error',
   })
   return name
