@@ -35,6 +35,7 @@ import { cut, fields } from '../events/serialize.ts'
 import { SessionSpanProcessor } from '../export/buffer.ts'
 import { SessionExporter } from '../export/exporter.ts'
 import { sumOf } from '../export/report.ts'
+import { sleep } from '../export/retry.ts'
 import type { MetricsRecorder } from '../metrics/recorder.ts'
 import type { FlushReport } from '../options.ts'
 import { RandomIdGenerator, type SdkSpan, type SpanProcessor } from '../sdk.ts'
@@ -120,6 +121,8 @@ const STATUS: Record<EndState, SpanStatusCode> = { Success: 1, Fail: 2, Indeterm
 const UUID = /^(?![0-]+$)[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i
 /** Prompts and completions are indexed attributes: OpenTelemetry's default of 128 would cut a conversation. */
 const ATTRIBUTE_COUNT_LIMIT = 1024
+/** How long after the last event another may begin that belongs to the same work. */
+const IDLE_MS = 10
 /** W3C Trace Context, Level 2: at least the last seven bytes of the trace id are random. */
 const RANDOM = 2
 
@@ -167,6 +170,8 @@ export class Session {
   readonly #spans: WeakMap<object, SpanContext> = new WeakMap()
   readonly #recordedErrors: WeakSet<object> = new WeakSet()
   readonly #holds: Set<Promise<unknown>> = new Set()
+  /** Called when the root alone is open. */
+  #onIdle: (() => void) | undefined
   #agent: Agent | undefined
   #ended: Promise<FlushReport> | undefined
   /** When the platform ends the invocation, milliseconds since the epoch. */
@@ -404,6 +409,16 @@ export class Session {
     return !!this.#waitUntil
   }
 
+  /** @internal For adapters whose platform goes on behind the answer: settles when no event runs any more. */
+  async idle(): Promise<void> {
+    while (this.#open.size > 1) {
+      await new Promise<void>((resolve) => {
+        this.#onIdle = resolve
+      })
+      await sleep(IDLE_MS)
+    }
+  }
+
   /** @internal For adapters: when the platform ends the invocation, milliseconds since the epoch. */
   endBy(at: number): void {
     this.#limit = at
@@ -595,6 +610,7 @@ export class Session {
     const { agent, event } = this.#open.get(span) ?? {}
     const { instrumentations, onSpan, redact } = this.config
     this.#open.delete(span)
+    if (this.#open.size === 1) this.#onIdle?.()
     guard('a span', () => {
       instrumentations.ai?.ending(span, this)
       if (event) event.endTimestamp ??= this.#clock.now()
