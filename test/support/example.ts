@@ -1,7 +1,14 @@
 /** Starts an example as `wrangler dev` does, its sessions sent to the tests' collector. */
 import { onTestFinished } from 'vitest'
 
-export async function startExample(folder: string, collectorUrl: string): Promise<string> {
+interface RunningExample {
+  /** Without a slash at the end. */
+  url: string
+  stop(): Promise<void>
+}
+
+/** `folder`: from the project's root, with its wrangler.toml; `bindings`: variables that take the place of its own. */
+export async function runExample(folder: string, bindings: Record<string, string>): Promise<RunningExample> {
   Object.assign(process.env, {
     WRANGLER_SEND_METRICS: 'false',
     WRANGLER_SEND_ERROR_REPORTS: 'false',
@@ -10,9 +17,10 @@ export async function startExample(folder: string, collectorUrl: string): Promis
     CLOUDFLARE_CF_FETCH_ENABLED: 'false',
   })
   const { unstable_startWorker } = await import('wrangler')
+  const texts = Object.entries(bindings).map(([name, value]) => [name, { type: 'plain_text' as const, value }])
   const worker = await unstable_startWorker({
-    config: `examples/${folder}/wrangler.toml`,
-    bindings: { OTEL_EXPORTER_OTLP_ENDPOINT: { type: 'plain_text', value: collectorUrl } },
+    config: `${folder}/wrangler.toml`,
+    bindings: Object.fromEntries(texts),
     dev: {
       server: { hostname: '127.0.0.1', port: 0 },
       inspector: false,
@@ -21,7 +29,18 @@ export async function startExample(folder: string, collectorUrl: string): Promis
       watch: false,
     },
   })
-  onTestFinished(() => worker.dispose())
-  await worker.ready
-  return (await worker.url).origin
+  try {
+    await worker.ready
+    return { url: (await worker.url).origin, stop: () => worker.dispose() }
+  } catch (error) {
+    await worker.dispose()
+    throw error
+  }
+}
+
+/** The same for one test. */
+export async function startExample(name: string, collectorUrl: string): Promise<string> {
+  const { url, stop } = await runExample(`examples/${name}`, { OTEL_EXPORTER_OTLP_ENDPOINT: collectorUrl })
+  onTestFinished(stop)
+  return url
 }
