@@ -89,10 +89,17 @@ const ENTRIES: Entry[] = [
     budget: { wrangler: 36_350, vite: 32_450 },
   },
   {
+    name: '  instrumentDurableObject alone',
+    code: `import { instrumentDurableObject } from 'agentops-edge/workers'
+      export const Desk = instrumentDurableObject(class {})\n${WORKER}`,
+    without: `export class Desk {}\n${WORKER}`,
+    budget: { wrangler: 36_800, vite: 32_900 },
+  },
+  {
     name: 'agentops-edge/vercel',
     code: `import { withAgentOps } from 'agentops-edge/vercel'\nexport const GET = withAgentOps(() => new Response('x'))`,
     without: `export const GET = () => new Response('x')`,
-    budget: { wrangler: 35_800, vite: 31_950 },
+    budget: { wrangler: 35_850, vite: 32_000 },
   },
   {
     name: 'agentops-edge',
