@@ -88,6 +88,13 @@ const ENTRIES: Entry[] = [
     budget: { wrangler: 33_250, vite: 33_250 },
   },
   {
+    name: '  instrumentDurableObject alone',
+    code: `import { instrumentDurableObject } from 'agentops-edge/workers'
+      export const Desk = instrumentDurableObject(class {})\n${WORKER}`,
+    without: `export class Desk {}\n${WORKER}`,
+    budget: { wrangler: 36_800, vite: 32_900 },
+  },
+  {
     name: 'agentops-edge/vercel',
     code: `import { withAgentOps } from 'agentops-edge/vercel'\nexport const GET = withAgentOps(() => new Response('x'))`,
     without: `export const GET = () => new Response('x')`,

@@ -5,7 +5,7 @@ import { SESSION_ID } from '../runtime/semconv.ts'
 import { sessionIn } from '../session/current.ts'
 import { inject, PROPAGATORS, traceContextPropagator } from './propagators.ts'
 
-/** As W3C names its headers, and what the option `propagators` adds; plain data, which structured clone and JSON take. */
+/** As W3C names its headers, and what the option `propagators` adds. */
 export interface TraceContext {
   traceparent: string
   tracestate?: string
@@ -14,12 +14,10 @@ export interface TraceContext {
 }
 
 /**
- * The context of the active span; undefined outside a session. As headers of a call to a Durable Object, or as the last
- * argument of an RPC to an instrumented class, which takes it out again.
+ * The context of the active span as headers, of a call to a Durable Object for instance; undefined outside a session.
  *
  * ```ts
  * await stub.fetch(url, { headers: { ...traceContext() } })
- * await stub.ask(question, traceContext())
  * ```
  */
 export function traceContext(): TraceContext | undefined {
@@ -27,7 +25,28 @@ export function traceContext(): TraceContext | undefined {
   return hasSpan(active) ? (headersFor(active) as unknown as TraceContext) : undefined
 }
 
-/** The same without baggage, for a message whose body is the user's. */
+/** What no JSON that a caller sends can become, and structured clone leaves as it is. */
+export type RpcContext = ReadonlyMap<string, string>
+/** Tells the Map from one of the user's. */
+const RPC_CONTEXT = 'agentops-edge.rpc.1'
+
+/**
+ * The same as the last argument of an RPC to an instrumented class, which takes it out again.
+ *
+ * ```ts
+ * await stub.ask(question, rpcContext())
+ * ```
+ */
+export function rpcContext(): RpcContext | undefined {
+  const headers = traceContext()
+  return headers && new Map([[RPC_CONTEXT, ''], ...Object.entries(headers)])
+}
+
+export function isRpcContext(value: unknown): value is RpcContext {
+  return value instanceof Map && value.has(RPC_CONTEXT)
+}
+
+/** `traceContext` without baggage, for a message whose body is the user's. */
 export function messageHeaders(): Record<string, string> | undefined {
   const active = activeContext()
   return hasSpan(active) ? inject(active, [traceContextPropagator]) : undefined

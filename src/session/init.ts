@@ -5,11 +5,15 @@ import {
   isSpanContextValid,
   type Link,
   ROOT_CONTEXT,
+  type Span,
   type SpanKind,
+  type Tracer,
   trace,
 } from '@opentelemetry/api'
 import { warn } from '../runtime/diag.ts'
 import { RANDOM } from '../runtime/otel.ts'
+import * as key from '../runtime/semconv.ts'
+import { cut } from '../runtime/serialize.ts'
 import { isUuid } from '../runtime/uuid.ts'
 import type { WaitUntil } from './ending.ts'
 import type { Scoped } from './scope.ts'
@@ -51,6 +55,14 @@ export function contextOf(parent: unknown): Context {
   return ROOT_CONTEXT
 }
 
+/** Each once, and no longer than 256 characters. */
+export function tagsOf(tags: string | readonly string[]): string[] {
+  const list = [tags].flat()
+  const texts = list.filter((tag) => typeof tag === 'string')
+  if (texts.length < list.length) warn('tags: expected text or a list of texts; the others are left out')
+  return [...new Set(texts.map((tag) => cut(tag, 256)))]
+}
+
 export interface Identity {
   id: string
   traceId: string
@@ -68,4 +80,10 @@ export function identityOf(given: string | undefined, parent: Context): Identity
   const caller = trace.getSpanContext(parent)
   if (caller && isSpanContextValid(caller)) return { id, traceId: caller.traceId, flags: caller.traceFlags & RANDOM }
   return { id, traceId: id.replaceAll('-', '').toLowerCase(), flags: id === given ? 0 : RANDOM }
+}
+
+export function startRoot(tracer: Tracer, name: string, init: RootInit, parent: Context): Span {
+  const { kind, startTime, links, rootAttributes } = init
+  const attributes = { [key.SPAN_KIND]: 'session', [key.OPERATION_NAME]: name, ...rootAttributes }
+  return tracer.startSpan(`${name}.session`, { kind, startTime, links, attributes }, parent)
 }

@@ -5,6 +5,7 @@ import { controlFlowOf } from '../events/control-flow.ts'
 import { type AgentEvent, ErrorEvent, errorType, isStamped, type PlainEvent } from '../events/event.ts'
 import { lasting } from '../events/lasting.ts'
 import { observe, type Settle } from '../events/observe.ts'
+import { sleep } from '../runtime/deadline.ts'
 import { describe, guard, warn } from '../runtime/diag.ts'
 import { ERROR } from '../runtime/otel.ts'
 import { runIn } from '../runtime/scope.ts'
@@ -28,11 +29,14 @@ export interface Recorded extends Pick<InstrumentedSession, 'stats' | 'onTool' |
 }
 
 const AGENT = createContextKey('agentops.agent')
+/** How long after the last event another may begin that belongs to the same work. */
+const IDLE_MS = 10
 
 export class EventRecorder {
   readonly #session: Recorded
   /** The spans that have not ended, the oldest first. */
   readonly #open: Map<SdkSpan, OpenSpan> = new Map()
+  readonly #onIdle: Set<() => void> = new Set()
   /** By event, for errors that name their trigger. */
   readonly #spans: WeakMap<object, SpanContext> = new WeakMap()
   readonly #recordedErrors: WeakSet<object> = new WeakSet()
@@ -61,7 +65,17 @@ export class EventRecorder {
   take(span: SdkSpan): OpenSpan {
     const taken = this.#open.get(span) ?? {}
     this.#open.delete(span)
+    if (this.#open.size === 1) for (const resolve of this.#onIdle) resolve()
     return taken
+  }
+
+  /** Settles when no event runs any more: the root alone is open, and stays so. */
+  async idle(): Promise<void> {
+    while (this.#open.size > 1) {
+      await new Promise<void>((resolve) => this.#onIdle.add(resolve))
+      this.#onIdle.clear()
+      await sleep(IDLE_MS)
+    }
   }
 
   /** An event that is over: a span with the event's own times. */

@@ -26,7 +26,7 @@ import { SessionClock } from './clock.ts'
 import type { SessionConfig } from './config.ts'
 import { Ending } from './ending.ts'
 import { Hidden } from './hidden.ts'
-import { contextOf, identityOf, type RootInit } from './init.ts'
+import { contextOf, identityOf, type RootInit, startRoot, tagsOf } from './init.ts'
 import type { InstrumentedSession, OpenedEvent } from './instruments.ts'
 import { lookAt } from './last-look.ts'
 import { brief, EventRecorder, failSpan, type Work, type WorkLast } from './recorder.ts'
@@ -120,16 +120,7 @@ export class Session implements InstrumentedSession {
     this.tracer = this.tracerProvider.getTracer('agentops-edge', VERSION)
 
     this.context = withSession(parent, this)
-    this.root = this.tracer.startSpan(
-      `${this.name}.session`,
-      {
-        kind: init.kind,
-        startTime: init.startTime,
-        links: init.links,
-        attributes: { [key.SPAN_KIND]: 'session', [key.OPERATION_NAME]: this.name, ...init.rootAttributes },
-      },
-      parent,
-    )
+    this.root = startRoot(this.tracer, this.name, init, parent)
     this.context = trace.setSpan(this.context, this.root)
   }
 
@@ -203,10 +194,7 @@ export class Session implements InstrumentedSession {
   }
 
   setTags(tags: string | readonly string[]): void {
-    const list = [tags].flat()
-    const texts = list.filter((tag) => typeof tag === 'string')
-    if (texts.length < list.length) warn('tags: expected text or a list of texts; the others are left out')
-    ;(this as Own).tags = [...new Set(texts.map((tag) => cut(tag, 256)))]
+    ;(this as Own).tags = tagsOf(tags)
   }
 
   /** What the session ends with where `end()` is not told otherwise. */
@@ -260,6 +248,11 @@ export class Session implements InstrumentedSession {
     this.hold(promise)
     this.#ending.waitUntil?.(promise)
     return !!this.#ending.waitUntil
+  }
+
+  /** @internal For adapters whose platform goes on behind the answer: settles when no event runs any more. */
+  idle(): Promise<void> {
+    return this.#recorder.idle()
   }
 
   /** @internal For adapters: when the platform ends the invocation, milliseconds since the epoch. */

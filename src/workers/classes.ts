@@ -1,18 +1,27 @@
 /** Durable Objects and entrypoints: what calls them is a session. */
 import type { Attributes } from '@opentelemetry/api'
+import { observe } from '../events/observe.ts'
 import { answer } from '../http/answer.ts'
+import { type BodyEnd, watchBody } from '../http/body.ts'
 import { openRequestSession } from '../http/request-session.ts'
-import { invoke, openInvocation } from '../lifetime/invocation.ts'
-import { carrierIn, isPlain, readInbound } from '../propagation/inbound.ts'
+import { openInvocation } from '../lifetime/invocation.ts'
+import type { Config } from '../options/config.ts'
+import { carrierIn, readInbound } from '../propagation/inbound.ts'
+import { isRpcContext } from '../propagation/outbound.ts'
+import { sleep } from '../runtime/deadline.ts'
+import { guard } from '../runtime/diag.ts'
 import { SERVER } from '../runtime/otel.ts'
 import * as key from '../runtime/semconv.ts'
 import { configOf, type Handle, type OptionsOf, type ReadConfig } from './handler.ts'
 import { HANDLERS } from './handlers.ts'
-import { canTell, derive, type Made, type Method, type PlatformClass } from './methods.ts'
+import { derive, type Method, type Outside, type PlatformClass } from './methods.ts'
 import type { Trigger } from './trigger.ts'
 
 /** The `Env` of a class. */
 export type EnvOfClass<Class> = Class extends new (ctx: never, env: infer Env) => object ? Env : unknown
+
+/** How long what a request for a socket has started may take to be heard of. */
+const SOCKET_MS = 100
 
 type Kind = Exclude<Extract<Trigger, { method: string }>['kind'], 'rpc'>
 
@@ -38,9 +47,9 @@ const EVENTS: Record<Kind, (args: unknown[]) => Attributes> = {
 
 /**
  * Wraps a Durable Object: `fetch`, `alarm`, the handlers of hibernating WebSockets and each RPC method of the class itself
- * (not of those that it extends) that is called from outside are a session each; what the object calls on itself is part of the running one. Also for an `Agent` of
- * Cloudflare's Agents SDK. Gives a subclass of the same name; nothing of the platform is proxied. RPC methods need
- * AsyncLocalStorage (`nodejs_als` or `nodejs_compat`).
+ * that is called from outside are a session each; one that it extends is one where something is recorded in it. What the
+ * object calls on itself is part of the running one. Also for the agents of Cloudflare's Agents SDK. Gives a subclass of
+ * the same name; nothing of the platform is proxied. RPC methods need AsyncLocalStorage (`nodejs_als` or `nodejs_compat`).
  *
  * ```ts
  * export const Desk = instrumentDurableObject(class Desk extends DurableObject<Env> { … })
@@ -77,26 +86,30 @@ export function instrumentEntrypoint<Class extends PlatformClass>(
   })
 }
 
-function fetching(method: Method, readConfig: ReadConfig) {
-  return ({ ctx, env }: Made, target: object, args: unknown[]): unknown => {
+function fetching(method: Method, readConfig: ReadConfig): Outside {
+  return ({ ctx, env }, target, args) => {
     const request = args[0] as Request
     const open = (): ReturnType<typeof openRequestSession> =>
       openRequestSession(readConfig(env, { kind: 'fetch', request }), request, { execution: ctx, shared: true })
-    return answer(open, () => method.apply(target, args) as Response)
+    return answer(open, async (session) => {
+      const response = (await method.apply(target, args)) as Response
+      // What came with the request for a socket begins when the socket is there.
+      session?.hold(response?.status === 101 ? sleep(SOCKET_MS).then(() => session.idle()) : session.idle())
+      return response
+    })
   }
 }
 
-function calling(service: string, name: string, method: Method, readConfig: ReadConfig, shared: boolean) {
+function calling(service: string, name: string, method: Method, readConfig: ReadConfig, shared: boolean): Outside {
   const describe = shared && Object.hasOwn(EVENTS, name) ? EVENTS[name as Kind] : undefined
-  return ({ ctx, env }: Made, target: object, given: unknown[]): unknown => {
-    if (!describe && !canTell()) return method.apply(target, given)
+  return ({ ctx, env }, target, given, aside) => {
     const [args, caller] = describe ? [given, undefined] : takeCaller(given)
-    const open = (): ReturnType<typeof openInvocation> => {
+    const invocation = guard('opening a session', () => {
       const kind = describe ? (name as Kind) : 'rpc'
       const config = readConfig(env, { kind, method: name, target })
       const rpc = { [key.RPC_SYSTEM]: 'cloudflare_workers', [key.RPC_SERVICE]: service, [key.RPC_METHOD]: name }
       return openInvocation(
-        config,
+        aside ? whereUsed(config) : config,
         {
           name: `${service}.${name}`,
           kind: SERVER,
@@ -105,17 +118,57 @@ function calling(service: string, name: string, method: Method, readConfig: Read
         },
         { execution: ctx, shared },
       )
+    })
+    if (!invocation) return method.apply(target, args)
+    const { session } = invocation
+    let body: Promise<BodyEnd> | undefined
+    const watch = (value: unknown): unknown => {
+      if (!(value instanceof Response)) return value
+      const { workDeadlineMs } = session.config
+      const watched = guard('watching the body', () =>
+        watchBody(value, session, { idleMs: workDeadlineMs, onFirstByte() {} }),
+      )
+      body = watched?.ended.then((end) => {
+        if (end.reason === 'error') session.fail(end.error)
+        return end
+      })
+      return watched?.response ?? value
     }
-    return invoke(open, () => method.apply(target, args))
+    return observe(
+      () =>
+        invocation.run(() => {
+          const value = method.apply(target, args)
+          return value instanceof Promise ? value.then(watch) : watch(value)
+        }),
+      (failed, value) => {
+        guard('ending a session', () => {
+          // The platform goes on behind the answer.
+          if (shared) session.hold(session.idle())
+          if (failed) invocation.fail(value)
+          else invocation.end(undefined, body)
+        })
+      },
+    )
   }
 }
 
-/** What W3C's propagators write, and those of B3 and X-Ray. */
-const CONTEXT_FIELD = /^(traceparent|tracestate|baggage|b3|x-[\w-]+)$/i
+/** A session that is sent only where something was recorded in it; the root is recorded in any case. */
+function whereUsed(config: Config): Config {
+  const { keep, onSpan } = config
+  let spans = 0
+  return {
+    ...config,
+    metrics: undefined,
+    onSpan(span) {
+      spans++
+      onSpan?.(span)
+    },
+    keep: [(session) => spans > 1 && (!keep || keep.some((one) => one(session)))],
+  }
+}
 
-/** A caller's trace context (see `traceContext`) is the last argument, and not the method's. */
+/** A caller's trace context (see `rpcContext`) is the last argument, and not the method's. */
 function takeCaller(args: unknown[]): [args: unknown[], caller?: Record<string, unknown>] {
   const last = args.at(-1)
-  const isCaller = isPlain(last) && 'traceparent' in last && Object.keys(last).every((name) => CONTEXT_FIELD.test(name))
-  return isCaller ? [args.slice(0, -1), last] : [args]
+  return isRpcContext(last) ? [args.slice(0, -1), Object.fromEntries(last)] : [args]
 }

@@ -6,7 +6,7 @@ import { configOf, type OptionsOf } from './handler.ts'
 import { HANDLERS } from './handlers.ts'
 
 export { messageContext, sendTraced, tracedBody } from '../propagation/message.ts'
-export { type TraceContext, traceContext } from '../propagation/outbound.ts'
+export { type RpcContext, rpcContext, type TraceContext, traceContext } from '../propagation/outbound.ts'
 export { type EnvOfClass, instrumentDurableObject, instrumentEntrypoint } from './classes.ts'
 export { instrumentPages } from './pages.ts'
 export type { Trigger } from './trigger.ts'

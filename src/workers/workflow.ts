@@ -12,7 +12,7 @@ import { activeContext } from '../runtime/scope.ts'
 import * as key from '../runtime/semconv.ts'
 import type { EnvOfClass } from './classes.ts'
 import { configOf, type OptionsOf } from './handler.ts'
-import { derive, type Made, type PlatformClass } from './methods.ts'
+import { derive, type PlatformClass } from './methods.ts'
 import type { WorkflowEventLike } from './trigger.ts'
 
 type Callback = (...args: unknown[]) => unknown
@@ -38,7 +38,7 @@ export function instrumentWorkflow<Class extends PlatformClass>(
   const readConfig = configOf(options as OptionsOf)
   return derive(Class, ['run'], (name, method) => {
     if (name !== 'run') return undefined
-    return async ({ ctx, env }: Made, target, args) => {
+    return async ({ ctx, env }, target, args) => {
       const [event, step, ...rest] = args as [WorkflowEventLike, StepLike, ...unknown[]]
       await prepare()
       const ids = await idsOf(`${Class.name} ${event.instanceId}`)
@@ -94,15 +94,20 @@ function tracedStep(
       }
     }
   }
+  /** The callback, wherever it stands, and the one that takes the step back. */
+  const traced = (title: string, arg: unknown): unknown => {
+    if (typeof arg === 'function') return wrapped(title, arg as Callback)
+    const { rollback } = Object(arg) as { rollback?: unknown }
+    return typeof rollback === 'function'
+      ? { ...(arg as object), rollback: wrapped(`${title} rollback`, rollback as Callback) }
+      : arg
+  }
   return new Proxy({} as StepLike, {
     get(_, name: keyof StepLike) {
       const method = step[name] as unknown
       if (name !== 'do')
         return typeof method === 'function' ? (...args: unknown[]) => (step[name] as Callback)(...args) : method
-      return (title: string, ...args: unknown[]) => {
-        const callback = args.pop()
-        return step.do(title, ...args, typeof callback === 'function' ? wrapped(title, callback as Callback) : callback)
-      }
+      return (title: string, ...args: unknown[]) => step.do(title, ...args.map((arg) => traced(title, arg)))
     },
   })
 }

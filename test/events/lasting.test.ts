@@ -231,6 +231,7 @@ describe('a value that is left, fails, or is not read', () => {
     let thrown: unknown
     const { tool } = await readBy(make, async (value) => {
       try {
+        if (value instanceof ReadableStream) for (const reader = value.getReader(); ; ) await reader.read()
         await all(value as never)
       } catch (error) {
         thrown = error

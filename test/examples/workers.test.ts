@@ -11,7 +11,7 @@ const ended = (): CollectedSession[] => backend.collector.store.list().filter(({
 const post = async (url: string, body: string): Promise<string> => (await fetch(url, { method: 'POST', body })).text()
 
 test('durable-object-agent: a request, a WebSocket message and a reminder are a session each', async () => {
-  const url = await startExample('durable-object-agent', backend.collector.url)
+  const url = await startExample('examples/durable-object-agent', backend.collector.url)
   const agent = `${url}/agents/reminder/ada`
   expect(await post(agent, 'buy paper')).toBe('I will remind you: buy paper')
   const asked = await backend.session(({ spans }) => spans.some(({ name }) => name === 'chat.llm'))
@@ -35,7 +35,7 @@ test('durable-object-agent: a request, a WebSocket message and a reminder are a 
 })
 
 test('queue-worker: a session a message, in the trace of the request', async () => {
-  const url = await startExample('queue-worker', backend.collector.url)
+  const url = await startExample('examples/queue-worker', backend.collector.url)
   expect(await post(url, 'a.html\nb.html')).toBe('2 pages are on their way\n')
   await waitFor('three sessions', () => ended().length === 3)
   const request = ended().find(({ root }) => root?.name === 'POST.session')
@@ -46,7 +46,7 @@ test('queue-worker: a session a message, in the trace of the request', async () 
 })
 
 test('workflow: one session an instance, a span an attempt', async () => {
-  const url = await startExample('workflow', backend.collector.url)
+  const url = await startExample('examples/workflow', backend.collector.url)
   const id = await post(url, 'why?')
   const status = await waitFor('the result', async () => {
     const found = (await (await fetch(`${url}/${id}`)).json()) as { status: string; output?: string }

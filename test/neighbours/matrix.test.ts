@@ -9,7 +9,7 @@ import { afterAll, beforeAll, expect, onTestFinished, test, vi } from 'vitest'
 import { type CollectedSession, type CollectedSpan, startCollector } from '../../src/collector/index.ts'
 import { useBackend } from '../support/backend.ts'
 import { named } from '../support/collected.ts'
-import { startWithWrangler } from '../support/example.ts'
+import { startExample } from '../support/example.ts'
 import { copies, type Installed, install, pack } from '../support/install.ts'
 import { NEIGHBOURS, type Neighbour, ORDERS, type Order, WHOLE } from './neighbours.ts'
 
@@ -63,9 +63,7 @@ async function sessionOf({ packages, app, runtime }: Neighbour, installed: Insta
     expect(await installed.run(app, env)).toEqual({ stdout: '', stderr: '' })
   } else {
     const url =
-      runtime === 'wrangler'
-        ? await startWithWrangler(join(folder, 'wrangler.toml'), backend.collector.url)
-        : await start(join(folder, app))
+      runtime === 'wrangler' ? await startExample(folder, backend.collector.url) : await start(join(folder, app))
     const response = await fetch(`${url}/ask`)
     expect([response.status, await response.text()]).toEqual([200, 'answered'])
   }

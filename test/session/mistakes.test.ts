@@ -120,7 +120,11 @@ describe('control flow by throwing, as Next.js has it, is no failure', () => {
     const agentops = createAgentOps(toCollector({ mode: 'multi' }))
     const session = agentops.startSession({ name: 's' })
     const error = Object.assign(new Error('broken'), { digest })
-    await expect(session.tool('work', async () => Promise.reject(error))).rejects.toBe(error)
+    await expect(
+      session.tool('work', async () => {
+        throw error
+      }),
+    ).rejects.toBe(error)
     await session.end()
     expect(named(await spansOf(session), 'work.tool').status).toEqual({ code: 2, message: 'broken' })
   })

@@ -1,11 +1,14 @@
 /** Starts a Worker, such as an example, as `wrangler dev` does, its sessions sent to the tests' collector. */
 import { onTestFinished } from 'vitest'
 
-export function startExample(folder: string, collectorUrl: string): Promise<string> {
-  return startWithWrangler(`examples/${folder}/wrangler.toml`, collectorUrl)
+interface RunningExample {
+  /** Without a slash at the end. */
+  url: string
+  stop(): Promise<void>
 }
 
-export async function startWithWrangler(config: string, collectorUrl: string): Promise<string> {
+/** `folder`: from the project's root, with its wrangler.toml; `bindings`: variables that take the place of its own. */
+export async function runExample(folder: string, bindings: Record<string, string>): Promise<RunningExample> {
   Object.assign(process.env, {
     WRANGLER_SEND_METRICS: 'false',
     WRANGLER_SEND_ERROR_REPORTS: 'false',
@@ -14,9 +17,10 @@ export async function startWithWrangler(config: string, collectorUrl: string): P
     CLOUDFLARE_CF_FETCH_ENABLED: 'false',
   })
   const { unstable_startWorker } = await import('wrangler')
+  const texts = Object.entries(bindings).map(([name, value]) => [name, { type: 'plain_text' as const, value }])
   const worker = await unstable_startWorker({
-    config,
-    bindings: { OTEL_EXPORTER_OTLP_ENDPOINT: { type: 'plain_text', value: collectorUrl } },
+    config: `${folder}/wrangler.toml`,
+    bindings: Object.fromEntries(texts),
     dev: {
       server: { hostname: '127.0.0.1', port: 0 },
       inspector: false,
@@ -25,7 +29,18 @@ export async function startWithWrangler(config: string, collectorUrl: string): P
       watch: false,
     },
   })
-  onTestFinished(() => worker.dispose())
-  await worker.ready
-  return (await worker.url).origin
+  try {
+    await worker.ready
+    return { url: (await worker.url).origin, stop: () => worker.dispose() }
+  } catch (error) {
+    await worker.dispose()
+    throw error
+  }
+}
+
+/** The same for one test. */
+export async function startExample(folder: string, collectorUrl: string): Promise<string> {
+  const { url, stop } = await runExample(folder, { OTEL_EXPORTER_OTLP_ENDPOINT: collectorUrl })
+  onTestFinished(stop)
+  return url
 }

@@ -44,6 +44,8 @@ describe('a Durable Object', () => {
     ['fails', 'fails'],
     ['arity?args=[1,2,3]', 'arity'],
     ['arity', 'arity'],
+    ['arity?args=[1,{"traceparent":"x"}]', 'arity'],
+    ['arity?args=[{"traceparent":"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"}]', 'arity'],
     ['shape', 'shape'],
   ])('RPC %s: the same result, and one session', async (call, method) => {
     const expected = await ask(`/plain/${call}`)

@@ -76,6 +76,21 @@ describe('an instance is one session', () => {
       expect(named(spans, `inner ${n}.tool`).parentSpanId).toBe(named(spans, `part ${n}.operation`).spanId)
   })
 
+  test('a step that can be taken back is an action like any', async () => {
+    const { root, spans } = await run('rollback')
+    for (const [step, inner] of [['booked', 'book'] as const, ['paid', 'pay'] as const]) {
+      const action = named(spans, `${step}.operation`)
+      expect(action.parentSpanId).toBe(root?.spanId)
+      expect(named(spans, `${inner}.tool`).parentSpanId).toBe(action.spanId)
+    }
+    const taken = await waitFor('what takes them back', () => {
+      const found = backend.collector.store.list().flatMap((session) => session.spans)
+      return found.filter(({ name }) => name === 'take back.tool').length === 2 && found
+    })
+    for (const step of ['booked', 'paid'])
+      expect(named(taken, `${step} rollback.operation`).traceId).toBe(root?.traceId)
+  })
+
   test.each([
     ['fails', 'no way on'],
     ['final', 'never again'],
