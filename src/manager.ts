@@ -109,7 +109,7 @@ export function createAgentOps(options?: AgentOpsOptions, env?: Environment): Ag
       return runIn(ownScope(session), async () => {
         try {
           const value = await fn(session)
-          if (session.endState === 'Indeterminate') session.setEndState('Success')
+          session.conclude('Success')
           return value
         } catch (error) {
           session.fail(error)

@@ -135,8 +135,8 @@ export function lambdaOpener(options: LambdaOptionsOf | undefined): OpenLambda {
       if (code !== undefined) {
         recordStatus(session, code)
         judgeByStatus(session, code)
-      } else if (failed?.size && session.endState === 'Indeterminate') {
-        session.setEndState('Fail', `${failed.size} of ${messages.length} messages are delivered again`)
+      } else if (failed?.size) {
+        session.conclude('Fail', `${failed.size} of ${messages.length} messages are delivered again`)
       }
     }
     const delivered = async (ending: Promise<FlushReport>): Promise<void> => {

@@ -84,7 +84,7 @@ export function openInvocation(config: Config, init: RootInit, platform: Platfor
   const end: Invocation['end'] = (judge, work) => {
     const over = (): Promise<FlushReport> => {
       guard('judging a session', () => judge?.())
-      if (session.endState === 'Indeterminate') session.setEndState('Success')
+      session.conclude('Success')
       if (waitUntil && !shared && endBy === undefined) session.endBy(Date.now() + GRACE_MS)
       return session.end()
     }

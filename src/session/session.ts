@@ -169,6 +169,8 @@ export class Session {
   readonly #holds: Set<Promise<unknown>> = new Set()
   #agent: Agent | undefined
   #ended: Promise<FlushReport> | undefined
+  /** Whether somebody has said how it ended, be it `Indeterminate`. */
+  #judged = false
   /** When the platform ends the invocation, milliseconds since the epoch. */
   #limit = Number.POSITIVE_INFINITY
   #waitUntil: RootInit['waitUntil']
@@ -355,9 +357,15 @@ export class Session {
       const expected = Object.keys(STATUS).join(', ')
       warn(`end state: expected ${expected}, got ${cut(describe(state), 80)}; the session goes on`, 'end-state')
     } else if (this.state !== 'ended') {
+      this.#judged = true
       ;(this as Own).endState = state
       ;(this as Own).endStateReason = reason === undefined ? reason : brief(reason)
     }
+  }
+
+  /** @internal For adapters: what it ends with where nobody has said. */
+  conclude(state: EndState, reason?: string): void {
+    if (!this.#judged) this.setEndState(state, reason)
   }
 
   /** Keeps the session open until `promise` settles, at most `workDeadlineMs` after `end()`. */
