@@ -4,6 +4,7 @@
  * session's scope: in workerd the code in a stream's `pull` finds its session only that way.
  */
 import type { Session } from '../session/session.ts'
+import { later } from '../timers.ts'
 
 /**
  * How a body ended: to its end, by an error of its source, because its reader left, or with a chunk that nobody has
@@ -49,7 +50,7 @@ export function watchBody(response: Response, session: Session, watch: Watch): W
         return watch.beforeEnd?.()
       })
     const watching = { ...watch, beforeEnd }
-    session.run(() => pump(body, writable, watching, () => +setTimeout(abandon, watch.idleMs))).then(resolve)
+    session.run(() => pump(body, writable, watching, () => later(abandon, watch.idleMs))).then(resolve)
   })
   return { response: watched, ended }
 }
@@ -65,7 +66,7 @@ async function pump(
   source: ReadableStream,
   sink: WritableStream,
   { onFirstByte, left, beforeEnd }: Watch,
-  startIdle: () => number,
+  startIdle: () => () => void,
 ): Promise<BodyEnd> {
   const reader = source.getReader()
   const writer = sink.getWriter()
@@ -93,7 +94,7 @@ async function pump(
       }
       if (first && !chunk.done) onFirstByte()
       if (chunk.done) await beforeEnd?.()
-      const idle = startIdle()
+      const offIdle = startIdle()
       try {
         // Fails, as a write does, where the client is gone.
         await (chunk.done ? writer.close() : writer.write(chunk.value))
@@ -101,7 +102,7 @@ async function pump(
         await cancel(reason)
         return { reason: 'cancelled' }
       } finally {
-        clearTimeout(idle)
+        offIdle()
       }
       if (chunk.done) return { reason: 'complete' }
     }

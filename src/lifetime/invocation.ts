@@ -10,6 +10,7 @@ import { sleep } from '../export/retry.ts'
 import { type FlushReport, perRequest } from '../options.ts'
 import { loadStorage, ownScope, runIn, setOwner } from '../session/scope.ts'
 import { type RootInit, Session } from '../session/session.ts'
+import { later } from '../timers.ts'
 import { atExit } from './exit.ts'
 import { type Execution, interceptWaitUntil, originalWaitUntil, type WaitUntil } from './wait-until.ts'
 
@@ -88,10 +89,10 @@ export function openInvocation(config: Config, init: RootInit, platform: Platfor
       if (waitUntil && !shared && endBy === undefined) session.endBy(Date.now() + GRACE_MS)
       return session.end()
     }
-    const early = setTimeout(() => session.state !== 'ended' && session.flush(), ONE_POST_MS)
+    const offEarly = later(() => session.state !== 'ended' && session.flush(), ONE_POST_MS)
     // Not in the turn that returns: encoding what is to be sent would keep the response from going out.
     const ended = (work ?? sleep(0)).then(over).finally(() => {
-      clearTimeout(early)
+      offEarly()
       forget?.()
     })
     // `end` itself is given to waitUntil by the session; what is before it has to be, too.

@@ -39,6 +39,7 @@ import type { MetricsRecorder } from '../metrics/recorder.ts'
 import type { FlushReport } from '../options.ts'
 import { RandomIdGenerator, type SdkSpan, type SpanProcessor } from '../sdk.ts'
 import * as key from '../semconv.ts'
+import { later } from '../timers.ts'
 import { VERSION } from '../version.ts'
 import { SessionClock } from './clock.ts'
 import { registerGlobal } from './global.ts'
@@ -418,6 +419,11 @@ export class Session {
     for (const processor of this.#processors) processor.endBy(at)
   }
 
+  /** @internal For adapters: the process ends; see `SessionSpanProcessor.leave`. */
+  async leave(ms: number, last: boolean): Promise<void> {
+    await Promise.all(this.#processors.map((processor) => processor.leave(ms, last)))
+  }
+
   /** @internal For instrumentations: the span of an event that they end themselves; what is filled in by then counts. */
   begin(event: AgentEvent | PlainEvent, outer: Context = this.#current()): OpenedEvent {
     event.initTimestamp = this.#clock.now()
@@ -458,14 +464,14 @@ export class Session {
 
   async #finish(): Promise<FlushReport> {
     if (this.#holds.size > 0) {
-      let timer: ReturnType<typeof setTimeout> | undefined
-      const deadline = new Promise((resolve) => {
+      let off = (): void => {}
+      const deadline = new Promise<void>((resolve) => {
         // What is held must leave some of the invocation's time to the export.
         const left = Math.max(0, (this.#limit - Date.now()) * 0.8)
-        timer = setTimeout(resolve, Math.min(this.config.workDeadlineMs, left))
+        off = later(resolve, Math.min(this.config.workDeadlineMs, left))
       })
       await Promise.race([this.#released(), deadline])
-      clearTimeout(timer)
+      off()
     }
     guard('ending the session', () => this.#close())
     ;(this as Own).state = 'ended'
