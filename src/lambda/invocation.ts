@@ -110,6 +110,7 @@ export function lambdaOpener(options: LambdaOptionsOf | undefined): OpenLambda {
     )
     const { session } = invocation
     setOwner(context, session)
+    const isMet = guard('the extension', () => extension?.meet(context.awsRequestId))
     const watched = messages.map((message) => {
       const { attributes } = message
       const links = linksOf(inboundOf(message.carrier, xray), config)
@@ -143,7 +144,7 @@ export function lambdaOpener(options: LambdaOptionsOf | undefined): OpenLambda {
       // The export keeps to its own limit; this one is for a `fetch` or a spool that keeps to none.
       const left = guard('the remaining time', () => context.getRemainingTimeInMillis()) ?? 0
       const over = within(left - MARGIN_MS / 2, ending)
-      const isFirst = flush === 'extension' && extension?.active
+      const isFirst = flush === 'extension' && isMet && extension?.active
       // The extension has been told of this invocation, whatever its options say.
       extension?.hold(context.awsRequestId, over)
       if (!isFirst) await over
