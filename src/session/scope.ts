@@ -6,6 +6,7 @@
 import { type Context, context, createContextKey, ROOT_CONTEXT } from '@opentelemetry/api'
 import { suppressTracing } from '@opentelemetry/core'
 import { warn } from '../diag.ts'
+import { enter } from './enter.ts'
 import type { Session } from './session.ts'
 
 interface Storage {
@@ -85,7 +86,7 @@ export function enterScope(): Scope | undefined {
   if (!findStorage()) return undefined
   const scope: Scope = new Set()
   try {
-    storage?.enterWith(withScope(activeContext(), scope))
+    if (storage) enter(storage, withScope(activeContext(), scope))
     return scope
   } catch {
     return undefined
@@ -103,12 +104,22 @@ export function ownScope(session: Session, active: Context = session.context): C
 
 /**
  * Makes a session the one of the rest of the running async flow, for callers that can run nothing inside of it; nothing
- * where the runtime cannot.
+ * where the runtime cannot. Gives what ends that: a caller's caller, which may go on to other work, is of that flow, too.
  */
-export function enterSession(session: Session): void {
+export function enterSession(session: Session): () => void {
+  const outer = activeContext()
+  let inner = ownScope(session)
+  const entered: Context = {
+    getValue: (key) => inner.getValue(key),
+    setValue: (key, value) => inner.setValue(key, value),
+    deleteValue: (key) => inner.deleteValue(key),
+  }
   try {
-    storage?.enterWith(ownScope(session))
+    if (storage) enter(storage, entered)
   } catch {}
+  return () => {
+    inner = outer
+  }
 }
 
 export function activeScope(): Scope | undefined {
