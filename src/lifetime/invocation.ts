@@ -52,8 +52,11 @@ export interface Invocation {
   fail(error: unknown): Promise<FlushReport>
 }
 
-/** To be awaited by an adapter before its first session: finds AsyncLocalStorage without making a bundler look for it. */
-export function prepare(): Promise<void> {
+/**
+ * To be awaited by an adapter before its first session: finds AsyncLocalStorage without making a bundler look for it.
+ * Undefined where there is nothing to wait for.
+ */
+export function prepare(): Promise<void> | undefined {
   const module = ['node', 'async_hooks'].join(':')
   return loadStorage(
     () => import(/* @vite-ignore */ /* webpackIgnore: true */ /* turbopackIgnore: true */ module),

@@ -50,11 +50,15 @@ function shared(Found: StorageConstructor): Storage {
 }
 
 /**
- * Awaited by an adapter before its first session. `load` imports the platform's module. Checked again after the await
- * and assigned at once: many first requests at the same time must not make one storage each.
+ * Awaited by an adapter before its first session; undefined where there is nothing to wait for. `load` imports the
+ * platform's module. Checked again after the await and assigned at once: many first requests at the same time must not
+ * make one storage each.
  */
-export async function loadStorage(load: () => Promise<unknown>, hint: string): Promise<void> {
-  if (findStorage() || missing) return
+export function loadStorage(load: () => Promise<unknown>, hint: string): Promise<void> | undefined {
+  return findStorage() || missing ? undefined : importStorage(load, hint)
+}
+
+async function importStorage(load: () => Promise<unknown>, hint: string): Promise<void> {
   try {
     const { AsyncLocalStorage } = (await load()) as HooksModule
     storage ??= shared(AsyncLocalStorage)
