@@ -13,6 +13,7 @@ import { Extension } from './extension.ts'
 import { lambdaResource } from './resource.ts'
 import { fieldsOf, inboundOf, type LambdaMessage, triggerOf } from './trigger.ts'
 import type { Fields, LambdaContextLike } from './types.ts'
+import { decidedHere } from './xray.ts'
 
 export interface LambdaOptions extends AgentOpsOptions {
   /**
@@ -83,7 +84,7 @@ export function lambdaOpener(options: LambdaOptionsOf | undefined): OpenLambda {
     const wasCold = cold && env().AWS_LAMBDA_INITIALIZATION_TYPE !== 'provisioned-concurrency'
     cold = false
     own = {}
-    const config = readConfig(env(), [event, context])
+    const read = readConfig(env(), [event, context])
     const { flush = 'await', xray = false } = own
     if (flush !== 'await' && flush !== 'extension') warn('flush: expected await or extension; await is used')
     if (flush === 'extension') startExtension()
@@ -92,6 +93,9 @@ export function lambdaOpener(options: LambdaOptionsOf | undefined): OpenLambda {
     const header = xray ? xrayHeader(context) : undefined
     // One message goes on in its sender's trace; several have no one trace to go on in.
     const carrier = messages.length === 1 ? messages[0]?.carrier : trigger.carrier
+    const inbound = inboundOf(carrier, xray, header)
+    const isXray = xray && !carrier?.get('traceparent') && !!inbound.get('traceparent')
+    const config = isXray ? decidedHere(read) : read
     const invocation = openInvocation(
       config,
       {
@@ -102,8 +106,8 @@ export function lambdaOpener(options: LambdaOptionsOf | undefined): OpenLambda {
           ...invocationAttributes(context),
           [key.FAAS_COLDSTART]: wasCold,
         },
-        origin: request && new URL(request.url).origin,
-        ...readInbound(inboundOf(carrier, xray, header), config, request),
+        origin: trigger.origin,
+        ...readInbound(inbound, config, request),
       },
       { endBy: Date.now() + context.getRemainingTimeInMillis() - MARGIN_MS - (config.spool ? SPOOL_MS : 0) },
       request,

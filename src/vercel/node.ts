@@ -1,8 +1,10 @@
 /** Node's own handlers, `(request, response)`: what is needed of `node:http`'s classes, so that an edge bundle has none. */
 import type { Config } from '../config.ts'
+import { guard } from '../diag.ts'
 import { requestAttributes, requestName } from '../http/attributes.ts'
 import { judgeByStatus, recordStatus } from '../http/outcome.ts'
-import { headersOf, requestOf } from '../http/request.ts'
+import { ownOrigin } from '../http/own-origin.ts'
+import { headersOf, requestOf, urlOf } from '../http/request.ts'
 import { type Invocation, openInvocation, type Platform, SERVER } from '../lifetime/invocation.ts'
 import { readInbound } from '../propagation/inbound.ts'
 import * as key from '../semconv.ts'
@@ -32,7 +34,7 @@ export function openNodeSession(
 ): Invocation {
   const headers = headersOf(given.headers)
   const scheme = headers.get('x-forwarded-proto') === 'https' ? 'https' : 'http'
-  const url = new URL(given.url ?? '/', `${scheme}://${headers.get('host') ?? 'localhost'}`)
+  const url = urlOf(scheme, headers.get('host') ?? '', given.url ?? '/')
   const request = requestOf(url, given.method ?? 'GET', headers)
   const invocation = openInvocation(
     config,
@@ -40,7 +42,7 @@ export function openNodeSession(
       name: requestName(request),
       kind: SERVER,
       rootAttributes: requestAttributes(request),
-      origin: url.origin,
+      origin: guard('the own origin', () => ownOrigin(url)),
       ...readInbound(headers, config, request),
     },
     platform,
