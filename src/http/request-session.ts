@@ -82,7 +82,8 @@ export function openRequestSession(config: Config, request: Request, platform: R
               watchBody(response, session, {
                 idleMs: config.workDeadlineMs,
                 onFirstByte,
-                left: request.signal,
+                // Deno warns whoever looks at it; there a write tells.
+                left: 'Deno' in globalThis ? undefined : request.signal,
                 beforeEnd: awaited ? () => delivered : undefined,
               }),
             )
