@@ -4,6 +4,7 @@
  */
 
 import type { AgentEvent, PlainEvent } from '../events/event.ts'
+import { atExit } from '../lifetime/exit.ts'
 import { type AgentOpsOptions, type Environment, perRequest } from '../options/options.ts'
 import { readConfig } from '../options/read.ts'
 import type { FlushReport } from '../outbox/report.ts'
@@ -42,6 +43,21 @@ export interface AgentOps {
   flush(): Promise<FlushReport>
 }
 
+/** What is neither ended nor used is not kept for ever: a handler may never settle. */
+const MAX_ACTIVE = 1000
+const MAX_EARLY = 100
+
+function forgetFirst(kept: Set<Session> | Map<string, string>, most: number): void {
+  const [first] = kept.keys()
+  if (kept.size <= most) return
+  kept.delete(first as never)
+  warn(
+    most === MAX_ACTIVE
+      ? `${most} sessions are active: the oldest is not in activeSessions any more, and not flushed with the client. Call end(), or use withSession()`
+      : `createAgent: ${most} agents wait for a session; the oldest is left out`,
+  )
+}
+
 /** Makes a client. Reads options and environment; no I/O, no timer, no global. */
 export function createAgentOps(options?: AgentOpsOptions, env?: Environment): AgentOps {
   const config = readConfig(options, env)
@@ -61,9 +77,13 @@ export function createAgentOps(options?: AgentOpsOptions, env?: Environment): Ag
       onEnded: () => {
         active.delete(session)
         scope?.delete(session)
+        // Its end is under way, and stands when this turn is over.
+        void Promise.resolve().then(() => session.end().then(forget))
       },
     })
+    const forget = config.waitUntil ? undefined : atExit(session)
     active.add(session)
+    forgetFirst(active, MAX_ACTIVE)
     scope?.add(session)
     for (const [id, name] of early) session.createAgent(name, id)
     early.clear()
@@ -116,7 +136,7 @@ export function createAgentOps(options?: AgentOpsOptions, env?: Environment): Ag
       return runIn(ownScope(session), async () => {
         try {
           const value = await fn(session)
-          if (session.endState === 'Indeterminate') session.setEndState('Success')
+          session.conclude('Success')
           return value
         } catch (error) {
           session.fail(error)
@@ -136,6 +156,7 @@ export function createAgentOps(options?: AgentOpsOptions, env?: Environment): Ag
     createAgent(name, id = crypto.randomUUID()) {
       if (active.size || find()) return target('createAgent')?.createAgent(name, id)
       early.set(id, name)
+      forgetFirst(early, MAX_EARLY)
       return id
     },
     async flush() {

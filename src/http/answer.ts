@@ -5,19 +5,31 @@ import type { RequestSession } from './request-session.ts'
 
 export type Answer = Response | Promise<Response>
 
-/** Runs what answers a request in the session of the request; without one where none can be opened. */
-export async function answer(open: () => RequestSession, call: (session?: Session) => Answer): Promise<Response> {
+/**
+ * Runs what answers a request in the session of the request; without one where none can be opened. What answers at once
+ * does so still, but where the platform freezes with the response.
+ */
+export function answer(open: () => RequestSession, call: (session?: Session) => Answer): Answer {
   const opened = guard('opening a session', open)
   if (!opened) return call()
-  let response: Response
-  try {
-    response = await opened.run(() => call(opened.session))
-  } catch (error) {
-    opened.fail(error)
-    if (opened.toAwait) await opened.toAwait
-    throw error
+  const finish = (response: Response): Answer => {
+    const answered = guard('ending a session', () => opened.finish(response)) ?? response
+    return opened.toAwait ? opened.toAwait.then(() => answered) : answered
   }
-  const answered = guard('ending a session', () => opened.finish(response)) ?? response
-  if (opened.toAwait) await opened.toAwait
-  return answered
+  const fail = (error: unknown): Promise<never> => {
+    opened.fail(error)
+    if (!opened.toAwait) throw error
+    return opened.toAwait.then(() => Promise.reject(error))
+  }
+  let result: Answer
+  try {
+    result = opened.run(() => call(opened.session))
+  } catch (error) {
+    return fail(error)
+  }
+  return isThenable(result) ? Promise.resolve(result).then(finish, fail) : finish(result)
+}
+
+export function isThenable(value: unknown): value is PromiseLike<unknown> {
+  return typeof (value as PromiseLike<unknown> | undefined)?.then === 'function'
 }

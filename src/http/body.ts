@@ -3,6 +3,8 @@
  * returned everything it had to say. A stream is pumped through, bytes and timing untouched, and read inside the
  * session's scope: in workerd the code in a stream's `pull` finds its session only that way.
  */
+
+import { later } from '../runtime/timers.ts'
 import type { Session } from '../session/session.ts'
 
 /**
@@ -49,7 +51,7 @@ export function watchBody(response: Response, session: Session, watch: Watch): W
         return watch.beforeEnd?.()
       })
     const watching = { ...watch, beforeEnd }
-    session.run(() => pump(body, writable, watching, () => +setTimeout(abandon, watch.idleMs))).then(resolve)
+    session.run(() => pump(body, writable, watching, () => later(abandon, watch.idleMs))).then(resolve)
   })
   return { response: watched, ended }
 }
@@ -65,7 +67,7 @@ async function pump(
   source: ReadableStream,
   sink: WritableStream,
   { onFirstByte, left, beforeEnd }: Watch,
-  startIdle: () => number,
+  startIdle: () => () => void,
 ): Promise<BodyEnd> {
   const reader = source.getReader()
   const writer = sink.getWriter()
@@ -93,7 +95,7 @@ async function pump(
       }
       if (first && !chunk.done) onFirstByte()
       if (chunk.done) await beforeEnd?.()
-      const idle = startIdle()
+      const offIdle = startIdle()
       try {
         // Fails, as a write does, where the client is gone.
         await (chunk.done ? writer.close() : writer.write(chunk.value))
@@ -101,7 +103,7 @@ async function pump(
         await cancel(reason)
         return { reason: 'cancelled' }
       } finally {
-        clearTimeout(idle)
+        offIdle()
       }
       if (chunk.done) return { reason: 'complete' }
     }

@@ -12,7 +12,6 @@ export function recordStatus({ root }: Session, status: number): void {
 /** The session fails by a status of 500 and above, or because its client left, unless more has been said already. */
 export function judgeByStatus(session: Session, status: number, left = false): void {
   session.answeredAfterMs = session.durationMs
-  if (session.endState !== 'Indeterminate') return
-  if (status >= 500) session.setEndState('Fail', `the response's status was ${status}`)
-  else if (left) session.setEndState('Fail', 'the client left')
+  if (status >= 500) session.conclude('Fail', `the response's status was ${status}`)
+  else if (left) session.conclude('Fail', 'the client left')
 }

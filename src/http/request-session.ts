@@ -14,6 +14,7 @@ import type { Session } from '../session/session.ts'
 import { protocolVersion, requestAttributes, requestName } from './attributes.ts'
 import { type BodyEnd, watchBody } from './body.ts'
 import { judgeByStatus, recordStatus } from './outcome.ts'
+import { ownOrigin } from './own-origin.ts'
 
 export interface RequestSession extends Pick<Invocation, 'session' | 'run' | 'fail'> {
   /** Takes the handler's response, and gives the one to return. */
@@ -35,7 +36,7 @@ export function openRequestSession(config: Config, request: Request, platform: R
       name: requestName(request, route),
       kind: SERVER,
       rootAttributes: requestAttributes(request, route),
-      origin: new URL(request.url).origin,
+      origin: guard('the own origin', () => ownOrigin(request.url)),
       ...readInbound(request.headers, config, request),
     },
     platform,
@@ -83,7 +84,8 @@ export function openRequestSession(config: Config, request: Request, platform: R
               watchBody(response, session, {
                 idleMs: config.workDeadlineMs,
                 onFirstByte,
-                left: request.signal,
+                // Deno warns whoever looks at it; there a write tells.
+                left: 'Deno' in globalThis ? undefined : request.signal,
                 beforeEnd: awaited ? () => delivered : undefined,
               }),
             )

@@ -19,3 +19,14 @@ export function requestOf(url: URL, method: string, headers: Headers): Request {
     return Object.defineProperty(new Request(url, { headers }), 'method', { value: method })
   }
 }
+
+/** The URL of a request, of what its caller sent: what is no host, port or path is left out, and never throws. */
+export function urlOf(scheme: 'http' | 'https', host: string, target: string): URL {
+  const url = new URL(`${scheme}://localhost`)
+  url.host = host
+  // A proxy is sent the whole URL.
+  const [path = '', query = ''] = target.replace(/^[a-z][a-z0-9+.-]*:\/\/[^/?]*/i, '').split(/\?(.*)/s)
+  url.pathname = path
+  url.search = query
+  return url
+}

@@ -11,7 +11,16 @@ import { describe, warn } from '../runtime/diag.ts'
 const NAME = 'agentops-edge'
 const VERSION = '2020-01-01'
 
+/**
+ * So long the extension waits for an invocation to come to the wrapper, or the middleware: one that is answered without
+ * them, a warm-up, must not hold the environment to its timeout. One that comes later waits for its delivery itself.
+ */
+const MEET_MS = 100
+
 interface Turn {
+  /** Resolves when the invocation has come to the wrapper. */
+  met: Promise<true>
+  meet(): void
   delivered: Promise<unknown>
   deliver(): void
 }
@@ -23,6 +32,8 @@ class Extension {
   #active = false
   /** The invocations whose session is not delivered yet, or whose event has not come yet: one, at most two. */
   readonly #turns: Map<string, Turn> = new Map()
+  /** The last that was not waited for any longer. */
+  #left: string | undefined
 
   constructor(runtimeApi: string) {
     this.registered = this.#start(`http://${runtimeApi}/${VERSION}/extension`)
@@ -33,9 +44,16 @@ class Extension {
     return this.#active
   }
 
+  /** The invocation has come to the wrapper; false where the extension does not wait for it. */
+  meet(requestId: string): boolean {
+    if (!this.#active || requestId === this.#left) return false
+    this.#turn(requestId).meet()
+    return true
+  }
+
   /** The invocation's session is delivered when `work`, which never rejects, has settled. */
   hold(requestId: string, work: Promise<unknown>): void {
-    if (!this.#active) return
+    if (!this.meet(requestId)) return
     const { deliver } = this.#turn(requestId)
     work.then(deliver, deliver)
   }
@@ -43,11 +61,13 @@ class Extension {
   #turn(requestId: string): Turn {
     const known = this.#turns.get(requestId)
     if (known) return known
-    let deliver = (): void => {}
-    const delivered = new Promise<void>((resolve) => {
-      deliver = resolve
+    const turn = {} as Turn
+    turn.met = new Promise((resolve) => {
+      turn.meet = () => resolve(true)
     })
-    const turn = { delivered, deliver }
+    turn.delivered = new Promise<void>((resolve) => {
+      turn.deliver = resolve
+    })
     this.#turns.set(requestId, turn)
     return turn
   }
@@ -59,6 +79,10 @@ class Extension {
       const id = answer.headers['lambda-extension-identifier']
       if (answer.status !== 200 || typeof id !== 'string') throw new Error(`${answer.status} ${answer.body}`)
       this.#active = true
+      // A handler that never settles: the runtime reports it when the event loop is empty, and its time need not pass.
+      process.on('beforeExit', () => {
+        for (const { deliver } of this.#turns.values()) deliver()
+      })
       void this.#run(`${base}/event/next`, id)
       return true
     } catch (error) {
@@ -78,8 +102,10 @@ class Extension {
         const { status, body } = await call('GET', next, { 'lambda-extension-identifier': id }, undefined, true)
         if (status !== 200) throw new Error(`${status} ${body}`)
         const { requestId, deadlineMs } = JSON.parse(body) as { requestId: string; deadlineMs: number }
-        // A handler that opened no session must not hold the invocation to its timeout.
-        await Promise.race([this.#turn(requestId).delivered, until(deadlineMs - 50)])
+        const { met, delivered } = this.#turn(requestId)
+        const isMet = await Promise.race([met, until(Date.now() + MEET_MS)])
+        if (isMet) await Promise.race([delivered, until(deadlineMs - 50)])
+        this.#left = requestId
         this.#turns.delete(requestId)
       }
     } catch (error) {

@@ -16,6 +16,7 @@ import type { LambdaOptions, LambdaOptionsOf } from './options.ts'
 import { lambdaResource } from './resource.ts'
 import { fieldsOf, inboundOf, triggerOf } from './trigger.ts'
 import type { LambdaContextLike } from './types.ts'
+import { decidedHere } from './xray.ts'
 
 /** A spool gets a second of its own after the deadline of an export. */
 const SPOOL_MS = 1000
@@ -50,7 +51,7 @@ export function lambdaOpener(options: LambdaOptionsOf | undefined): OpenLambda {
     const wasCold = cold && env().AWS_LAMBDA_INITIALIZATION_TYPE !== 'provisioned-concurrency'
     cold = false
     own = {}
-    const config = readConfig(env(), [event, context])
+    const read = readConfig(env(), [event, context])
     const { flush = 'await', xray = false } = own
     if (flush !== 'await' && flush !== 'extension') warn('flush: expected await or extension; await is used')
     if (flush === 'extension') startExtension()
@@ -59,6 +60,9 @@ export function lambdaOpener(options: LambdaOptionsOf | undefined): OpenLambda {
     const header = xray ? xrayHeader(context) : undefined
     // One message goes on in its sender's trace; several have no one trace to go on in.
     const carrier = messages.length === 1 ? messages[0]?.carrier : trigger.carrier
+    const inbound = inboundOf(carrier, xray, header)
+    const isXray = xray && !carrier?.get('traceparent') && !!inbound.get('traceparent')
+    const config = isXray ? decidedHere(read) : read
     const invocation = openInvocation(
       config,
       {
@@ -69,14 +73,15 @@ export function lambdaOpener(options: LambdaOptionsOf | undefined): OpenLambda {
           ...invocationAttributes(context),
           [key.FAAS_COLDSTART]: wasCold,
         },
-        origin: request && new URL(request.url).origin,
-        ...readInbound(inboundOf(carrier, xray, header), config, request),
+        origin: trigger.origin,
+        ...readInbound(inbound, config, request),
       },
       { endBy: Date.now() + context.getRemainingTimeInMillis() - MARGIN_MS - (config.spool ? SPOOL_MS : 0) },
       request,
     )
     const { session } = invocation
     setOwner(context, session)
+    const isMet = guard('the extension', () => runningExtension()?.meet(context.awsRequestId))
     const batch = openBatch(session, trigger, (carrier) => linksOf(inboundOf(carrier, xray), config))
     const judge = (result: unknown, status: number | undefined): void => {
       const failed = batch.settle(result)
@@ -84,15 +89,15 @@ export function lambdaOpener(options: LambdaOptionsOf | undefined): OpenLambda {
       if (code !== undefined) {
         recordStatus(session, code)
         judgeByStatus(session, code)
-      } else if (failed && session.endState === 'Indeterminate') {
-        session.setEndState('Fail', `${failed} of ${messages.length} messages are delivered again`)
+      } else if (failed) {
+        session.conclude('Fail', `${failed} of ${messages.length} messages are delivered again`)
       }
     }
     const delivered = async (ending: Promise<FlushReport>): Promise<void> => {
       // The export keeps to its own limit; this one is for a `fetch` or a spool that keeps to none.
       const left = guard('the remaining time', () => context.getRemainingTimeInMillis()) ?? 0
       const over = within(left - MARGIN_MS / 2, ending)
-      const isFirst = flush === 'extension' && runningExtension()?.active
+      const isFirst = flush === 'extension' && isMet && runningExtension()?.active
       // The extension has been told of this invocation, whatever its options say.
       runningExtension()?.hold(context.awsRequestId, over)
       if (!isFirst) await over

@@ -4,7 +4,7 @@
  */
 import type { Attributes } from '@opentelemetry/api'
 import { requestAttributes, requestName } from '../http/attributes.ts'
-import { headersOf, requestOf } from '../http/request.ts'
+import { headersOf, requestOf, urlOf } from '../http/request.ts'
 import type { Carrier } from '../propagation/propagators.ts'
 import { CONSUMER, SERVER } from '../runtime/otel.ts'
 import * as key from '../runtime/semconv.ts'
@@ -26,6 +26,8 @@ export interface LambdaTrigger {
   carrier?: Carrier
   /** Of an HTTP event. */
   request?: Request
+  /** What the function is called as, where its caller cannot choose it. */
+  origin?: string
   messages?: LambdaMessage[]
   /** Of a stream the records after a failed one are delivered again, too. */
   ordered?: boolean
@@ -53,11 +55,12 @@ function httpTrigger(event: Fields): LambdaTrigger | undefined {
   // The names that a header has more than one value under are those of API Gateway v1 and of load balancers.
   const headers = headersOf({ ...fieldsOf(event.multiValueHeaders), ...fieldsOf(event.headers) })
   const scheme = headers.get('x-forwarded-proto') === 'http' ? 'http' : 'https'
-  const host = textOf(given.domainName) ?? headers.get('host') ?? 'localhost'
-  const port = /^\d+$/.test(headers.get('x-forwarded-port') ?? '') ? `:${headers.get('x-forwarded-port')}` : ''
+  const domain = textOf(given.domainName)
+  const host = domain ?? headers.get('host') ?? ''
   const pathname = textOf(event.rawPath ?? path ?? event.path) ?? '/'
   const query = textOf(event.rawQueryString)
-  const url = new URL(`${scheme}://${host.replace(/:\d+$/, '')}${port}${pathname}${query ? `?${query}` : ''}`)
+  const url = urlOf(scheme, host.replace(/:\d+$/, ''), query ? `${pathname}?${query}` : pathname)
+  url.port = headers.get('x-forwarded-port') ?? ''
   const request = requestOf(url, verb, headers)
   const routed = textOf(event.routeKey)?.split(' ')[1] ?? (given.elb ? undefined : textOf(event.resource))
   // A catch-all says nothing: a router inside knows better.
@@ -72,6 +75,8 @@ function httpTrigger(event: Fields): LambdaTrigger | undefined {
     },
     carrier: headers,
     request,
+    // What the platform routed by; a load balancer takes any `Host`.
+    origin: domain && urlOf('https', domain, '').origin,
   }
 }
 

@@ -1,46 +1,137 @@
 /**
- * A server of one's own, a process that lives long: sessions are delivered in the background, and once more before the
- * process ends. Where there is no `process` that says so (Workers, edge functions), nothing happens.
+ * A process that ends: what its sessions have finished is sent once more, in one try that is soon over, and the process
+ * ends as it would without us. Where there is no `process` that says so (Workers, edge functions), nothing happens.
+ *
+ * SIGTERM: whoever else listens decides, and finds the listeners as they are without ours; with nobody else the process
+ * ends by the signal. An empty event loop (`beforeExit`): each session has one flush, so that none brings the next.
  */
-import { guard } from '../runtime/diag.ts'
+import { guard, warn } from '../runtime/diag.ts'
+import { later, watchDue } from '../runtime/timers.ts'
 import type { Session } from '../session/session.ts'
+import { serverEnvironment } from './platform.ts'
 
 /** Of `process`, what is needed. */
 interface Process {
   pid: number
-  on(event: string, listener: () => void): unknown
-  off(event: string, listener: () => void): unknown
+  on(event: string, listener: Listener): unknown
+  prependListener(event: string, listener: Listener): unknown
+  off(event: string, listener: Listener): unknown
   listenerCount(event: string): number
   kill(pid: number, signal: string): void
 }
+type Listener = (...args: unknown[]) => void
 
-/** Sessions that may still have something to send; each leaves when it is delivered. */
-const live: Set<Session> = new Set()
-let watching = false
+const TERM = 'SIGTERM'
+/** For the flush at the end, and for what keeps to no deadline, a spool or a `fetch` of the user's. */
+const FLUSH_MS = 1500
+const END_MS = 1900
+/** So many are named in the log. */
+const MAX_NAMES = 5
 
 /**
- * Sends what `session` has finished when the process is told to end (`beforeExit`, SIGTERM). Gives what ends that: to be
- * called when it is delivered.
+ * What the copies of this library that a bundler makes (Next.js: one a route) do when the event loop is empty and at
+ * SIGTERM: one listener for all, as each would take the others for somebody who decides.
  */
+interface Watch {
+  empty: Set<() => void>
+  term: Set<() => Promise<unknown>>
+}
+const SHARED = Symbol.for('agentops-edge.exit.1')
+
+/** Sessions that may still have something to send. Weakly: one whose handler never settles is not kept for it. */
+const live: Set<WeakRef<Session>> = new Set()
+let sweepAt = 64
+/** Sessions that were flushed at the end. */
+const left: WeakSet<Session> = new WeakSet()
+let watching = false
+
+/** Sends what `session` has finished when the process ends. Gives what ends that: to be called when it is delivered. */
 export function atExit(session: Session): () => unknown {
-  const { process } = globalThis as { process?: Process }
-  if (typeof process?.on === 'function' && typeof process.kill === 'function') {
-    live.add(session)
-    if (!watching) watch(process)
+  const process = session.config.disabled ? undefined : guard('looking for the process', endingProcess)
+  if (!process) return () => {}
+  const held = new WeakRef(session)
+  live.add(held)
+  if (live.size > sweepAt) {
+    for (const one of live) if (!one.deref()) live.delete(one)
+    sweepAt = Math.max(64, live.size * 2)
   }
-  return () => live.delete(session)
+  if (!watching) watch(process)
+  return () => live.delete(held)
+}
+
+/** The process, where an empty event loop is its end. */
+function endingProcess(): Process | undefined {
+  const { process, navigator } = globalThis as unknown as { process?: Process; navigator?: { userAgent?: string } }
+  if (typeof process?.prependListener !== 'function' || typeof process.kill !== 'function') return undefined
+  // Workers have the names of it, and never end; Lambda's runtime answers with an empty event loop, and goes on.
+  return navigator?.userAgent === 'Cloudflare-Workers' || serverEnvironment()?.AWS_LAMBDA_RUNTIME_API
+    ? undefined
+    : process
+}
+
+function sessions(): Session[] {
+  return [...live].flatMap((held) => held.deref() ?? [])
 }
 
 function watch(process: Process): void {
   watching = true
-  const flush = (): Promise<unknown> => Promise.all([...live].map((session) => session.flush()))
-  process.on('beforeExit', () => void (live.size && flush()))
-  const onTerm = (): void => {
-    void flush().then(() => {
-      process.off('SIGTERM', onTerm)
-      // Whoever else listens decides about the end; with nobody else it is what it would be without us.
-      if (!process.listenerCount('SIGTERM')) process.kill(process.pid, 'SIGTERM')
+  const globals = globalThis as { [SHARED]?: Watch }
+  const { empty, term } = globals[SHARED] ?? install(process)
+  const runDue = watchDue()
+  empty.add(() => {
+    // Bodies that nobody reads and work that never settles: their sessions end now.
+    runDue()
+    const fresh = sessions().filter((session) => !left.has(session))
+    if (!fresh.length) return
+    for (const session of fresh) left.add(session)
+    void Promise.all(fresh.map((session) => session.leave(FLUSH_MS, true))).then(() => nameRunning(fresh))
+  })
+  term.add(() => Promise.all(sessions().map((session) => session.leave(FLUSH_MS, false))))
+}
+
+function install(process: Process): Watch {
+  const shared: Watch = { empty: new Set(), term: new Set() }
+  Object.defineProperty(globalThis, SHARED, { value: shared })
+  process.on('beforeExit', () => {
+    for (const each of shared.empty) each()
+  })
+  // Deno calls listeners in an order of its own, and those of its own kind nobody can count: who decides cannot be told.
+  if (!('Deno' in globalThis)) guard('watching for SIGTERM', () => onTerm(process, shared.term))
+  return shared
+}
+
+function nameRunning(ended: Session[]): void {
+  const running = ended.filter(({ state }) => state === 'running')
+  const names = running.slice(0, MAX_NAMES).map(({ name, id }) => `${name} (${id})`)
+  if (running.length > MAX_NAMES) names.push(`${running.length - MAX_NAMES} more`)
+  if (names.length) {
+    warn(
+      `the process ends, and nobody has ended ${names.join(', ')}: what had finished was sent, without a root. Call end(), or use withSession() or "await using"`,
+      'not-ended',
+    )
+  }
+}
+
+function onTerm(process: Process, flushes: Watch['term']): void {
+  let isOn = false
+  /** First, while those that listen once are still counted. */
+  const listen = (on: boolean): void => {
+    isOn = on
+    process.off(TERM, listener)
+    if (on) process.prependListener(TERM, listener)
+  }
+  const listener = (): void => {
+    const isAlone = process.listenerCount(TERM) < 2
+    // Those who look whether somebody else listens must not find us. A second signal ends it at once.
+    listen(false)
+    const late = new Promise<void>((resolve) => later(resolve, END_MS))
+    void Promise.race([Promise.all([...flushes].map((flush) => flush())), late]).then(() => {
+      if (isAlone) process.kill(process.pid, TERM)
+      else listen(true)
     })
   }
-  guard('watching for SIGTERM', () => process.on('SIGTERM', onTerm))
+  process.on('newListener', (event, added) => {
+    if (event === TERM && added !== listener && isOn) queueMicrotask(() => isOn && listen(true))
+  })
+  listen(true)
 }

@@ -11,6 +11,7 @@ import type { FlushReport } from '../outbox/report.ts'
 import { sleep } from '../runtime/deadline.ts'
 import { guard } from '../runtime/diag.ts'
 import { loadStorage, runIn } from '../runtime/scope.ts'
+import { later } from '../runtime/timers.ts'
 import { setOwner } from '../session/current.ts'
 import type { RootInit } from '../session/init.ts'
 import { ownScope } from '../session/scope.ts'
@@ -51,8 +52,11 @@ export interface Invocation {
   fail(error: unknown): Promise<FlushReport>
 }
 
-/** To be awaited by an adapter before its first session: finds AsyncLocalStorage without making a bundler look for it. */
-export function prepare(): Promise<void> {
+/**
+ * To be awaited by an adapter before its first session: finds AsyncLocalStorage without making a bundler look for it.
+ * Undefined where there is nothing to wait for.
+ */
+export function prepare(): Promise<void> | undefined {
   const module = ['node', 'async_hooks'].join(':')
   return loadStorage(
     () => import(/* @vite-ignore */ /* webpackIgnore: true */ /* turbopackIgnore: true */ module),
@@ -84,14 +88,14 @@ export function openInvocation(config: Config, init: RootInit, platform: Platfor
   const end: Invocation['end'] = (judge, work) => {
     const over = (): Promise<FlushReport> => {
       guard('judging a session', () => judge?.())
-      if (session.endState === 'Indeterminate') session.setEndState('Success')
+      session.conclude('Success')
       if (waitUntil && !shared && endBy === undefined) session.endBy(Date.now() + GRACE_MS)
       return session.end()
     }
-    const early = setTimeout(() => session.state !== 'ended' && session.flush(), ONE_POST_MS)
+    const offEarly = later(() => session.state !== 'ended' && session.flush(), ONE_POST_MS)
     // Not in the turn that returns: encoding what is to be sent would keep the response from going out.
     const ended = (work ?? sleep(0)).then(over).finally(() => {
-      clearTimeout(early)
+      offEarly()
       forget?.()
     })
     // `end` itself is given to waitUntil by the session; what is before it has to be, too.

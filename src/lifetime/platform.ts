@@ -17,8 +17,13 @@ export function serverPlatform(): Platform {
   return { awaited: !!serverEnvironment()?.VERCEL }
 }
 
-/** `process.env`, where the runtime has it. */
+/** `process.env`, where the runtime has it, and lets it be read: Deno asks for a permission. */
 export function serverEnvironment(): Environment | undefined {
-  const { process } = globalThis as { process?: { env?: Environment } }
-  return process?.env
+  try {
+    const { env } = (globalThis as { process?: { env?: Environment } }).process ?? {}
+    void env?.VERCEL
+    return env
+  } catch {
+    return undefined
+  }
 }

@@ -36,11 +36,16 @@ export interface AgentOpsMiddleware {
  */
 export function agentopsMiddleware(options?: LambdaOptionsOf): AgentOpsMiddleware {
   const open = lambdaOpener(options)
-  const running: WeakMap<MiddyRequest, LambdaInvocation> = new WeakMap()
-  const take = (request: MiddyRequest): LambdaInvocation | undefined => {
-    const opened = running.get(request)
+  const running: WeakMap<MiddyRequest, { opened: LambdaInvocation; leave(): void }> = new WeakMap()
+  const finish = async (
+    request: MiddyRequest,
+    end: (opened: LambdaInvocation) => Promise<void>,
+  ): Promise<undefined> => {
+    const { opened, leave } = running.get(request) ?? {}
     running.delete(request)
-    return opened
+    if (opened) await end(opened)
+    // The runtime's next invocation may be part of the same flow.
+    leave?.()
   }
   return {
     // Not async: what it enters is entered for its caller.
@@ -48,16 +53,15 @@ export function agentopsMiddleware(options?: LambdaOptionsOf): AgentOpsMiddlewar
       if (guard('finding the session', () => currentSession(request.context))?.state === 'running') return
       const opened = open(request.event, request.context)
       if (!opened) return
-      running.set(request, opened)
-      enterSession(opened.session)
-      guard('watching for early responses', () => onEarlyResponse(request, (value) => take(request)?.end(value)))
+      running.set(request, { opened, leave: enterSession(opened.session) })
+      guard('watching for early responses', () =>
+        onEarlyResponse(request, (value) =>
+          running.has(request) ? finish(request, (opened) => opened.end(value)) : undefined,
+        ),
+      )
     },
-    async after(request: MiddyRequest): Promise<undefined> {
-      await take(request)?.end(request.response)
-    },
-    async onError(request: MiddyRequest): Promise<undefined> {
-      await take(request)?.fail(request.error)
-    },
+    after: (request: MiddyRequest) => finish(request, (opened) => opened.end(request.response)),
+    onError: (request: MiddyRequest) => finish(request, (opened) => opened.fail(request.error)),
   }
 }
 
@@ -65,7 +69,7 @@ export function agentopsMiddleware(options?: LambdaOptionsOf): AgentOpsMiddlewar
  * middy calls nobody after a middleware that returned early: it sets `response` while `earlyResponse` is there, and returns
  * what `response` is then. A promise is returned as what it resolves to, so that the delivery is waited for.
  */
-function onEarlyResponse(request: MiddyRequest, end: (value: unknown) => Promise<void> | undefined): void {
+function onEarlyResponse(request: MiddyRequest, end: (value: unknown) => Promise<unknown> | undefined): void {
   let response = request.response
   Object.defineProperty(request, 'response', {
     configurable: true,

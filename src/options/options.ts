@@ -122,7 +122,8 @@ export interface AgentOpsOptions extends DeliveryOptions {
   trust?: (request: Request | undefined) => boolean
   /**
    * Which hosts outgoing requests carry the trace and the baggage to: `api.example.com`, `*.example.com`, an origin, a
-   * pattern for the URL, or a function of it. Default: the origin of the session's request. (`tracedFetch.via(binding)` always does.)
+   * pattern for the URL, or a function of it. Default: the origin of the session's request,
+   * where the platform routes by it: Workers, Vercel, API Gateway. (`tracedFetch.via(binding)` always does.)
    */
   propagateTo?: readonly (string | RegExp)[] | ((url: URL) => boolean)
   /** OpenTelemetry propagators, of B3 or X-Ray for example. Default: W3C Trace Context and Baggage. Env: `OTEL_PROPAGATORS` (`tracecontext`, `baggage`, `none`). */

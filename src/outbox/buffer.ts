@@ -4,12 +4,13 @@
  */
 import type { ExportResult } from '@opentelemetry/core'
 import { type Delivery, NOTHING } from '../formats/parts.ts'
-import { Deadline } from '../runtime/deadline.ts'
+import { Deadline, sleep } from '../runtime/deadline.ts'
 import { describe, guard, warn } from '../runtime/diag.ts'
 import { ERROR, SAMPLED, SUCCESS } from '../runtime/otel.ts'
 import { runQuietly } from '../runtime/scope.ts'
 import type { ReadableSpan, SpanExporter, SpanProcessor } from '../runtime/sdk.ts'
 import { SPAN_KIND } from '../runtime/semconv.ts'
+import { unref } from '../runtime/timers.ts'
 import { DestinationExporter } from './exporter.ts'
 import type { Drop, FlushReport } from './report.ts'
 import { reportDrop } from './report.ts'
@@ -46,7 +47,7 @@ export class SessionSpanProcessor implements SpanProcessor {
   readonly #maxQueueSize: number
   readonly #maxBytes: number
   readonly #batchSize: number
-  readonly #flushMs: number
+  #flushMs: number
   readonly #report: FlushReport = { sent: 0, dropped: 0, spooled: 0, pending: 0 }
   #queue: Queued[] = []
   #bytes = 0
@@ -59,6 +60,8 @@ export class SessionSpanProcessor implements SpanProcessor {
   /** The last export could not send everything: the next waits for its time, so that an outage is not asked for each span. */
   #failing = false
   #timer: ReturnType<typeof setTimeout> | undefined
+  /** The process ends: no export is repeated. */
+  #leaving = false
   /** Nothing comes after: what cannot be sent now is lost. */
   #closing = false
   #late: ((flushed: Promise<void>) => void) | undefined
@@ -133,6 +136,23 @@ export class SessionSpanProcessor implements SpanProcessor {
     this.#deadline?.sooner(at)
   }
 
+  /**
+   * The process may end: a flush in one try, over in `ms`. `last`: nothing comes after, so that what cannot be sent is
+   * dropped, and what still ends is sent in as short a time.
+   */
+  async leave(ms: number, last: boolean): Promise<void> {
+    const usual = this.#flushMs
+    this.#flushMs = Math.min(ms, usual)
+    this.#leaving = true
+    this.#deadline?.sooner(Date.now() + ms)
+    // What ends in this turn goes out in the same request.
+    await sleep(0)
+    await (last ? this.close() : this.forceFlush())
+    if (last) return
+    this.#flushMs = usual
+    this.#leaving = false
+  }
+
   /** Counters over the processor's life. */
   report(): FlushReport {
     const { error, ...counts } = this.#report
@@ -169,10 +189,7 @@ export class SessionSpanProcessor implements SpanProcessor {
     return !(this.#exporter instanceof DestinationExporter) || this.#exporter.early
   }
 
-  /**
-   * When an export that begins now must be over. The last ones are tried shortly where the limit has passed; code that
-   * still runs after them shows that there was none.
-   */
+  /** When an export that begins now must be over. The last are tried shortly where the limit has passed; code behind them shows that there was none. */
   #inTime(): number {
     const now = Date.now()
     const passed = this.#late ? Number.POSITIVE_INFINITY : now + LAST_TRY_MS
@@ -185,8 +202,7 @@ export class SessionSpanProcessor implements SpanProcessor {
       this.#interval = Math.max(this.#interval, Math.min(this.#interval * 2, MAX_INTERVAL_MS))
       void this.#flush()
     }, this.#interval)
-    // Node keeps a process alive for a timer; a buffer is no reason to.
-    ;(this.#timer as { unref?: () => void }).unref?.()
+    unref(this.#timer)
   }
 
   /** Exports what has ended so far, batch by batch, as far as it goes. `until`: as for `#export`. */
@@ -223,7 +239,7 @@ export class SessionSpanProcessor implements SpanProcessor {
   /** Never rejects: `deliver` and `guard` see to that. */
   async #exportBatch(batch: readonly Queued[], deadline: Deadline, isEarly: boolean): Promise<number> {
     const isLast = this.#closing
-    const delivery = await deliver(this.#exporter, batch, deadline, isEarly ? 0 : undefined)
+    const delivery = await deliver(this.#exporter, batch, deadline, isEarly || this.#leaving ? 0 : undefined)
     const { sent, spooled, dropped, unsent, reason = 'undelivered', error, rejection } = delivery
     const report = this.#report
     report.sent += sent

@@ -6,6 +6,7 @@
 import { type Context, ROOT_CONTEXT } from '@opentelemetry/api'
 import { suppressTracing } from '@opentelemetry/core'
 import { otelGlobals, warn } from './diag.ts'
+import { enter as enterFlow } from './enter.ts'
 
 interface Storage {
   getStore(): Context | undefined
@@ -53,11 +54,15 @@ function shared(Found: StorageConstructor): Storage {
 }
 
 /**
- * Awaited by an adapter before its first session. `load` imports the platform's module. Checked again after the await
- * and assigned at once: many first requests at the same time must not make one storage each.
+ * Awaited by an adapter before its first session; undefined where there is nothing to wait for. `load` imports the
+ * platform's module. Checked again after the await and assigned at once: many first requests at the same time must not
+ * make one storage each.
  */
-export async function loadStorage(load: () => Promise<unknown>, hint: string): Promise<void> {
-  if (findStorage() || missing) return
+export function loadStorage(load: () => Promise<unknown>, hint: string): Promise<void> | undefined {
+  return findStorage() || missing ? undefined : importStorage(load, hint)
+}
+
+async function importStorage(load: () => Promise<unknown>, hint: string): Promise<void> {
   try {
     const { AsyncLocalStorage } = (await load()) as HooksModule
     storage ??= shared(AsyncLocalStorage)
@@ -91,7 +96,8 @@ export function runQuietly<T>(fn: () => T): T {
 /** Makes `active` the context of the rest of the running async flow; false where the runtime cannot. */
 export function enter(active: Context): boolean {
   try {
-    storage?.enterWith(active)
+    const storage = current()
+    if (storage) enterFlow(storage, active)
     return !!storage
   } catch {
     return false

@@ -4,6 +4,7 @@
  */
 import { type FlushReport, sumOf } from '../outbox/report.ts'
 import { guard, warn } from '../runtime/diag.ts'
+import { later } from '../runtime/timers.ts'
 import type { Keep } from './keep.ts'
 import type { Delivered, Outlets } from './sink.ts'
 import type { SessionView } from './view.ts'
@@ -56,6 +57,11 @@ export class Ending {
     return this.report()
   }
 
+  /** The process ends; see `Sink.leave`. */
+  async leave(ms: number, last: boolean): Promise<void> {
+    await Promise.all(this.#outlets.sinks.map((sink) => sink.leave(ms, last)))
+  }
+
   /** Never rejects. */
   async run(): Promise<FlushReport> {
     const session = this.#session
@@ -85,17 +91,17 @@ export class Ending {
 
   /** What is held has settled, or the deadline is over. */
   async #released(): Promise<void> {
-    let timer: ReturnType<typeof setTimeout> | undefined
+    let off = (): void => {}
     const deadline = new Promise<void>((resolve) => {
       // What is held must leave some of the invocation's time to the export.
       const left = Math.max(0, (this.#limit - Date.now()) * 0.8)
-      timer = setTimeout(resolve, Math.min(this.#session.config.workDeadlineMs, left))
+      off = later(resolve, Math.min(this.#session.config.workDeadlineMs, left))
     })
     const settled = async (): Promise<void> => {
       while (this.#holds.size > 0) await Promise.all(this.#holds)
     }
     await Promise.race([settled(), deadline])
-    clearTimeout(timer)
+    off()
   }
 
   /** Tail sampling. A function that throws refuses nothing. */

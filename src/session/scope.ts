@@ -36,10 +36,19 @@ export function ownScope(session: Scoped, active: Context = session.context): Co
 
 /**
  * Makes a session the one of the rest of the running async flow, for callers that can run nothing inside of it; nothing
- * where the runtime cannot.
+ * where the runtime cannot. Gives what ends that: a caller's caller, which may go on to other work, is of that flow, too.
  */
-export function enterSession(session: Scoped): void {
-  enter(ownScope(session))
+export function enterSession(session: Scoped): () => void {
+  const outer = activeContext()
+  let inner = ownScope(session)
+  enter({
+    getValue: (key) => inner.getValue(key),
+    setValue: (key, value) => inner.setValue(key, value),
+    deleteValue: (key) => inner.deleteValue(key),
+  })
+  return () => {
+    inner = outer
+  }
 }
 
 export function activeScope(): Scope | undefined {

@@ -15,8 +15,7 @@ import {
   ToolEvent,
 } from '../events/event.ts'
 import type { FlushReport } from '../outbox/report.ts'
-import { describe, guard, warn } from '../runtime/diag.ts'
-import { ERROR, OK, UNSET } from '../runtime/otel.ts'
+import { describe, guard } from '../runtime/diag.ts'
 import { activeContext, findStorage, runIn } from '../runtime/scope.ts'
 import type { SdkSpan } from '../runtime/sdk.ts'
 import * as key from '../runtime/semconv.ts'
@@ -24,6 +23,7 @@ import { cut } from '../runtime/serialize.ts'
 import { VERSION } from '../runtime/version.ts'
 import { SessionClock } from './clock.ts'
 import type { SessionConfig } from './config.ts'
+import { isEndState, STATUS } from './end-state.ts'
 import { Ending } from './ending.ts'
 import { Hidden } from './hidden.ts'
 import { contextOf, identityOf, type RootInit, startRoot, tagsOf } from './init.ts'
@@ -40,9 +40,6 @@ import type { EndState, SessionStats } from './view.ts'
 type Own = {
   -readonly [Field in 'hasErrors' | 'name' | 'state' | 'endState' | 'endStateReason' | 'tags']: Session[Field]
 }
-
-/** The root's status in each end state. */
-const STATUS = { Success: OK, Fail: ERROR, Indeterminate: UNSET } as const
 
 export class Session implements InstrumentedSession {
   readonly id: string
@@ -86,6 +83,8 @@ export class Session implements InstrumentedSession {
   readonly #ending: Ending
   readonly #onEnded: RootInit['onEnded']
   #ended: Promise<FlushReport> | undefined
+  /** Whether somebody has said how it ended, be it `Indeterminate`. */
+  #judged = false
 
   /** `outlets`: makes what takes the session's spans; it must not look at the session before it is built. */
   constructor(config: SessionConfig, init: RootInit, outlets: (session: Session) => Outlets) {
@@ -199,13 +198,15 @@ export class Session implements InstrumentedSession {
 
   /** What the session ends with where `end()` is not told otherwise. */
   setEndState(state: EndState, reason?: string): void {
-    if (typeof state !== 'string' || !Object.hasOwn(STATUS, state)) {
-      const expected = Object.keys(STATUS).join(', ')
-      warn(`end state: expected ${expected}, got ${cut(describe(state), 80)}; the session goes on`, 'end-state')
-    } else if (this.state !== 'ended') {
-      ;(this as Own).endState = state
-      ;(this as Own).endStateReason = reason === undefined ? reason : brief(reason)
-    }
+    if (!isEndState(state) || this.state === 'ended') return
+    this.#judged = true
+    ;(this as Own).endState = state
+    ;(this as Own).endStateReason = reason === undefined ? reason : brief(reason)
+  }
+
+  /** @internal For adapters: what it ends with where nobody has said. */
+  conclude(state: EndState, reason?: string): void {
+    if (!this.#judged) this.setEndState(state, reason)
   }
 
   /** Keeps the session open until `promise` settles, at most `workDeadlineMs` after `end()`. */
@@ -260,6 +261,11 @@ export class Session implements InstrumentedSession {
     this.#ending.endBy(at)
   }
 
+  /** @internal For adapters: the process ends; see `Sink.leave`. */
+  leave(ms: number, last: boolean): Promise<void> {
+    return this.#ending.leave(ms, last)
+  }
+
   /** @internal For instrumentations: the span of an event that they end themselves; what is filled in by then counts. */
   begin(event: AgentEvent | PlainEvent, outer: Context = this.current()): OpenedEvent {
     return this.#recorder.begin(event, outer)
@@ -291,11 +297,8 @@ export class Session implements InstrumentedSession {
   fail(error: unknown): void {
     guard('recording an error', () => {
       const flow = controlFlowOf(error)
-      if (flow) {
-        if (flow.status) this.root.setAttribute(key.HTTP_STATUS, flow.status)
-        if (this.endState === 'Indeterminate') this.setEndState('Success')
-        return
-      }
+      if (flow?.status) this.root.setAttribute(key.HTTP_STATUS, flow.status)
+      if (flow) return this.conclude('Success')
       this.recordError(error)
       failSpan(this.root, error)
       this.setEndState('Fail', describe(error))

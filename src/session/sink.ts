@@ -11,6 +11,8 @@ export interface Sink extends SpanProcessor {
   refuse(): void
   /** Nothing may take longer: `at` is when the platform ends the invocation, milliseconds since the epoch. */
   endBy(at: number): void
+  /** The process may end: a flush in one try, over in `ms`; after the `last` nothing comes. */
+  leave(ms: number, last: boolean): Promise<void>
   /** The last flush that anyone waits for. */
   close(): Promise<void>
   /** From here on a span that still ends is sent at once, and `late` is given the sending. */

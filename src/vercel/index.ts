@@ -16,6 +16,7 @@ import { readConfig } from '../options/read.ts'
 import { guard } from '../runtime/diag.ts'
 import { SERVER } from '../runtime/otel.ts'
 import { HTTP_STATUS } from '../runtime/semconv.ts'
+import { type AnyFunction as Handler, wrapperOf } from '../runtime/wrapper.ts'
 import { currentSession, setOwner } from '../session/current.ts'
 import type { Session } from '../session/session.ts'
 import { registerNext } from './next.ts'
@@ -23,9 +24,6 @@ import { isNodeResponse, type NodeRequest, openNodeSession } from './node.ts'
 import { vercelResource } from './resource.ts'
 
 export type VercelOptionsOf = AgentOpsOptions | ((request: Request) => AgentOpsOptions)
-
-// biome-ignore lint/suspicious/noExplicitAny: any handler's arguments
-type Handler = (...args: any[]) => unknown
 
 /**
  * Wraps a function that answers a `Request` (edge and Node functions, route handlers, middleware, an object with such a
@@ -43,28 +41,30 @@ export function withAgentOps<Given extends Handler | { fetch: Handler }>(
   given: Given,
   options?: VercelOptionsOf,
 ): Given {
-  if (typeof given !== 'function') {
-    const { fetch } = given
-    return { ...given, fetch: wrap(fetch.bind(given), options) }
+  if (typeof given === 'function') return wrap(given, options) as Given
+  const { fetch } = given
+  const own = {
+    ...Object.getOwnPropertyDescriptors(given),
+    fetch: { value: wrap(fetch, options, given), configurable: true, enumerable: true, writable: true },
   }
-  return wrap(given, options) as Given
+  return Object.create(Object.getPrototypeOf(given), own)
 }
 
-function wrap<Fn extends Handler>(handler: Fn, options: VercelOptionsOf | undefined): Fn {
+/** `owner`: the object whose method it is. */
+function wrap<Fn extends Handler>(handler: Fn, options: VercelOptionsOf | undefined, owner?: object): Fn {
   const configOf = configReader<Request>(options as never, () => vercelResource(serverEnvironment()))
-  const wrapped = async function (this: unknown, ...args: unknown[]): Promise<unknown> {
-    await prepare()
-    const call = (): unknown => handler.apply(this, args)
+  const handle = (self: unknown, args: unknown[]): unknown => {
+    const call = (): unknown => handler.apply(owner ?? self, args)
     const [request, second] = args as [Request, unknown]
     // Next.js' own span, a wrapper further out or a middleware has opened the session of this request.
     const shared = guard('finding the session', () => currentSession(request) ?? requestSession())
     if (shared?.state === 'running') {
-      const response = await call()
-      guard('the status', () => {
-        const { status } = response as Partial<Response>
-        if (typeof status === 'number') shared.root.setAttribute(HTTP_STATUS, status)
+      return observe(call, (_, response) => {
+        guard('the status', () => {
+          const { status } = (response ?? {}) as Partial<Response>
+          if (typeof status === 'number') shared.root.setAttribute(HTTP_STATUS, status)
+        })
       })
-      return response
     }
     const platform = guard('the platform', () => platformOf(second)) ?? {}
     if (isNodeResponse(second)) {
@@ -85,7 +85,11 @@ function wrap<Fn extends Handler>(handler: Fn, options: VercelOptionsOf | undefi
       return call() as Promise<Response>
     })
   }
-  return wrapped as unknown as Fn
+  return wrapperOf(handler, (self, args) => {
+    // Where the storage has to be imported, a function that answers at once does so later, until it is here.
+    const waiting = prepare()
+    return waiting ? waiting.then(() => handle(self, args)) : handle(self, args)
+  })
 }
 
 /** The running session, if it is a request's: one that was started beside the server is not for all who ask it. */

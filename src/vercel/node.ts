@@ -2,10 +2,12 @@
 
 import { requestAttributes, requestName } from '../http/attributes.ts'
 import { judgeByStatus, recordStatus } from '../http/outcome.ts'
-import { headersOf, requestOf } from '../http/request.ts'
+import { ownOrigin } from '../http/own-origin.ts'
+import { headersOf, requestOf, urlOf } from '../http/request.ts'
 import { type Invocation, openInvocation, type Platform } from '../lifetime/invocation.ts'
 import type { Config } from '../options/config.ts'
 import { readInbound } from '../propagation/inbound.ts'
+import { guard } from '../runtime/diag.ts'
 import { SERVER } from '../runtime/otel.ts'
 import * as key from '../runtime/semconv.ts'
 
@@ -34,7 +36,7 @@ export function openNodeSession(
 ): Invocation {
   const headers = headersOf(given.headers)
   const scheme = headers.get('x-forwarded-proto') === 'https' ? 'https' : 'http'
-  const url = new URL(given.url ?? '/', `${scheme}://${headers.get('host') ?? 'localhost'}`)
+  const url = urlOf(scheme, headers.get('host') ?? '', given.url ?? '/')
   const request = requestOf(url, given.method ?? 'GET', headers)
   const invocation = openInvocation(
     config,
@@ -42,7 +44,7 @@ export function openNodeSession(
       name: requestName(request),
       kind: SERVER,
       rootAttributes: requestAttributes(request),
-      origin: url.origin,
+      origin: guard('the own origin', () => ownOrigin(url)),
       ...readInbound(headers, config, request),
     },
     platform,

@@ -110,7 +110,7 @@ export function derive<Class extends PlatformClass>(
         }
       })
       // Before the first event, so that no handler has to wait for it.
-      if (!findStorage()) guard('AsyncLocalStorage', () => ctx.blockConcurrencyWhile?.(prepare))
+      if (!findStorage()) guard('AsyncLocalStorage', () => ctx.blockConcurrencyWhile?.(async () => prepare()))
       // biome-ignore lint/correctness/noConstructorReturn: it is an object of this class, made by the user's constructor
       return object
     }

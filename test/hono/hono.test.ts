@@ -74,6 +74,14 @@ describe('the middleware in workerd', () => {
     })
   })
 
+  test('a session of which the handler has said that nothing can be said ends so', async () => {
+    expect((await fetch(`${worker.url}/unsaid`)).status).toBe(200)
+    expect((await backend.session()).root).toMatchObject({
+      status: { code: 0 },
+      attributes: { 'agentops.session.end_state': 'Indeterminate', 'agentops.session.end_state_reason': 'who knows' },
+    })
+  })
+
   test('a tool that throws: the error reaches the handler, the session is a success', async () => {
     expect(await (await fetch(`${worker.url}/tool-throws`)).json()).toEqual({ caught: 'RangeError: out of range' })
     const { root, spans } = await backend.session()

@@ -7,13 +7,14 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync } from 'node:fs'
-import { mkdir, writeFile } from 'node:fs/promises'
+import { copyFile, mkdir, readFile, writeFile } from 'node:fs/promises'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { resolve } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { promisify } from 'node:util'
 import { build } from 'esbuild'
+import { RUNTIMES } from './runtimes.ts'
 import { waitFor } from './wait.ts'
 
 const RIC = '.cache/ric/node_modules/aws-lambda-ric/index.mjs'
@@ -31,6 +32,33 @@ export async function installRuntimeClient(): Promise<void> {
       cwd: '.cache/ric',
     },
   )
+}
+
+const OLD = '.cache/ric3/node_modules/aws-lambda-ric'
+const NULL_AT_EXIT = 'markCompleted();\n          this.client.postInvocationResponse('
+/** AWS' own images tell async handlers so, and have this; the client that they publish leaves it out. */
+const ERROR_AT_EXIT = `markCompleted();
+          if (this.handler.constructor.name === "AsyncFunction") {
+            const error = Object.assign(new Error(""), { name: "Runtime.NodeJsExit" });
+            return this.client.postInvocationError(error, invokeId, () => this.scheduleIteration());
+          }
+          this.client.postInvocationResponse(`
+
+/**
+ * The client of runtimes up to Node.js 22, which have callbacks. Its native part would need autoconf to be built; that of
+ * the newer one has the same three functions.
+ */
+export async function installOldRuntimeClient(): Promise<void> {
+  await installRuntimeClient()
+  if (existsSync(`${OLD}/dist/rapid-client.node`)) return
+  await mkdir('.cache/ric3', { recursive: true })
+  await writeFile('.cache/ric3/package.json', '{ "private": true }')
+  const args = ['install', '--ignore-scripts', '--no-package-lock', '--no-audit', '--no-fund', 'aws-lambda-ric@3.3.0']
+  await promisify(execFile)('npm', args, { cwd: '.cache/ric3' })
+  const code = await readFile(`${OLD}/dist/index.mjs`, 'utf8')
+  if (!code.includes(NULL_AT_EXIT)) throw new Error('the runtime client is another one')
+  await writeFile(`${OLD}/dist/index.mjs`, code.replace(NULL_AT_EXIT, ERROR_AT_EXIT))
+  await copyFile('.cache/ric/node_modules/aws-lambda-ric/rapid-client.node', `${OLD}/dist/rapid-client.node`)
 }
 
 /** Bundles a fixture as a user's build would; gives the folder and the module's name. */
@@ -55,6 +83,8 @@ export interface FunctionOptions {
   timeoutMs?: number
   /** Off for managed instances, whose processes serve several invocations at once. */
   freeze?: boolean
+  /** The client of runtimes up to Node.js 22. */
+  old?: boolean
 }
 
 export interface Invoked {
@@ -63,6 +93,8 @@ export interface Invoked {
   /** As the runtime reported it. */
   error?: { errorType: string; errorMessage: string }
   timedOut: boolean
+  /** The process has ended instead of an answer, with this code: Lambda says `Runtime.ExitError`. */
+  exited?: number
   /** From the event to the complete response, and to the moment when nothing was left to wait for. */
   responseMs: number
   ms: number
@@ -100,6 +132,7 @@ interface Pending {
   chunks: number[]
   streamed: boolean
   answered?: Omit<Invoked, 'ms' | 'chunks' | 'timedOut'>
+  exit(code: number): void
   settle(invoked: Invoked): void
 }
 
@@ -108,6 +141,7 @@ export async function startFunction({
   env,
   timeoutMs = 3000,
   freeze = true,
+  old = false,
 }: FunctionOptions): Promise<RunningFunction> {
   const queue: Pending[] = []
   const running = new Map<string, Pending>()
@@ -203,7 +237,8 @@ export async function startFunction({
   const { port } = server.address() as AddressInfo
 
   spawned = performance.now()
-  child = spawn(resolve('node_modules/.bin/node'), [resolve(RIC)], {
+  const [node, client] = old ? [RUNTIMES['Node 22'][0], `${OLD}/bin/index.mjs`] : ['node_modules/.bin/node', RIC]
+  child = spawn(resolve(node), [resolve(client), ...(old ? [handler] : [])], {
     cwd: '.cache/lambda',
     env: {
       PATH: process.env.PATH,
@@ -226,6 +261,9 @@ export async function startFunction({
       .on('data', (data: string) => logs.push(...data.split('\n').filter(Boolean).map(withoutPrefix)))
   }
   const exited = once(child, 'exit')
+  void exited.then(([code]) => {
+    for (const pending of running.values()) pending.exit(code ?? -1)
+  })
   const ready = waitFor('the runtime', () => initialised || (child?.exitCode ?? undefined) !== undefined, 20_000)
   await ready
   if (!initialised) throw new Error(`the function did not start:\n${logs.join('\n')}`)
@@ -255,7 +293,11 @@ export async function startFunction({
           clearTimeout(timer)
           done(invoked)
         }
-        queue.push({ id, event, options, deadline, begun, chunks: [], streamed: false, settle })
+        const exit = (code: number): void => {
+          const ms = performance.now() - begun
+          settle({ body: '', timedOut: false, exited: code, responseMs: ms, ms, chunks: [] })
+        }
+        queue.push({ id, event, options, deadline, begun, chunks: [], streamed: false, exit, settle })
         serve()
       }),
     async stop() {
