@@ -44,14 +44,7 @@ export function lasting(value: unknown, reading: Reading): Progress | undefined 
   if (isIterable && typeof object.next === 'function') watchIterator(object, watch)
   // Node's streams are read in other ways, too.
   else if (Symbol.asyncIterator in object && !('pipe' in object)) {
-    replace(
-      object,
-      Symbol.asyncIterator,
-      (create) =>
-        function () {
-          return watchIterator(watch.within(() => create.call(this)) as Methods, watch)
-        },
-    )
+    watchWay(object, Symbol.asyncIterator, watch, watchIterator)
   } else return undefined
   return () => (begun ? 'read' : 'unread')
 }
@@ -63,93 +56,66 @@ function replace(object: object, name: string | symbol, make: (method: Method) =
   Object.defineProperty(object, name, { value: make(method as Method), configurable: true, writable: true })
 }
 
-/** `isLast`: whether this result of a part is the last. */
-function follow({ within, begin, over }: Reading, part: () => unknown, isLast: (result: never) => boolean): unknown {
-  begin?.()
-  return observe(
-    () => within(part),
-    (failed, result) => {
-      if (failed) over(true, result)
-      else if (isLast(result as never)) over(false, (result as { value?: unknown } | undefined)?.value)
-    },
+/** A method that reads, or leaves; `isLast`: whether its result says that nothing comes after. */
+function watchStep(
+  object: object,
+  name: string,
+  { within, begin, over }: Reading,
+  isLast: (result: { done?: boolean } | undefined) => boolean = () => true,
+): void {
+  replace(
+    object,
+    name,
+    (method) =>
+      function (...args) {
+        begin?.()
+        return observe(
+          () => within(() => method.apply(this, args)),
+          (failed, result) => {
+            if (failed) over(true, result)
+            else if (isLast(result as never)) over(false, (result as { value?: unknown } | undefined)?.value)
+          },
+        )
+      },
+  )
+}
+
+/** A method that gives a way to read. */
+function watchWay<Way>(
+  object: object,
+  name: string | symbol,
+  reading: Reading,
+  watch: (way: Way, reading: Reading) => unknown,
+): void {
+  replace(
+    object,
+    name,
+    (method) =>
+      function (...args) {
+        return watch(reading.within(() => method.apply(this, args)) as Way, reading)
+      },
   )
 }
 
 const isDone = (result: { done?: boolean } | undefined): boolean => !!result?.done
-const always = (): boolean => true
 
-function watchIterator<T extends object>(iterator: T, reading: Reading): T {
-  for (const name of ['next', 'return', 'throw']) {
-    replace(
-      iterator,
-      name,
-      (method) =>
-        function (...args) {
-          return follow(reading, () => method.apply(this, args), isDone)
-        },
-    )
-  }
+function watchIterator(iterator: object, reading: Reading): object {
+  for (const name of ['next', 'return', 'throw']) watchStep(iterator, name, reading, isDone)
   return iterator
 }
 
-function watchStream(stream: ReadableStream, reading: Reading): ReadableStream {
-  const whole = (name: string): void =>
-    replace(
-      stream,
-      name,
-      (method) =>
-        function (...args) {
-          return follow(reading, () => method.apply(this, args), always)
-        },
-    )
-  whole('pipeTo')
-  whole('cancel')
-  for (const name of ['values', Symbol.asyncIterator]) {
-    replace(
-      stream,
-      name,
-      (method) =>
-        function (...args) {
-          return watchIterator(method.apply(this, args) as object, reading)
-        },
-    )
-  }
-  replace(
-    stream,
-    'getReader',
-    (method) =>
-      function (...args) {
-        const reader = method.apply(this, args) as object
-        replace(
-          reader,
-          'read',
-          (read) =>
-            function (...into) {
-              return follow(reading, () => read.apply(this, into), isDone)
-            },
-        )
-        replace(
-          reader,
-          'cancel',
-          (cancel) =>
-            function (...why) {
-              return follow(reading, () => cancel.apply(this, why), always)
-            },
-        )
-        return reader
-      },
-  )
-  replace(
-    stream,
-    'tee',
-    (method) =>
-      function () {
-        return shared(reading.within(() => method.call(this)) as ReadableStream[], reading).map((branch) =>
-          watchStream(...branch),
-        )
-      },
-  )
-  // Its own `pipeTo` is not asked by the platform's.
+function watchReader(reader: object, reading: Reading): object {
+  watchStep(reader, 'read', reading, isDone)
+  watchStep(reader, 'cancel', reading)
+  return reader
+}
+
+function watchStream(stream: object, reading: Reading): object {
+  for (const name of ['pipeTo', 'cancel']) watchStep(stream, name, reading)
+  for (const name of ['values', Symbol.asyncIterator]) watchWay(stream, name, reading, watchIterator)
+  watchWay(stream, 'getReader', reading, watchReader)
+  watchWay(stream, 'tee', reading, (branches: object[]) => together(branches, watchStream, reading))
+  // The platform's does not ask for the `pipeTo` of the object's own.
   replace(
     stream,
     'pipeThrough',
@@ -163,20 +129,6 @@ function watchStream(stream: ReadableStream, reading: Reading): ReadableStream {
   return stream
 }
 
-/** Several that are read apart: the work is over when the last of them is, or when one has thrown. */
-function shared<T>(values: readonly T[], reading: Reading): [T, Reading][] {
-  let left = values.length
-  return values.map((value) => [
-    value,
-    {
-      ...reading,
-      over(failed, result) {
-        if (failed || --left === 0) reading.over(failed, result)
-      },
-    },
-  ])
-}
-
 function watchResponse(response: Response, reading: Reading): Response {
   const { body } = response
   if (body) {
@@ -184,26 +136,16 @@ function watchResponse(response: Response, reading: Reading): Response {
     // workerd gives a stream at each look.
     Object.defineProperty(response, 'body', { get: () => body, configurable: true })
   }
-  for (const name of ['arrayBuffer', 'blob', 'bytes', 'formData', 'json', 'text']) {
-    replace(
-      response,
-      name,
-      (method) =>
-        function (...args) {
-          return follow(reading, () => method.apply(this, args), always)
-        },
-    )
-  }
-  replace(
-    response,
-    'clone',
-    (method) =>
-      function () {
-        const clone = reading.within(() => method.call(this)) as Response
-        const [own, other] = shared([response, clone], reading) as [[Response, Reading], [Response, Reading]]
-        watchResponse(...own)
-        return watchResponse(...other)
-      },
-  )
+  for (const name of ['arrayBuffer', 'blob', 'bytes', 'formData', 'json', 'text']) watchStep(response, name, reading)
+  watchWay(response, 'clone', reading, (clone: Response) => together([response, clone], watchResponse, reading)[1])
   return response
+}
+
+/** Several that are read apart: the work is over when the last of them is, or when one has thrown. */
+function together<T>(values: readonly T[], watch: (value: T, reading: Reading) => T, reading: Reading): T[] {
+  let left = values.length
+  const over: Reading['over'] = (failed, value) => {
+    if (failed || --left === 0) reading.over(failed, value)
+  }
+  return values.map((value) => watch(value, { ...reading, over }))
 }
