@@ -4,7 +4,7 @@ import { defineConfig, type ViteUserConfig } from 'vitest/config'
 // Tests of the core run twice, in Node and inside workerd; the adapters' run in Node as the client of a real workerd.
 const CORE = ['test/{session,events,export,config}/**/*.test.ts']
 // In the group whose files run side by side.
-const LONG = 'test/long/**/*.test.ts'
+const LONG = ['test/long/**/*.test.ts', 'test/examples/agents-sdk.test.ts']
 // Generous: the machine that runs them may be busy.
 const timeouts = { testTimeout: 60_000, hookTimeout: 60_000 }
 
@@ -12,7 +12,7 @@ const config: ViteUserConfig = defineConfig({
   test: {
     globalSetup: ['test/support/global-setup.ts'],
     projects: [
-      { extends: true, test: { ...timeouts, name: 'node', include: [...CORE, LONG] } },
+      { extends: true, test: { ...timeouts, name: 'node', include: [...CORE, ...LONG] } },
       {
         extends: true,
         plugins: [
@@ -28,7 +28,7 @@ const config: ViteUserConfig = defineConfig({
           ...timeouts,
           name: 'end-to-end',
           include: ['test/**/*.test.ts'],
-          exclude: [...CORE, LONG],
+          exclude: [...CORE, ...LONG],
           fileParallelism: false,
         },
       },
