@@ -15,7 +15,8 @@ export function withoutInspection(): Rolldown.Plugin {
       filter: { id: SDK },
       handler(code) {
         let kept = code
-        for (const { start, end } of methodsIn(this.parse(code)).reverse()) kept = kept.slice(0, start) + kept.slice(end)
+        for (const { start, end } of methodsIn(this.parse(code)).reverse())
+          kept = kept.slice(0, start) + kept.slice(end)
         return kept
       },
     },

@@ -78,7 +78,7 @@ export function openInvocation(config: Config, init: RootInit, platform: Platfor
     lateWaitUntil: execution && weakWaitUntil(execution),
   })
   if (execution) {
-    if (!shared) setOwner(execution, session)
+    guard('finding the session by its context', () => shared || setOwner(execution, session))
     guard('watching waitUntil', () => interceptWaitUntil(execution))
   }
   const forget = waitUntil || endBy !== undefined ? undefined : atExit(session)
