@@ -80,7 +80,7 @@ export function lambdaOpener(options: LambdaOptionsOf | undefined): OpenLambda {
       request,
     )
     const { session } = invocation
-    setOwner(context, session)
+    guard('finding the session by its context', () => setOwner(context, session))
     const isMet = guard('the extension', () => runningExtension()?.meet(context.awsRequestId))
     const batch = openBatch(session, trigger, (carrier) => linksOf(inboundOf(carrier, xray), config))
     const judge = (result: unknown, status: number | undefined): void => {
