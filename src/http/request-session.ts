@@ -3,7 +3,8 @@
  * body has ended.
  */
 
-import { type Invocation, openInvocation, type Platform } from '../lifetime/invocation.ts'
+import { type Invocation, openInvocation } from '../lifetime/invocation.ts'
+import type { Platform } from '../lifetime/platform.ts'
 import type { Config } from '../options/config.ts'
 import { readInbound } from '../propagation/inbound.ts'
 import { guard } from '../runtime/diag.ts'

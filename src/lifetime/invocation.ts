@@ -18,6 +18,7 @@ import { ownScope } from '../session/scope.ts'
 import type { Session } from '../session/session.ts'
 import { openSession } from '../wiring/session.ts'
 import { atExit } from './exit.ts'
+import type { Platform } from './platform.ts'
 import { type Execution, interceptWaitUntil, originalWaitUntil, type WaitUntil } from './wait-until.ts'
 
 /** Work that is over so soon after the handler returned goes out in one request with the rest. */
@@ -26,18 +27,6 @@ const ONE_POST_MS = 100
 const GRACE_MS = 28_000
 /** What must be left of a Lambda invocation's time when it returns. */
 export const MARGIN_MS = 250
-
-/** What an adapter knows of its platform. */
-export interface Platform {
-  /** The platform's context; through it the session is found without AsyncLocalStorage. */
-  execution?: Execution
-  /** Other invocations have the same context, and the platform ends none of them: a Durable Object's. */
-  shared?: boolean
-  /** When the platform ends the invocation, milliseconds since the epoch, where it is known from the start. */
-  endBy?: number
-  /** The platform freezes the process when the response is out, and has no `waitUntil`: the response waits. */
-  awaited?: boolean
-}
 
 export interface Invocation {
   session: Session

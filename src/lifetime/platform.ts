@@ -2,8 +2,19 @@
 
 import type { Environment } from '../options/options.ts'
 import { guard } from '../runtime/diag.ts'
-import type { Platform } from './invocation.ts'
 import type { Execution } from './wait-until.ts'
+
+/** What an adapter knows of its platform. */
+export interface Platform {
+  /** The platform's context; through it the session is found without AsyncLocalStorage. */
+  execution?: Execution
+  /** Other invocations have the same context, and the platform ends none of them: a Durable Object's. */
+  shared?: boolean
+  /** When the platform ends the invocation, milliseconds since the epoch, where it is known from the start. */
+  endBy?: number
+  /** The platform freezes the process when the response is out, and has no `waitUntil`: the response waits. */
+  awaited?: boolean
+}
 
 /** Under which Vercel, and a platform that runs Next.js, keep what belongs to the running request. */
 const CONTEXTS = ['@vercel/request-context', '@next/request-context']
