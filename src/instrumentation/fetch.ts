@@ -7,7 +7,7 @@ import { isTracingSuppressed } from '@opentelemetry/core'
 import { errorType } from '../events/event.ts'
 import { isPlain } from '../propagation/inbound.ts'
 import { headersFor } from '../propagation/outbound.ts'
-import { describe, guard } from '../runtime/diag.ts'
+import { describe, guard, warn } from '../runtime/diag.ts'
 import { CLIENT, ERROR } from '../runtime/otel.ts'
 import { activeContext, runIn } from '../runtime/scope.ts'
 import type { SdkSpan } from '../runtime/sdk.ts'
@@ -25,28 +25,36 @@ const CREDENTIAL = /auth|key|token|cookie|secret/i
 
 type Patched = Fetch & { [NATIVE]?: Fetch }
 
-/** Replaces the global `fetch`, once; outside a session, or in one that wants neither spans nor models, it is the platform's. */
+/**
+ * Replaces the global `fetch`, once; outside a session, or in one that wants neither spans nor models, it is the platform's.
+ * One that is missing, or not to be replaced, is said.
+ */
 export function patchFetch(): void {
-  const native = globalThis.fetch as Patched
-  if (native[NATIVE]) return
-  const fetch = function fetch(this: unknown, input: Input, init?: RequestInit): Promise<Response> {
-    const send: Fetch = (...args) => Reflect.apply(native, this, args)
-    const session = sessionHere()
-    const { fetch: all, llm } = session?.config.instrumentations ?? {}
-    return session && (all || llm) ? traced(send, session, input, init, !!all) : send(input, init)
+  const native = guard('looking for fetch', () => globalThis.fetch as Patched | undefined)
+  if (native?.[NATIVE]) return
+  const isReplaced = typeof native === 'function' && guard('replacing fetch', () => replace(native))
+  if (!isReplaced) warn('the global fetch is missing or read-only: its requests are not seen. Use tracedFetch')
+}
+
+function replace(native: Patched): boolean {
+  const { fetch } = {
+    fetch(this: unknown, ...args: Parameters<Fetch>): Promise<Response> {
+      const send: Fetch = (...given) => Reflect.apply(native, this, given)
+      const session = sessionHere()
+      const { fetch: all, llm } = session?.config.instrumentations ?? {}
+      return session && (all || llm) ? traced(send, session, args[0], args[1], !!all) : send(...args)
+    },
   }
-  // Bundlers rename functions.
-  globalThis.fetch = Object.defineProperties(fetch, {
-    name: { value: native.name, configurable: true },
-    length: { value: native.length, configurable: true },
-    [NATIVE]: { value: native },
-  }) as unknown as Fetch
+  // Its name, which bundlers change, its length, and what a platform has put there (Bun: `preconnect`).
+  const own = { ...Object.getOwnPropertyDescriptors(native), [NATIVE]: { value: native } }
+  // Not by assignment, which throws or not by how the bundle was made.
+  return Reflect.set(globalThis, 'fetch', Object.defineProperties(fetch, own))
 }
 
 /** The platform's own, though the global one may be replaced. */
 export function nativeFetch(): Fetch {
-  const fetch = globalThis.fetch as Patched
-  return fetch[NATIVE] ?? fetch
+  const fetch = globalThis.fetch as Patched | undefined
+  return fetch?.[NATIVE] ?? (fetch as Fetch)
 }
 
 /** The session whose requests these are: not the exporter's, and none that has ended or records nothing. */
