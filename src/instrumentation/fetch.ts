@@ -79,7 +79,8 @@ export async function traced(
   const end: End = (error, at) => finish(session, call, error, at)
   try {
     const response = await runIn(call.context, () => send(...(args as [Input, RequestInit?])))
-    return guard('an outgoing request', () => respond(session, call, response, end)) ?? response
+    guard('an outgoing request', () => respond(session, call, response, end))
+    return response
   } catch (error) {
     end(error)
     throw error
@@ -105,7 +106,7 @@ function open(
   init: RequestInit | undefined,
   spans: boolean,
 ): Call | undefined {
-  const request = input instanceof Request ? input : undefined
+  const request = requestIn(input)
   const url = new URL(request?.url ?? `${input}`)
   const method = `${init?.method ?? request?.method ?? 'GET'}`.toUpperCase()
   // A session that is not sampled has nothing to show.
@@ -138,6 +139,11 @@ function requestSpan({ tracer }: InstrumentedSession, attributes: Attributes): S
   return tracer.startSpan(name, { kind: CLIENT, attributes: { ...own, ...attributes } }) as SdkSpan
 }
 
+/** Not by its class: a server's adapter may have put another one there. */
+function requestIn(input: Input): Request | undefined {
+  return typeof input === 'object' && 'clone' in input ? input : undefined
+}
+
 function bodyOf(input: Input, init: RequestInit | undefined): ReturnType<Outgoing['body']> {
   const body = init?.body
   if (typeof body === 'string') return body
@@ -158,16 +164,12 @@ function withContext(
   known: boolean,
 ): [Input, RequestInit?] {
   if (!known && !mayKnow(session, url)) return [input, init]
-  const plain = !init || isPlain(init)
-  const request = plain ? input : new Request(input, init)
-  const headers = new Headers(
-    (plain ? (init as RequestInit | undefined)?.headers : undefined) ??
-      (request instanceof Request ? request.headers : undefined),
-  )
+  const headers = new Headers(init?.headers ?? requestIn(input)?.headers)
   for (const [name, value] of Object.entries(headersFor(context))) {
     if (!headers.has(name)) headers.set(name, value)
   }
-  return [request, { ...(plain && init), headers }]
+  // Last, as it takes the body out of a Request: what may throw has not thrown.
+  return !init || isPlain(init) ? [input, { ...init, headers }] : [new Request(input, init), { headers }]
 }
 
 /** What `propagateTo` says; of its own origin alone, where it says nothing. */
@@ -182,16 +184,16 @@ function mayKnow({ config, origin }: InstrumentedSession, url: URL): boolean {
   })
 }
 
-function respond(session: InstrumentedSession, call: Call, response: Response, end: End): Response {
+function respond(session: InstrumentedSession, call: Call, response: Response, end: End): void {
   const { span, method, model } = call
   const { status } = response
   span?.setAttribute(key.HTTP_STATUS, status)
   if (status >= 400 && span) fail(span, `${status}`)
-  guard('a response', () => model?.responded?.(response))
+  begin(model, response)
   const isSeen = model || span?.isRecording()
   if (!isSeen || !response.body || method === 'HEAD' || [101, 204, 205, 304].includes(status)) {
     end()
-    return response
+    return
   }
   let begun = false
   let lastAt = session.now()
@@ -201,20 +203,26 @@ function respond(session: InstrumentedSession, call: Call, response: Response, e
     else end(undefined, lastAt)
   }
   session.closing.add(close)
-  const observer = {
-    onBytes(bytes: Uint8Array) {
+  observeBody(response, {
+    reads: !!model,
+    onBytes(bytes) {
       begun = true
       lastAt = session.now()
       guard('a response', () => model?.read?.(bytes))
     },
-    onEnd(error?: unknown) {
+    onEnd(error) {
       session.closing.delete(close)
       end(error)
     },
-  }
-  // The tools that an answer asks for may be called in the turn that reads it.
-  const inStep = !!model && /json/.test(response.headers.get('content-type') ?? '')
-  return observeBody(response, observer, inStep)
+  })
+}
+
+/**
+ * By itself, because what observes a body must not hold its Response: the connection of one that nobody reads is freed
+ * when that is.
+ */
+function begin(model: ModelCall | undefined, response: Response): void {
+  guard('a response', () => model?.responded?.(response))
 }
 
 function finish(session: InstrumentedSession, call: Call, error: unknown, at?: number): void {
