@@ -12,6 +12,7 @@ import { CLIENT, ERROR } from '../runtime/otel.ts'
 import { activeContext, runIn } from '../runtime/scope.ts'
 import type { SdkSpan } from '../runtime/sdk.ts'
 import * as key from '../runtime/semconv.ts'
+import { inspected } from '../runtime/stream.ts'
 import { currentSession } from '../session/current.ts'
 import type { InstrumentedSession, ModelCall, Outgoing } from '../session/instruments.ts'
 import { observeBody } from './body.ts'
@@ -22,6 +23,8 @@ type Input = Parameters<Fetch>[0]
 const NATIVE = Symbol.for('agentops-edge.fetch.1')
 /** Headers, and parts of a query, that carry what a provider's error may quote. */
 const CREDENTIAL = /auth|key|token|cookie|secret/i
+/** A request's body that is longer is not looked at, characters or bytes. */
+const MAX_ASKED = 4 << 20
 
 type Patched = Fetch & { [NATIVE]?: Fetch }
 
@@ -146,13 +149,36 @@ function requestIn(input: Input): Request | undefined {
 
 function bodyOf(input: Input, init: RequestInit | undefined): ReturnType<Outgoing['body']> {
   const body = init?.body
-  if (typeof body === 'string') return body
-  if (body instanceof ArrayBuffer || ArrayBuffer.isView(body)) return new TextDecoder().decode(body)
-  if (body || !(input instanceof Request) || !input.body || input.bodyUsed) return undefined
-  return input
-    .clone()
-    .text()
-    .catch(() => undefined)
+  if (typeof body === 'string') return body.length > MAX_ASKED ? undefined : body
+  if (body instanceof ArrayBuffer || ArrayBuffer.isView(body)) {
+    return body.byteLength > MAX_ASKED ? undefined : new TextDecoder().decode(body)
+  }
+  const request = requestIn(input)
+  // Deno sends a body that has been looked at without its length.
+  if (body || !request || 'Deno' in globalThis || !request.body || request.bodyUsed) return undefined
+  return beginningOf(request, request.body).catch(() => undefined)
+}
+
+/**
+ * A body that is in memory comes whole in its first two parts; more of one that is a stream is not asked for, because the
+ * server may be slow to take it.
+ */
+async function beginningOf(request: Request, body: ReadableStream): Promise<string | undefined> {
+  // In workerd it has a length, and the clone of a stream is read at no reader's pace.
+  if (inspected(body, 'supportsBYOB') !== undefined) {
+    return Number(inspected(body, 'length')) <= MAX_ASKED ? request.clone().text() : undefined
+  }
+  const reader = (request.clone().body as ReadableStream<Uint8Array>).getReader()
+  const decoder = new TextDecoder()
+  let text = ''
+  for (let parts = 0; parts < 2; parts++) {
+    const { done, value } = await reader.read()
+    if (done || text.length + value.length > MAX_ASKED) break
+    text += decoder.decode(value, { stream: true })
+  }
+  // Settles when the request itself has been sent.
+  reader.cancel().catch(() => {})
+  return text
 }
 
 /** The arguments of the request as it is sent. A header that the user has set stays. */

@@ -44,9 +44,9 @@ function recognise({ url, method, headers, body }: Outgoing, session: Instrument
   if (!found && (method !== 'POST' || !isMcp(headers))) return undefined
   const given = body()
   if (typeof given !== 'string') {
-    if (!found?.certain || !given) return undefined
+    if (!found?.certain) return undefined
     const call = modelCall(found, undefined, url, session)
-    given.then((text) => guard('an outgoing request', () => call.asked(parse(text))))
+    given?.then((text) => guard('an outgoing request', () => call.asked(parse(text))))
     return call
   }
   const asked = parse(given)
