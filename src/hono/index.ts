@@ -11,7 +11,7 @@ import type { Platform } from '../lifetime/platform.ts'
 import { serverPlatform } from '../lifetime/platform.ts'
 import type { AgentOpsOptions, Environment } from '../options/options.ts'
 import { guard } from '../runtime/diag.ts'
-import { enclosingSession, setOwner } from '../session/current.ts'
+import { currentSession, enclosingSession, setOwner } from '../session/current.ts'
 import type { Session } from '../session/session.ts'
 
 export interface AgentOpsVariables {
@@ -41,9 +41,10 @@ export function agentops(options?: AgentOpsOptions | ((c: Context) => AgentOpsOp
     const platform = platformOf(c)
     const { execution, owner } = platform
     // A wrapped Worker, or this middleware further out, has opened the session already.
-    const shared = enclosingSession(request, execution ?? owner)
+    const shared = enclosingSession(request, execution ?? owner) ?? mountedIn(c, execution ?? owner)
     if (shared) {
       c.set('agentops', shared)
+      environments.set(shared, c.env)
       guard('naming the session', () => nameByRoute(shared, request, routeOf(c)))
       return next()
     }
@@ -52,6 +53,7 @@ export function agentops(options?: AgentOpsOptions | ((c: Context) => AgentOpsOp
     })
     if (!opened) return next()
     setOwner(owner, opened.session)
+    environments.set(opened.session, c.env)
     c.set('agentops', opened.session)
     try {
       await opened.run(next)
@@ -75,10 +77,24 @@ export function agentops(options?: AgentOpsOptions | ((c: Context) => AgentOpsOp
   }
 }
 
+/** What the app of a session was called with. */
+const environments: WeakMap<Session, unknown> = new WeakMap()
+
+/**
+ * The session around an app that is mounted in another: it is given a Request of its own and, where the platform has no
+ * execution context, nothing but the outer app's environment.
+ */
+function mountedIn(c: Context, context: object | undefined): Session | undefined {
+  const around = context ? undefined : currentSession()
+  const isInside = around?.state === 'running' && environments.has(around) && environments.get(around) === c.env
+  return isInside ? around : undefined
+}
+
 /** The pattern of the handler that will answer, not of the middleware before it; undefined where no handler matched. */
 function routeOf(c: Context): string | undefined {
   // `app.use` is listed as `ALL`, like `app.all`; that middleware takes `next` and a handler does not is Hono's own rule.
-  const routes = matchedRoutes(c)
+  // The routes of an app that is of another copy of Hono, as a bundle may have two, are not to be found.
+  const routes = guard("Hono's route", () => matchedRoutes(c)) ?? []
   const answering = routes.find(({ handler }) => !isMiddleware(findTargetHandler(handler)))
   return (answering ?? routes.findLast(({ method }) => method !== 'ALL'))?.path
 }

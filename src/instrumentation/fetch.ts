@@ -12,6 +12,7 @@ import { CLIENT, ERROR } from '../runtime/otel.ts'
 import { activeContext, runIn } from '../runtime/scope.ts'
 import type { SdkSpan } from '../runtime/sdk.ts'
 import * as key from '../runtime/semconv.ts'
+import { inspected } from '../runtime/stream.ts'
 import { type AnyFunction, wrapperOf } from '../runtime/wrapper.ts'
 import { currentSession } from '../session/current.ts'
 import type { InstrumentedSession, ModelCall, Outgoing } from '../session/instruments.ts'
@@ -23,6 +24,8 @@ type Input = Parameters<Fetch>[0]
 const NATIVE = Symbol.for('agentops-edge.fetch.1')
 /** Headers, and parts of a query, that carry what a provider's error may quote. */
 const CREDENTIAL = /auth|key|token|cookie|secret/i
+/** A request's body that is longer is not looked at, characters or bytes. */
+const MAX_ASKED = 4 << 20
 
 type Patched = Fetch & { [NATIVE]?: Fetch }
 
@@ -78,7 +81,8 @@ export async function traced(
   const end: End = (error, at) => finish(session, call, error, at)
   try {
     const response = await runIn(call.context, () => send(...(args as [Input, RequestInit?])))
-    return guard('an outgoing request', () => respond(session, call, response, end)) ?? response
+    guard('an outgoing request', () => respond(session, call, response, end))
+    return response
   } catch (error) {
     end(error)
     throw error
@@ -104,7 +108,7 @@ function open(
   init: RequestInit | undefined,
   spans: boolean,
 ): Call | undefined {
-  const request = input instanceof Request ? input : undefined
+  const request = requestIn(input)
   const url = new URL(request?.url ?? `${input}`)
   const method = `${init?.method ?? request?.method ?? 'GET'}`.toUpperCase()
   // A session that is not sampled has nothing to show.
@@ -137,15 +141,43 @@ function requestSpan({ tracer }: InstrumentedSession, attributes: Attributes): S
   return tracer.startSpan(name, { kind: CLIENT, attributes: { ...own, ...attributes } }) as SdkSpan
 }
 
+/** Not by its class: a server's adapter may have put another one there. */
+function requestIn(input: Input): Request | undefined {
+  return typeof input === 'object' && 'clone' in input ? input : undefined
+}
+
 function bodyOf(input: Input, init: RequestInit | undefined): ReturnType<Outgoing['body']> {
   const body = init?.body
-  if (typeof body === 'string') return body
-  if (body instanceof ArrayBuffer || ArrayBuffer.isView(body)) return new TextDecoder().decode(body)
-  if (body || !(input instanceof Request) || !input.body || input.bodyUsed) return undefined
-  return input
-    .clone()
-    .text()
-    .catch(() => undefined)
+  if (typeof body === 'string') return body.length > MAX_ASKED ? undefined : body
+  if (body instanceof ArrayBuffer || ArrayBuffer.isView(body)) {
+    return body.byteLength > MAX_ASKED ? undefined : new TextDecoder().decode(body)
+  }
+  const request = requestIn(input)
+  // Deno sends a body that has been looked at without its length.
+  if (body || !request || 'Deno' in globalThis || !request.body || request.bodyUsed) return undefined
+  return beginningOf(request, request.body).catch(() => undefined)
+}
+
+/**
+ * A body that is in memory comes whole in its first two parts; more of one that is a stream is not asked for, because the
+ * server may be slow to take it.
+ */
+async function beginningOf(request: Request, body: ReadableStream): Promise<string | undefined> {
+  // In workerd it has a length, and the clone of a stream is read at no reader's pace.
+  if (inspected(body, 'supportsBYOB') !== undefined) {
+    return Number(inspected(body, 'length')) <= MAX_ASKED ? request.clone().text() : undefined
+  }
+  const reader = (request.clone().body as ReadableStream<Uint8Array>).getReader()
+  const decoder = new TextDecoder()
+  let text = ''
+  for (let parts = 0; parts < 2; parts++) {
+    const { done, value } = await reader.read()
+    if (done || text.length + value.length > MAX_ASKED) break
+    text += decoder.decode(value, { stream: true })
+  }
+  // Settles when the request itself has been sent.
+  reader.cancel().catch(() => {})
+  return text
 }
 
 /** The arguments of the request as it is sent. A header that the user has set stays. */
@@ -157,16 +189,12 @@ function withContext(
   known: boolean,
 ): [Input, RequestInit?] {
   if (!known && !mayKnow(session, url)) return [input, init]
-  const plain = !init || isPlain(init)
-  const request = plain ? input : new Request(input, init)
-  const headers = new Headers(
-    (plain ? (init as RequestInit | undefined)?.headers : undefined) ??
-      (request instanceof Request ? request.headers : undefined),
-  )
+  const headers = new Headers(init?.headers ?? requestIn(input)?.headers)
   for (const [name, value] of Object.entries(headersFor(context))) {
     if (!headers.has(name)) headers.set(name, value)
   }
-  return [request, { ...(plain && init), headers }]
+  // Last, as it takes the body out of a Request: what may throw has not thrown.
+  return !init || isPlain(init) ? [input, { ...init, headers }] : [new Request(input, init), { headers }]
 }
 
 /** What `propagateTo` says; of its own origin alone, where it says nothing. */
@@ -181,16 +209,16 @@ function mayKnow({ config, origin }: InstrumentedSession, url: URL): boolean {
   })
 }
 
-function respond(session: InstrumentedSession, call: Call, response: Response, end: End): Response {
+function respond(session: InstrumentedSession, call: Call, response: Response, end: End): void {
   const { span, method, model } = call
   const { status } = response
   span?.setAttribute(key.HTTP_STATUS, status)
   if (status >= 400 && span) fail(span, `${status}`)
-  guard('a response', () => model?.responded?.(response))
+  begin(model, response)
   const isSeen = model || span?.isRecording()
   if (!isSeen || !response.body || method === 'HEAD' || [101, 204, 205, 304].includes(status)) {
     end()
-    return response
+    return
   }
   let begun = false
   let lastAt = session.now()
@@ -200,20 +228,26 @@ function respond(session: InstrumentedSession, call: Call, response: Response, e
     else end(undefined, lastAt)
   }
   session.closing.add(close)
-  const observer = {
-    onBytes(bytes: Uint8Array) {
+  observeBody(response, {
+    reads: !!model,
+    onBytes(bytes) {
       begun = true
       lastAt = session.now()
       guard('a response', () => model?.read?.(bytes))
     },
-    onEnd(error?: unknown) {
+    onEnd(error) {
       session.closing.delete(close)
       end(error)
     },
-  }
-  // The tools that an answer asks for may be called in the turn that reads it.
-  const inStep = !!model && /json/.test(response.headers.get('content-type') ?? '')
-  return observeBody(response, observer, inStep)
+  })
+}
+
+/**
+ * By itself, because what observes a body must not hold its Response: the connection of one that nobody reads is freed
+ * when that is.
+ */
+function begin(model: ModelCall | undefined, response: Response): void {
+  guard('a response', () => model?.responded?.(response))
 }
 
 function finish(session: InstrumentedSession, call: Call, error: unknown, at?: number): void {

@@ -44,9 +44,9 @@ function recognise({ url, method, headers, body }: Outgoing, session: Instrument
   if (!found && (method !== 'POST' || !isMcp(headers))) return undefined
   const given = body()
   if (typeof given !== 'string') {
-    if (!found?.certain || !given) return undefined
+    if (!found?.certain) return undefined
     const call = modelCall(found, undefined, url, session)
-    given.then((text) => guard('an outgoing request', () => call.asked(parse(text))))
+    given?.then((text) => guard('an outgoing request', () => call.asked(parse(text))))
     return call
   }
   const asked = parse(given)
@@ -265,11 +265,14 @@ function run(binding: AiBinding['run'], args: unknown[]): unknown {
       span?.end()
     })
   }
-  let stream: ReadableStream | undefined
-  const watched = (source: ReadableStream<Uint8Array>): ReadableStream => {
-    call.responded?.(new Response(null, { headers: { 'content-type': 'text/event-stream' } }))
-    stream ??= observeStream(source, { onBytes: call.read, onEnd: end })
-    return stream
+  const watch = (value: unknown): unknown => {
+    if (!(value instanceof ReadableStream)) return value
+    const headers = { 'content-type': 'text/event-stream' }
+    const watched = guard('a model of Workers AI', () => {
+      call.responded?.(new Response(null, { headers }))
+      return observeStream(value, { reads: true, onBytes: call.read, onEnd: end })
+    })
+    return watched ?? value
   }
   const context = call.opened?.context ?? activeContext()
   const result = runIn(context, () =>
@@ -280,8 +283,7 @@ function run(binding: AiBinding['run'], args: unknown[]): unknown {
       end()
     }),
   )
-  if (!(result instanceof Promise)) return result
-  return result.then((value) => (value instanceof ReadableStream ? watched(value) : value))
+  return result instanceof Promise ? result.then(watch) : result
 }
 
 function parse(body: string | undefined): Json {

@@ -3,6 +3,7 @@ import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { gzipSync } from 'node:zlib'
 import { Client, StreamableHTTPClientTransport } from '@modelcontextprotocol/client'
+import type { TextMapPropagator } from '@opentelemetry/api'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { CollectedSpan } from '../../src/collector/otlp.ts'
 import { type AgentOpsOptions, createAgentOps, type Session } from '../../src/index.ts'
@@ -108,6 +109,34 @@ describe('fetch', () => {
       await expect(fetch(url, { signal: AbortSignal.abort(own) })).rejects.toBe(own)
     })
     expect(named(spans, 'GET').status.code).toBe(2)
+  })
+
+  test('a propagator that throws, or says what is no header, leaves the request whole', async () => {
+    // Of a class, so that it is a Request that is sent in place of the two.
+    class Init {
+      headers = { 'x-own': 'a' }
+    }
+    const call = async (): Promise<unknown[]> => {
+      const request = new Request(`${url}/echo`, { method: 'PUT', body: 'whole' })
+      const response = await fetch(request, new Init())
+      return [await response.text(), response.headers.get('x-seen')]
+    }
+    const outside = await call()
+    const propagator = (inject: TextMapPropagator['inject']): TextMapPropagator => ({
+      inject,
+      extract: (context) => context,
+      fields: () => [],
+    })
+    const broken = [
+      propagator(() => {
+        throw new Error('no context today')
+      }),
+      propagator((_, carrier, setter) => setter.set(carrier, 'x-bad', 'two\nlines')),
+    ]
+    for (const one of broken) {
+      const options = { instrumentations, propagateTo: () => true, propagators: [one] }
+      await run(options, async () => expect(await call()).toEqual(outside))
+    }
   })
 
   test('tracedFetch needs no option', async () => {
