@@ -3,8 +3,14 @@ import { defineConfig, type ViteUserConfig } from 'vitest/config'
 
 // Tests of the core run twice, in Node and inside workerd; the adapters' run in Node as the client of a real workerd.
 const CORE = ['test/{session,events,export,config}/**/*.test.ts']
-// Mostly waiting: in the group whose files run side by side.
-const LONG = ['test/long/**/*.test.ts', 'test/examples/agents-sdk.test.ts', 'test/lifetime/{exit,anything}.test.ts']
+// Mostly waiting, for time, processes and installs: in the group whose files run side by side.
+const LONG = [
+  'test/long/**/*.test.ts',
+  'test/neighbours/**/*.test.ts',
+  'test/examples/{agents-sdk,own-provider}.test.ts',
+  'test/lifetime/*.test.ts',
+  'test/lambda/answers.test.ts',
+]
 // Generous: the machine that runs them may be busy.
 const timeouts = { testTimeout: 60_000, hookTimeout: 60_000 }
 

@@ -639,8 +639,9 @@ describe('0.3.26:tests/unit/test_agent.py', () => {
 
   test('an agent that is refused is said and dropped; its events go without it', async () => {
     const { backend, session } = await single()
-    await backend.script('create_agent', { when: 'bad', status: 500 }, {})
-    session.agent('bad', () => session.tool('t', () => 1))
+    // A name that no id, which is hexadecimal, can contain.
+    await backend.script('create_agent', { when: 'rogue', status: 500 }, {})
+    session.agent('rogue', () => session.tool('t', () => 1))
     session.agent('good', () => session.tool('u', () => 1))
     expect(await session.flush()).toMatchObject({
       sent: 3,
