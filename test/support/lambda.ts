@@ -14,6 +14,7 @@ import { resolve } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { promisify } from 'node:util'
 import { build } from 'esbuild'
+import { installOnce } from './once.ts'
 import { RUNTIMES } from './runtimes.ts'
 import { waitFor } from './wait.ts'
 
@@ -22,14 +23,14 @@ export const ARN = 'arn:aws:lambda:eu-central-1:123456789012:function:desk'
 
 /** Built from source with the C++ compiler of the machine, once: no part of an `npm ci`, as no user needs it. */
 export async function installRuntimeClient(): Promise<void> {
-  if (existsSync(RIC)) return
-  await mkdir('.cache/ric', { recursive: true })
-  await writeFile('.cache/ric/package.json', '{ "private": true }')
-  await promisify(execFile)(
-    'npm',
-    ['install', '--no-package-lock', '--no-audit', '--no-fund', 'aws-lambda-ric@4.0.2'],
-    {
-      cwd: '.cache/ric',
+  await installOnce(
+    'ric',
+    () => existsSync(RIC),
+    async () => {
+      await mkdir('.cache/ric', { recursive: true })
+      await writeFile('.cache/ric/package.json', '{ "private": true }')
+      const args = ['install', '--no-package-lock', '--no-audit', '--no-fund', 'aws-lambda-ric@4.0.2']
+      await promisify(execFile)('npm', args, { cwd: '.cache/ric' })
     },
   )
 }
@@ -50,7 +51,10 @@ const ERROR_AT_EXIT = `markCompleted();
  */
 export async function installOldRuntimeClient(): Promise<void> {
   await installRuntimeClient()
-  if (existsSync(`${OLD}/dist/rapid-client.node`)) return
+  await installOnce('ric3', () => existsSync(`${OLD}/dist/rapid-client.node`), installOld)
+}
+
+async function installOld(): Promise<void> {
   await mkdir('.cache/ric3', { recursive: true })
   await writeFile('.cache/ric3/package.json', '{ "private": true }')
   const args = ['install', '--ignore-scripts', '--no-package-lock', '--no-audit', '--no-fund', 'aws-lambda-ric@3.3.0']

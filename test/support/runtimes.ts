@@ -9,6 +9,7 @@ import { copyFile, mkdir } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import { promisify } from 'node:util'
 import { build } from 'esbuild'
+import { installOnce } from './once.ts'
 
 const HOME = '.cache/runtimes'
 const BIN = `${HOME}/node_modules`
@@ -26,12 +27,18 @@ export const RUNTIMES: Readonly<Record<Runtime, readonly [string, ...string[]]>>
 }
 
 /** Once, on demand: they are large, and no part of an `npm ci`. */
-export async function installRuntimes(): Promise<void> {
-  if (Object.values(RUNTIMES).every(([file]) => existsSync(file))) return
-  await mkdir(HOME, { recursive: true })
-  for (const file of ['package.json', 'package-lock.json']) await copyFile(`test/runtimes/${file}`, `${HOME}/${file}`)
-  await copyFile('.npmrc', `${HOME}/.npmrc`)
-  await promisify(execFile)('npm', ['ci'], { cwd: HOME })
+export function installRuntimes(): Promise<void> {
+  return installOnce(
+    'runtimes',
+    () => Object.values(RUNTIMES).every(([file]) => existsSync(file)),
+    async () => {
+      await mkdir(HOME, { recursive: true })
+      for (const file of ['package.json', 'package-lock.json'])
+        await copyFile(`test/runtimes/${file}`, `${HOME}/${file}`)
+      await copyFile('.npmrc', `${HOME}/.npmrc`)
+      await promisify(execFile)('npm', ['ci'], { cwd: HOME })
+    },
+  )
 }
 
 /**
