@@ -98,6 +98,11 @@ describe.each(runtimes)('%s, told to end by SIGTERM', (runtime) => {
     expect(arrived()).toEqual(sent(runtime, 'search.tool', 'search.tool'))
   })
 
+  test.each(['a spool', 'a fetch'])('with %s that never answers: soon all the same', async (what) => {
+    const { signal: by } = await compare(runtime, `${what} that never answers`, { signal, endpoint: at('/down') })
+    expect(by).toBe('SIGTERM')
+  })
+
   test.each(['/hangs', '/down'])('with a backend that %s: soon all the same', async (path) => {
     const options = { signal, endpoint: at(path) } as const
     expect((await compare(runtime, 'alone', options)).signal).toBe('SIGTERM')

@@ -243,7 +243,7 @@ describe('a process that ends while a session runs', () => {
   })
 
   test('by SIGTERM, with a listener of its own: that one decides', async () => {
-    const own = `let asked = 6; process.on('SIGTERM', () => { asked++; setTimeout(() => process.exit(asked), 300) }); setInterval(() => {}, 1000); console.log('ready')`
+    const own = `let asked = 6; process.on('SIGTERM', () => { asked++; setTimeout(() => process.exit(asked), 1500) }); setInterval(() => {}, 1000); console.log('ready')`
     const child = start(script(own))
     await once(child.stdout as NodeJS.EventEmitter, 'data')
     child.kill('SIGTERM')
