@@ -2,6 +2,8 @@
  * Cloudflare Workers: `instrument` wraps a Worker's handlers. Nothing of the platform is proxied; `this`, `env` and
  * `ctx` reach the handler as they are.
  */
+import { warn } from '../runtime/diag.ts'
+import { type AnyFunction, wrapperOf } from '../runtime/wrapper.ts'
 import { configOf, type OptionsOf } from './handler.ts'
 import { HANDLERS } from './handlers.ts'
 
@@ -35,15 +37,22 @@ export type EnvOf<Handler> = Handler extends {
  * ```
  */
 export function instrument<Handler extends object>(handler: Handler, options?: OptionsOf<EnvOf<Handler>>): Handler {
-  const handlers = handler as Record<string, unknown>
-  const wrapped: Record<string, unknown> = { ...handlers }
+  if (typeof handler === 'function') {
+    warn(
+      'instrument: expected an object of handlers, got a class or a function; it is handed on as it is. instrumentEntrypoint and instrumentDurableObject take classes',
+    )
+    return handler
+  }
+  const own: PropertyDescriptorMap = Object.getOwnPropertyDescriptors(handler)
   const readConfig = configOf(options as OptionsOf)
   for (const [name, wrap] of Object.entries(HANDLERS)) {
-    // Also those of a class instance, with `this` as it was.
-    const original = handlers[name]
+    // Also those of a class's prototype, with `this` as it was.
+    const original = (handler as Record<string, unknown>)[name]
     if (typeof original !== 'function') continue
     const bound = original.bind(handler)
-    wrapped[name] = wrap ? wrap(bound, readConfig) : bound
+    const handle = wrap?.(bound, readConfig) ?? bound
+    const value = wrapperOf(original as AnyFunction, (_, args) => handle(...args))
+    own[name] = { value, configurable: true, enumerable: true, writable: true }
   }
-  return wrapped as Handler
+  return Object.create(Object.getPrototypeOf(handler), own)
 }
