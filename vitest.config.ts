@@ -18,7 +18,8 @@ const config: ViteUserConfig = defineConfig({
   test: {
     globalSetup: ['test/support/global-setup.ts'],
     projects: [
-      { extends: true, test: { ...timeouts, name: 'node', include: [...CORE, ...LONG] } },
+      // More than cores, as some only wait.
+      { extends: true, test: { ...timeouts, name: 'node', include: [...CORE, ...LONG], maxWorkers: 3 } },
       {
         extends: true,
         plugins: [
