@@ -85,7 +85,7 @@ const ENTRIES: Entry[] = [
     name: 'agentops-edge/workers',
     code: `import { instrument } from 'agentops-edge/workers'\n${WORKER.replace('{', 'instrument({')})`,
     without: WORKER,
-    budget: { wrangler: 35_400, vite: 35_400 },
+    budget: { wrangler: 35_700, vite: 35_700 },
   },
   {
     name: '  instrumentDurableObject alone',
