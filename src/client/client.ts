@@ -2,13 +2,11 @@
  * The client that starts sessions outside an adapter and routes module-level calls to the right one.
  * In single mode a scope has at most one active session; in multi mode a call has to name its session.
  */
-
 import type { AgentEvent, PlainEvent } from '../events/event.ts'
 import { atExit } from '../lifetime/exit.ts'
 import { type AgentOpsOptions, type Environment, perRequest } from '../options/options.ts'
 import { readConfig } from '../options/read.ts'
-import type { FlushReport } from '../outbox/report.ts'
-import { sumOf } from '../outbox/report.ts'
+import { type FlushReport, sumOf } from '../outbox/report.ts'
 import { guard, warn } from '../runtime/diag.ts'
 import { runIn } from '../runtime/scope.ts'
 import { currentSession } from '../session/current.ts'

@@ -16,7 +16,6 @@ export interface Reading {
 /** How a value is being read, if at all; a runtime that sends a stream reads it natively, which nothing shows but the lock. */
 export type Progress = () => 'unread' | 'read' | 'native'
 
-type Method = (this: unknown, ...args: unknown[]) => unknown
 type Methods = Record<string | symbol, unknown>
 
 /** Undefined where `value` is over as it is. */
@@ -49,11 +48,21 @@ export function lasting(value: unknown, reading: Reading): Progress | undefined 
   return () => (begun ? 'read' : 'unread')
 }
 
-/** Puts a method of the object's own before its prototype's. Not enumerable: it must not show. */
-function replace(object: object, name: string | symbol, make: (method: Method) => Method): void {
+/**
+ * Puts a method of the object's own before its prototype's; `instead` is handed the call of the original, and its
+ * arguments. Not enumerable: it must not show.
+ */
+function replace(
+  object: object,
+  name: string | symbol,
+  instead: (call: () => unknown, args: unknown[]) => unknown,
+): void {
   const method = (object as Methods)[name]
   if (typeof method !== 'function') return
-  Object.defineProperty(object, name, { value: make(method as Method), configurable: true, writable: true })
+  const value = function (this: unknown, ...args: unknown[]): unknown {
+    return instead(() => method.apply(this, args), args)
+  }
+  Object.defineProperty(object, name, { value, configurable: true, writable: true })
 }
 
 /** A method that reads, or leaves; `isLast`: whether its result says that nothing comes after. */
@@ -63,21 +72,16 @@ function watchStep(
   { within, begin, over }: Reading,
   isLast: (result: { done?: boolean } | undefined) => boolean = () => true,
 ): void {
-  replace(
-    object,
-    name,
-    (method) =>
-      function (...args) {
-        begin?.()
-        return observe(
-          () => within(() => method.apply(this, args)),
-          (failed, result) => {
-            if (failed) over(true, result)
-            else if (isLast(result as never)) over(false, (result as { value?: unknown } | undefined)?.value)
-          },
-        )
+  replace(object, name, (call) => {
+    begin?.()
+    return observe(
+      () => within(call),
+      (failed, result) => {
+        if (failed) over(true, result)
+        else if (isLast(result as never)) over(false, (result as { value?: unknown } | undefined)?.value)
       },
-  )
+    )
+  })
 }
 
 /** A method that gives a way to read. */
@@ -87,14 +91,7 @@ function watchWay<Way>(
   reading: Reading,
   watch: (way: Way, reading: Reading) => unknown,
 ): void {
-  replace(
-    object,
-    name,
-    (method) =>
-      function (...args) {
-        return watch(reading.within(() => method.apply(this, args)) as Way, reading)
-      },
-  )
+  replace(object, name, (call) => watch(reading.within(call) as Way, reading))
 }
 
 const isDone = (result: { done?: boolean } | undefined): boolean => !!result?.done
@@ -116,16 +113,11 @@ function watchStream(stream: object, reading: Reading): object {
   watchWay(stream, 'getReader', reading, watchReader)
   watchWay(stream, 'tee', reading, (branches: object[]) => together(branches, watchStream, reading))
   // The platform's does not ask for the `pipeTo` of the object's own.
-  replace(
-    stream,
-    'pipeThrough',
-    () =>
-      function (transform, options) {
-        const { readable, writable } = transform as ReadableWritablePair
-        ;(this as ReadableStream).pipeTo(writable, options as StreamPipeOptions).catch(() => {})
-        return readable
-      },
-  )
+  replace(stream, 'pipeThrough', (_, [transform, options]) => {
+    const { readable, writable } = transform as ReadableWritablePair
+    ;(stream as ReadableStream).pipeTo(writable, options as StreamPipeOptions).catch(() => {})
+    return readable
+  })
   return stream
 }
 

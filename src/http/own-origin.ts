@@ -3,10 +3,10 @@
  * `X-Forwarded-*` headers, which its caller chooses, so that it names the service only where the platform routes by it.
  */
 import { serverEnvironment } from '../lifetime/platform.ts'
+import { isWorkers } from '../runtime/platform.ts'
 
 /** Workers and Vercel hand on a request for a host of the user's own; any other server takes what it is called. */
 export function ownOrigin(url: string | URL): string | undefined {
-  const { navigator } = globalThis as { navigator?: { userAgent?: string } }
-  const isRouted = navigator?.userAgent === 'Cloudflare-Workers' || !!serverEnvironment()?.VERCEL
+  const isRouted = isWorkers() || !!serverEnvironment()?.VERCEL
   return isRouted ? new URL(url).origin : undefined
 }

@@ -6,6 +6,7 @@
  * ends by the signal. An empty event loop (`beforeExit`): each session has one flush, so that none brings the next.
  */
 import { guard, warn } from '../runtime/diag.ts'
+import { isWorkers } from '../runtime/platform.ts'
 import { later, watchDue } from '../runtime/timers.ts'
 import type { Session } from '../session/session.ts'
 import { serverEnvironment } from './platform.ts'
@@ -42,7 +43,7 @@ const SHARED = Symbol.for('agentops-edge.exit.1')
 const live: Set<WeakRef<Session>> = new Set()
 let sweepAt = 64
 /** Sessions that were flushed at the end. */
-const left: WeakSet<Session> = new WeakSet()
+const flushedAtEnd: WeakSet<Session> = new WeakSet()
 let watching = false
 
 /** Sends what `session` has finished when the process ends. Gives what ends that: to be called when it is delivered. */
@@ -61,12 +62,10 @@ export function atExit(session: Session): () => unknown {
 
 /** The process, where an empty event loop is its end. */
 function endingProcess(): Process | undefined {
-  const { process, navigator } = globalThis as unknown as { process?: Process; navigator?: { userAgent?: string } }
+  const { process } = globalThis as unknown as { process?: Process }
   if (typeof process?.prependListener !== 'function' || typeof process.kill !== 'function') return undefined
   // Workers have the names of it, and never end; Lambda's runtime answers with an empty event loop, and goes on.
-  return navigator?.userAgent === 'Cloudflare-Workers' || serverEnvironment()?.AWS_LAMBDA_RUNTIME_API
-    ? undefined
-    : process
+  return isWorkers() || serverEnvironment()?.AWS_LAMBDA_RUNTIME_API ? undefined : process
 }
 
 function sessions(): Session[] {
@@ -81,9 +80,9 @@ function watch(process: Process): void {
   empty.add(() => {
     // Bodies that nobody reads and work that never settles: their sessions end now.
     runDue()
-    const fresh = sessions().filter((session) => !left.has(session))
+    const fresh = sessions().filter((session) => !flushedAtEnd.has(session))
     if (!fresh.length) return
-    for (const session of fresh) left.add(session)
+    for (const session of fresh) flushedAtEnd.add(session)
     void Promise.all(fresh.map((session) => session.leave(FLUSH_MS, true))).then(() => nameRunning(fresh))
   })
   term.add(() => Promise.all(sessions().map((session) => session.leave(FLUSH_MS, false))))

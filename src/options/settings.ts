@@ -3,6 +3,7 @@ import type { Attributes } from '@opentelemetry/api'
 import type { Format } from '../formats/format.ts'
 import type { Spool } from '../outbox/spool.ts'
 import { PROPAGATORS } from '../propagation/propagators.ts'
+import { isWorkers } from '../runtime/platform.ts'
 import type { Sampler } from '../runtime/sdk.ts'
 import type { Keep } from '../session/keep.ts'
 import type { Config, Defaulted, Kept } from './config.ts'
@@ -32,9 +33,8 @@ import {
   whole,
 } from './kinds.ts'
 
-const { navigator } = globalThis as { navigator?: { userAgent?: string } }
 /** A Worker's request on the free plan may make 50, the user's own included. */
-const MAX_REQUESTS = navigator?.userAgent === 'Cloudflare-Workers' ? 12 : Number.POSITIVE_INFINITY
+const MAX_REQUESTS = isWorkers() ? 12 : Number.POSITIVE_INFINITY
 /** What makes a destination, its keys included: what is missing there is nobody else's. */
 export const OWN: RegExp = /Key$|^(endpoint|headers|format)$|ENDPOINT$/
 

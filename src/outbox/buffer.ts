@@ -12,8 +12,7 @@ import type { ReadableSpan, SpanExporter, SpanProcessor } from '../runtime/sdk.t
 import { SPAN_KIND } from '../runtime/semconv.ts'
 import { unref } from '../runtime/timers.ts'
 import { DestinationExporter } from './exporter.ts'
-import type { Drop, FlushReport } from './report.ts'
-import { reportDrop } from './report.ts'
+import { type Drop, type FlushReport, reportDrop } from './report.ts'
 
 export interface BufferOptions {
   /** Spans. Default 2048. */

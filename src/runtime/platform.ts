@@ -5,8 +5,12 @@ interface Global {
   navigator?: { userAgent?: string }
 }
 
+export function isWorkers(): boolean {
+  return (globalThis as Global).navigator?.userAgent === 'Cloudflare-Workers'
+}
+
 /** Node, or Deno as far as it is Node: not those that only have its modules. */
 export function isNode(): boolean {
-  const { process, navigator } = globalThis as Global
-  return process?.release?.name === 'node' && !process.versions?.bun && navigator?.userAgent !== 'Cloudflare-Workers'
+  const { process } = globalThis as Global
+  return process?.release?.name === 'node' && !process.versions?.bun && !isWorkers()
 }
