@@ -13,11 +13,11 @@ export function traceparentOf(header: unknown): string | undefined {
 }
 
 /** One a Config: whatever is kept for a Config is kept for the invocations of this one, too. */
-const own: WeakMap<Config, Config> = new WeakMap()
+const withOwnSampler: WeakMap<Config, Config> = new WeakMap()
 
 /** The Config of a session whose caller is X-Ray's: its own sampler decides. */
 export function decidedHere(config: Config): Config {
-  const known = own.get(config) ?? { ...config, parentBased: false }
-  own.set(config, known)
-  return known
+  const decided = withOwnSampler.get(config) ?? { ...config, parentBased: false }
+  withOwnSampler.set(config, decided)
+  return decided
 }

@@ -26,6 +26,15 @@ export function wrapperOf<Fn extends AnyFunction>(original: Fn, instead: Instead
   return wrapped as Fn
 }
 
+/** A copy of an object with these methods in place of its own, or of its prototype's; the rest stays what it is. */
+export function withMethods<T extends object>(object: T, methods: Readonly<Record<string, unknown>>): T {
+  const own: PropertyDescriptorMap = Object.getOwnPropertyDescriptors(object)
+  for (const [name, value] of Object.entries(methods)) {
+    own[name] = { value, configurable: true, enumerable: true, writable: true }
+  }
+  return Object.create(Object.getPrototypeOf(object), own)
+}
+
 /** By its tag: a constructor's name is the same in every realm, the constructor itself is not. */
 function ofKind(original: AnyFunction, instead: Instead): AnyFunction {
   switch (Object.prototype.toString.call(original)) {

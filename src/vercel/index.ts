@@ -17,7 +17,7 @@ import { readConfig } from '../options/read.ts'
 import { guard } from '../runtime/diag.ts'
 import { SERVER } from '../runtime/otel.ts'
 import { HTTP_STATUS } from '../runtime/semconv.ts'
-import { type AnyFunction as Handler, wrapperOf } from '../runtime/wrapper.ts'
+import { type AnyFunction as Handler, withMethods, wrapperOf } from '../runtime/wrapper.ts'
 import { currentSession, setOwner } from '../session/current.ts'
 import type { Session } from '../session/session.ts'
 import { registerNext } from './next.ts'
@@ -44,11 +44,7 @@ export function withAgentOps<Given extends Handler | { fetch: Handler }>(
 ): Given {
   if (typeof given === 'function') return wrap(given, options) as Given
   const { fetch } = given
-  const own = {
-    ...Object.getOwnPropertyDescriptors(given),
-    fetch: { value: wrap(fetch, options, given), configurable: true, enumerable: true, writable: true },
-  }
-  return Object.create(Object.getPrototypeOf(given), own)
+  return withMethods(given, { fetch: wrap(fetch, options, given) }) as Given
 }
 
 /** `owner`: the object whose method it is. */

@@ -3,7 +3,7 @@
  * `ctx` reach the handler as they are.
  */
 import { warn } from '../runtime/diag.ts'
-import { type AnyFunction, wrapperOf } from '../runtime/wrapper.ts'
+import { type AnyFunction, withMethods, wrapperOf } from '../runtime/wrapper.ts'
 import { configOf, type OptionsOf } from './handler.ts'
 import { HANDLERS } from './handlers.ts'
 
@@ -43,7 +43,7 @@ export function instrument<Handler extends object>(handler: Handler, options?: O
     )
     return handler
   }
-  const own: PropertyDescriptorMap = Object.getOwnPropertyDescriptors(handler)
+  const methods: Record<string, unknown> = {}
   const readConfig = configOf(options as OptionsOf)
   for (const [name, wrap] of Object.entries(HANDLERS)) {
     // Also those of a class's prototype, with `this` as it was.
@@ -51,8 +51,7 @@ export function instrument<Handler extends object>(handler: Handler, options?: O
     if (typeof original !== 'function') continue
     const bound = original.bind(handler)
     const handle = wrap?.(bound, readConfig) ?? bound
-    const value = wrapperOf(original as AnyFunction, (_, args) => handle(...args))
-    own[name] = { value, configurable: true, enumerable: true, writable: true }
+    methods[name] = wrapperOf(original as AnyFunction, (_, args) => handle(...args))
   }
-  return Object.create(Object.getPrototypeOf(handler), own)
+  return withMethods(handler, methods)
 }
