@@ -1,6 +1,6 @@
 /**
  * The helpers that agents' code imports. They act on the current session; where there is none they run the user's
- * function all the same, record nothing, and say nothing: library code may call them outside any request.
+ * function all the same and record nothing, which is said once in an isolate.
  */
 import type { Agent } from '../events/attributes.ts'
 import {
@@ -11,10 +11,22 @@ import {
   type PlainEvent,
   ToolEvent,
 } from '../events/event.ts'
+import { warn } from '../runtime/diag.ts'
 import { currentSession } from '../session/current.ts'
+import type { Session } from '../session/session.ts'
 import type { EndState } from '../session/view.ts'
 
 type Params<E, T> = [fn: (event: E) => T] | [params: unknown, fn: (event: E) => T]
+
+function sessionFor(helper: string): Session | undefined {
+  return (
+    currentSession() ??
+    warn(
+      `${helper}: called outside any session, so nothing is recorded. Call it inside a request that is traced, or inside withSession()`,
+      'outside any session',
+    )
+  )
+}
 
 /** The wrappers' function is their last argument. */
 function workOf<E, T>(args: readonly unknown[]): (event: E) => T {
@@ -23,18 +35,18 @@ function workOf<E, T>(args: readonly unknown[]): (event: E) => T {
 
 /** Records an event on the current session. */
 export function record(event: AgentEvent | PlainEvent): void {
-  currentSession()?.record(event)
+  sessionFor('record')?.record(event)
 }
 
 /** Runs `fn` as an action of the current session; its value and its error pass unchanged. */
 export function action<T>(name: string, ...args: Params<ActionEvent, T>): T {
-  const session = currentSession()
+  const session = sessionFor('action')
   return session ? session.action(name, ...(args as [unknown, never])) : workOf<ActionEvent, T>(args)(new ActionEvent())
 }
 
 /** Runs `fn` as a tool call of the current session; its value and its error pass unchanged. */
 export function tool<T>(name: string, ...args: Params<ToolEvent, T>): T {
-  const session = currentSession()
+  const session = sessionFor('tool')
   return session ? session.tool(name, ...(args as [unknown, never])) : workOf<ToolEvent, T>(args)(new ToolEvent())
 }
 
@@ -43,7 +55,7 @@ export function llm<T>(
   model: string,
   ...args: [fn: (event: LLMEvent) => T] | [init: LLMEventInit, fn: (event: LLMEvent) => T]
 ): T {
-  const session = currentSession()
+  const session = sessionFor('llm')
   return session
     ? session.llm(model, ...(args as [LLMEventInit, (event: LLMEvent) => T]))
     : workOf<LLMEvent, T>(args)(new LLMEvent())
@@ -51,15 +63,15 @@ export function llm<T>(
 
 /** Runs `fn` as an agent of the current session: the events inside carry its id and name. */
 export function agent<T>(name: string, fn: (agent: Agent) => T): T {
-  const session = currentSession()
+  const session = sessionFor('agent')
   return session ? session.agent(name, fn) : fn({ id: '', name })
 }
 
 export function addTags(tags: string | readonly string[]): void {
-  currentSession()?.addTags(tags)
+  sessionFor('addTags')?.addTags(tags)
 }
 
 /** What the current session ends with. */
 export function setEndState(state: EndState, reason?: string): void {
-  currentSession()?.setEndState(state, reason)
+  sessionFor('setEndState')?.setEndState(state, reason)
 }

@@ -102,12 +102,7 @@ export function openingOf(event: AgentEvent | PlainEvent): { name: string; kind:
  * Every attribute of the event but `session.id` and the user's own, which the session puts on all spans. One that is
  * undefined is left out by the span.
  */
-export function attributesOf(
-  event: AgentEvent | PlainEvent,
-  agent: Agent | undefined,
-  tags: readonly string[],
-  failed: boolean,
-): Attributes {
+export function attributesOf(event: AgentEvent | PlainEvent, agent: Agent | undefined, failed: boolean): Attributes {
   const fields = event as Fields
   const [, , , , typeAttributes] = KINDS.get(event.eventType) ?? OTHER
   const { params, triggerEvent } = fields as { params?: unknown; triggerEvent?: PlainEvent | null }
@@ -121,7 +116,6 @@ export function attributesOf(
     [isOperation ? key.ACTION_AGENT_NAME : key.AGENT_NAME]: agentId === agent?.id ? agent?.name : undefined,
     [key.ENTITY_INPUT]: params === undefined ? params : toJson(callInput(params)),
     [key.ENTITY_OUTPUT]: toText(fields.returns),
-    [key.TAGS]: [...tags],
     [key.EVENT_ID]: fields.id,
     [key.EVENT_TYPE]: cut(fields.eventType),
     [key.EVENT_TIMESTAMP]: isoTime(fields.initTimestamp),

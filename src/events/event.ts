@@ -158,6 +158,18 @@ export class ErrorEvent extends AgentEvent<ErrorEventInit> {
 /** A plain object that `record` takes for an event. */
 export type PlainEvent = { eventType: EventType } & EventInit & Record<string, unknown>
 
+/** Fields that hold no value: names, ids, times, tokens, a cost; and of an error what it says of itself. */
+const NO_VALUE =
+  /^((agent|thread)?[iI]d|name|toolName|(event|action|error)Type|operation|(responseM|m)odel|(init|end)Timestamp|(prompt|completion)Tokens|triggerEvent|cost)$/
+const OF_ERRORS = /^(code|details|logs)$/
+
+/** A copy without values: parameters, results, prompts, completions, logs, and fields of the user's own. */
+export function withoutValues(event: AgentEvent | PlainEvent): PlainEvent {
+  const isError = event.eventType === 'errors'
+  const kept = Object.entries(event).filter(([name]) => NO_VALUE.test(name) || (isError && OF_ERRORS.test(name)))
+  return Object.fromEntries(kept) as PlainEvent
+}
+
 /** The class name of an error, or the type of what was thrown instead of one. */
 export function errorType(error: unknown): string {
   if (!(error instanceof Error)) return typeof error

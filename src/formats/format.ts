@@ -1,9 +1,9 @@
 /** What a wire format is, and what it is given to deliver with. */
 import type { Span } from '@opentelemetry/api'
 import type { ReadableSpan } from '../runtime/sdk.ts'
-import type { Route, RouteConfig } from '../transport/connection.ts'
-import type { Encoded } from '../transport/transport.ts'
-import type { Delivery, Parts } from './parts.ts'
+import type { Destination, Route, RouteConfig } from '../transport/connection.ts'
+import type { Accepted, Encoded } from '../transport/transport.ts'
+import type { Delivery, Refusal } from './parts.ts'
 
 /** How spans become requests. `otlpJson` is built in; `agentops-edge/formats` has the others. */
 export interface Format {
@@ -13,8 +13,8 @@ export interface Format {
   deliver(spans: readonly ReadableSpan[], connection: Connection): Promise<Delivery<ReadableSpan>>
   /** One body for a spool: what `deliver` would still have to send. */
   pack(spans: readonly ReadableSpan[], connection: Connection): Encoded | Promise<Encoded>
-  /** What an answer that accepted a request refused of it. */
-  refused?: Parts<never>['refused']
+  /** What an answer of `destination` that accepted a request refused of its `items`, and why. */
+  refused?(answer: Accepted, items: number, destination: Destination): ReturnType<Refusal>
   /** Sends the (decompressed) body of a spooled batch; an OTLP body needs nothing but to be posted. */
   resend?(body: Uint8Array, connection: Connection): Promise<Delivery<unknown>>
 }
@@ -26,8 +26,6 @@ export interface FormatConfig extends RouteConfig {
   readonly maxExportBytes: number
   /** AgentOps v2: values keep their types. */
   readonly faithful: boolean
-  /** AgentOps v2: the key of a parent organisation. */
-  readonly parentKey?: string
 }
 
 /** A session, as a format sees it. */

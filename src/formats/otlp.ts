@@ -5,7 +5,7 @@ import { authorised } from '../transport/auth.ts'
 import { compress } from '../transport/compress.ts'
 import type { Encoded } from '../transport/transport.ts'
 import type { Format } from './format.ts'
-import { deliverInParts, type Parts } from './parts.ts'
+import { deliverInParts } from './parts.ts'
 
 interface Answer {
   partialSuccess?: { rejectedSpans?: number; errorMessage?: string }
@@ -21,12 +21,12 @@ export function otlp(
     body: serializer.serializeRequest(spans as ReadableSpan[]) as Uint8Array,
     headers: { 'content-type': contentType },
   })
-  const refused: Parts<ReadableSpan>['refused'] = ({ body }, spans) => {
+  const refused: NonNullable<Format['refused']> = ({ body }, spans, { hidden }) => {
     try {
       const { rejectedSpans, errorMessage } = serializer.deserializeResponse(body)
         .partialSuccess as Required<Answer>['partialSuccess']
       const dropped = Math.min(Number(rejectedSpans), spans)
-      return dropped > 0 ? [dropped, String(errorMessage || 'no reason given').slice(0, 500)] : undefined
+      return dropped > 0 ? [dropped, hidden.from(`${errorMessage || 'no reason given'}`).slice(0, 500)] : undefined
     } catch {
       // Most answers have no partial success, some are no OTLP: the backend took the request.
       return undefined
@@ -39,7 +39,7 @@ export function otlp(
         maxBytes: config.maxExportBytes,
         encode,
         post: async (encoded) => post(destination.url, await compress(encoded, config.compression), authorised),
-        refused,
+        refused: (answer, items) => refused(answer, items, destination),
       }),
     pack: (spans, { config }) => compress(encode(spans), config.compression),
     refused,

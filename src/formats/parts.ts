@@ -2,7 +2,7 @@
  * Sends items in as few requests as the limits allow: halved where a body is too large, searched by halves for the one
  * item that makes a backend refuse all of them.
  */
-import { describe } from '../runtime/diag.ts'
+import { identify } from '../runtime/diag.ts'
 import type { Accepted, Encoded, Outcome, Refused } from '../transport/transport.ts'
 
 /** What became of some items. */
@@ -42,13 +42,15 @@ export function add<T>(
   if (unsent.length) Object.assign(total, { unsent: [...total.unsent, ...unsent], reason, error })
 }
 
+export type Refusal = (answer: Accepted, items: number) => readonly [items: number, error: string] | undefined
+
 export interface Parts<T> {
   /** The largest body that is posted, before compression. */
   maxBytes: number
   encode(items: readonly T[]): Encoded | Promise<Encoded>
   post(encoded: Encoded, items: number): Promise<Outcome>
   /** How many of the `items` an answer refused that accepted the request, and why. */
-  refused?(answer: Accepted, items: number): readonly [items: number, error: string] | undefined
+  refused?: Refusal
   /** The statuses of a request that one item may have spoiled for the others. Default 400. */
   spoiled?: readonly number[]
 }
@@ -79,7 +81,7 @@ export async function deliverInParts<T>(items: readonly T[], parts: Parts<T>): P
     try {
       encoded = await encode(part)
     } catch (error) {
-      return { reason: 'rejected', status: spoiled[0], error: `not encodable: ${describe(error)}` }
+      return { reason: 'rejected', status: spoiled[0], error: `not encodable: ${identify(error)}` }
     }
     const { length } = encoded.body
     if (length > maxBytes) {

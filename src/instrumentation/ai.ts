@@ -27,12 +27,6 @@ const KINDS: readonly (readonly [pattern: RegExp, kind: Kind])[] = [
   [/^(execute_tool|tool)$|toolcall$/, 'tool'],
   [/^(invoke_agent|create_agent|agent)$/, 'agent'],
 ]
-/** Texts under such a name may be contents: more than the conventions say, as they grow. */
-const CONTENT =
-  /prompt|completion|message|input|output|value|text|object|arg|result|instruction|definition|description|reasoning|file|schema|calls|embedding|document|param|content|stack/i
-/** What is said of contents, and is none. */
-const SHAPE = /(role|finish_?reasons?|\.id|name|type|model)$/i
-
 function ending(span: SdkSpan, session: InstrumentedSession): void {
   const { attributes } = span
   if (attributes[key.SPAN_KIND] !== undefined) return
@@ -43,9 +37,8 @@ function ending(span: SdkSpan, session: InstrumentedSession): void {
   const named = KINDS.find(([pattern]) => pattern.test(`${says}`.toLowerCase()))?.[1]
   const kind = isModel(says) ? 'llm' : (named ?? 'operation')
   const { captureContent } = session.config
-  const content: Attributes = {}
-  if (captureContent) Object.assign(content, attributes)
-  else conceal(span)
+  // Without it contents are not looked at; the session conceals them.
+  const content: Attributes = captureContent ? { ...attributes } : {}
   if (span.status.code === ERROR) span.status.message ??= `${first(key.ERROR_TYPE) ?? 'error'}`
 
   const names: Record<Kind, unknown> = {
@@ -108,18 +101,6 @@ function ending(span: SdkSpan, session: InstrumentedSession): void {
   if (kind === 'agent') own[key.AGENT_NAME] = name
   span.setAttributes(own)
   span.updateName(`${name}.${kind}`)
-}
-
-/** Contents go, and what an error may quote of them. */
-function conceal(span: SdkSpan): void {
-  const { attributes, events, status } = span
-  for (const all of [attributes, ...events.map((event) => event.attributes ?? {})]) {
-    for (const [name, value] of Object.entries(all)) {
-      if (CONTENT.test(name) && !SHAPE.test(name) && !/^[nb]/.test(typeof value)) delete all[name]
-    }
-  }
-  const type = events.map((event) => event.attributes?.['exception.type']).find(Boolean)
-  if (status.message) status.message = `${attributes[key.ERROR_TYPE] ?? type ?? 'error'}`
 }
 
 interface Part {

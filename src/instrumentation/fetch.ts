@@ -113,12 +113,13 @@ function open(
   const method = `${init?.method ?? request?.method ?? 'GET'}`.toUpperCase()
   // A session that is not sampled has nothing to show.
   const { llm } = session.root.isRecording() ? session.config.instrumentations : {}
-  const headers = new Headers(init?.headers ?? request?.headers)
-  const asked = { url, method, headers, body: () => bodyOf(input, init) }
-  const model = llm && guard('an outgoing request', () => llm.recognise(asked, session))
-  for (const [name, value] of model ? [...headers, ...url.searchParams] : []) {
-    if (CREDENTIAL.test(name)) session.hidden.add(value.replace(/^\w+ /, ''))
+  const pairs = pairsOf(init?.headers ?? request?.headers)
+  // Before anything may throw: the error may quote them.
+  for (const value of [url.username, url.password, ...credentialsIn(pairs), ...credentialsIn(url.searchParams)]) {
+    session.hidden.add(value)
   }
+  const asked = { url, method, headers: new Headers(pairs), body: () => bodyOf(input, init) }
+  const model = llm && guard('an outgoing request', () => llm.recognise(asked, session))
   const own = model?.opened
   if (!model && !spans) return undefined
   const attributes = {
@@ -132,6 +133,19 @@ function open(
   const span = own?.span ?? (spans ? requestSpan(session, attributes) : undefined)
   const context = own?.context ?? (span ? session.within(span) : activeContext())
   return { url, method, span, context, model }
+}
+
+type Pairs = [string, string][]
+
+/** What can be read once only is left to `fetch`. */
+function pairsOf(headers: object = {}): Pairs {
+  const iterator: unknown = (headers as Iterable<unknown>)[Symbol.iterator]?.()
+  if (iterator === headers) return []
+  return iterator ? [...(headers as Pairs)] : Object.entries(headers)
+}
+
+function credentialsIn(pairs: Iterable<readonly [string, string]>): string[] {
+  return [...pairs].filter(([name]) => CREDENTIAL.test(name)).map(([, value]) => value)
 }
 
 function requestSpan({ tracer }: InstrumentedSession, attributes: Attributes): SdkSpan {

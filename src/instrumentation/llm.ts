@@ -17,7 +17,8 @@ import type {
 } from '../session/instruments.ts'
 import { observeStream } from './body.ts'
 import { fail, patchFetch, sessionHere } from './fetch.ts'
-import { type Reader, readerFor } from './streams.ts'
+import { ProviderQuotes } from './quotes.ts'
+import { type Reader, readerFor, textReader } from './streams.ts'
 import { wants } from './tool-calls.ts'
 import { isModel, type Recognised, wireOf } from './wires/registry.ts'
 import { Answer, type Asked, type Json } from './wires/wire.ts'
@@ -71,6 +72,7 @@ function modelCall({ wire, provider }: Recognised, body: Json, url: URL, session
   const begunAt = session.now()
   const answer = new Answer(captureContent ? MAX_VALUE_CHARS : 0)
   let reader: ReturnType<typeof readerFor> | undefined
+  let refusal: Reader | undefined
   let firstAt: number | undefined
   let known = false
 
@@ -98,24 +100,28 @@ function modelCall({ wire, provider }: Recognised, body: Json, url: URL, session
     },
     asked(given) {
       if (!given) return
-      const asked = wire.ask(given, url)
+      // What is no request of this API (`messages: [null]`) is sent all the same, and its answer is read.
+      const asked = guard('a request', () => wire.ask(given, url)) ?? {}
       event.model = text(asked.model)
       if (captureContent) event.prompt = asked.messages
       span.setAttributes({ [key.GEN_AI_PROVIDER]: provider, [key.GEN_AI_SYSTEM]: provider, ...settingsOf(asked) })
     },
     responded(response) {
       reader = readerFor(response.headers.get('content-type') ?? '', call.take)
+      refusal = refusalOf(response, session)
     },
     take(part) {
       guard('a response', () => wire.read(part, answer))
-      if (!captureContent) session.hidden.add(answer.error?.message)
+      if (!captureContent) quote(session, answer.error?.message)
     },
     read(bytes) {
       if (reader?.streamed) firstAt ??= session.now()
+      refusal?.push(bytes)
       reader?.push(bytes)
       if (around && call.isComplete) show()
     },
     ended() {
+      refusal?.end()
       reader?.end()
       show()
       if (known) return
@@ -179,6 +185,16 @@ function usageOf({ usage: { cacheRead, cacheCreation, reasoning, total } }: Answ
   }
 }
 
+/** Hides what a refusal says, which a client quotes in its error; its form may be anything. */
+function refusalOf({ status }: Response, session: InstrumentedSession): Reader | undefined {
+  return status < 400 || session.config.captureContent ? undefined : textReader((text) => quote(session, text))
+}
+
+function quote({ hidden }: InstrumentedSession, text: unknown): void {
+  hidden.quotes ??= new ProviderQuotes()
+  hidden.quotes.add(text)
+}
+
 /** MCP's Streamable HTTP asks for both kinds of answer. */
 function isMcp(headers: Headers): boolean {
   return (headers.get('accept') ?? '').includes('text/event-stream')
@@ -195,6 +211,7 @@ function toolCall({ id, params }: Json, session: InstrumentedSession): ModelCall
   const { span } = opened
   span.setAttribute(key.MCP_METHOD, 'tools/call')
   let reader: Reader | undefined
+  let refusal: Reader | undefined
   let answered = false
   const take = (message: Json): void => {
     if (message.id !== id) return
@@ -203,7 +220,7 @@ function toolCall({ id, params }: Json, session: InstrumentedSession): ModelCall
     if (captureContent) event.returns = result?.structuredContent ?? result?.content
     if (!error && !result?.isError) return
     const said = error?.message ?? JSON.stringify(result?.content)
-    if (!captureContent) session.hidden.add(error?.message)
+    if (!captureContent) quote(session, error?.message)
     fail(span, error ? `${error.code}` : 'tool_error', captureContent ? said : undefined)
   }
   return {
@@ -213,9 +230,16 @@ function toolCall({ id, params }: Json, session: InstrumentedSession): ModelCall
     },
     responded(response) {
       reader = readerFor(response.headers.get('content-type') ?? '', take)
+      refusal = refusalOf(response, session)
     },
-    read: (bytes) => reader?.push(bytes),
-    ended: () => reader?.end(),
+    read(bytes) {
+      refusal?.push(bytes)
+      reader?.push(bytes)
+    },
+    ended() {
+      refusal?.end()
+      reader?.end()
+    },
   }
 }
 

@@ -10,7 +10,11 @@ export interface Reader {
 /** Characters of a body that is no stream, and bytes of one frame of AWS'. */
 const MAX_BODY = 4 << 20
 
-/** `whole` for a body that is one value, or several that come in parts. */
+/** Reads along, and gives `take` all that is said: its text, whatever it is, at the end. At most `MAX_BODY`. */
+export function textReader(take: (text: string) => void): Reader {
+  return whole(take)
+}
+
 export function readerFor(contentType: string, take: (value: Json) => void): Reader & { streamed: boolean } {
   const parse = (text: string): void => {
     let value: unknown

@@ -5,7 +5,7 @@
  * `node:http` and not `fetch`: Node's `fetch` gives up on an answer after five minutes, and the next event may be hours away.
  */
 import type { IncomingMessage } from 'node:http'
-import { describe, warn } from '../runtime/diag.ts'
+import { identify, warn } from '../runtime/diag.ts'
 
 /** Lambda's own limit for the name; several extensions of one function need different ones. */
 const NAME = 'agentops-edge'
@@ -88,7 +88,7 @@ class Extension {
     } catch (error) {
       warn(
         `flush: 'extension' is not possible here, so responses wait for their session's delivery. An extension registers ` +
-          `before the first invocation: put "await extensionReady()" at the top level of the handler's module (${describe(error)})`,
+          `before the first invocation: put "await extensionReady()" at the top level of the handler's module (${identify(error)})`,
         'extension',
       )
       return false
@@ -110,7 +110,7 @@ class Extension {
       }
     } catch (error) {
       this.#active = false
-      warn(`flush: the extension has ended, so responses wait for their session's delivery (${describe(error)})`)
+      warn(`flush: the extension has ended, so responses wait for their session's delivery (${identify(error)})`)
     }
   }
 }

@@ -7,7 +7,7 @@ import type { MetricsConfig } from '../options/metrics.ts'
 import type { AgentOpsOptions, Environment } from '../options/options.ts'
 import { readConfig } from '../options/read.ts'
 import { Deadline } from '../runtime/deadline.ts'
-import { describe, warn } from '../runtime/diag.ts'
+import { identify, warn } from '../runtime/diag.ts'
 import { DELTA, FAILED, SUCCESS } from '../runtime/otel.ts'
 import { runQuietly } from '../runtime/scope.ts'
 import { authorised } from '../transport/auth.ts'
@@ -52,7 +52,7 @@ export class MetricExporter implements PushMetricExporter {
       const outcome = await runQuietly(() => connection.post(destination.url, encoded, authorised))
       return outcome.reason && outcome.error
     } catch (error) {
-      return describe(error)
+      return identify(error)
     }
   }
 
@@ -71,9 +71,9 @@ export class MetricExporter implements PushMetricExporter {
 
 /** Where it is another origin, neither the token nor the headers of the traces' destination go there. */
 function destinationOf(config: MetricsConfig, endpoint: string | undefined): Destination | undefined {
-  const { destination, OTEL_EXPORTER_OTLP_METRICS_ENDPOINT: named } = config
+  const { destination, hidden, OTEL_EXPORTER_OTLP_METRICS_ENDPOINT: named } = config
   const url = endpoint ?? named ?? destination?.url.replace(/\/v1\/traces\/?(?=[?#]|$)/, '/v1/metrics')
   if (!url || (url === destination?.url && !endpoint)) return undefined
   const isNear = destination && new URL(url).origin === new URL(destination.url).origin
-  return { ...(isNear ? destination : { headers: {} }), url }
+  return { ...(isNear ? destination : { headers: {}, hidden }), url }
 }

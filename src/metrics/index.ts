@@ -19,7 +19,7 @@ import {
 } from '@opentelemetry/sdk-metrics'
 import type { MetricsConfig, MetricsRecorder } from '../options/metrics.ts'
 import { sleep } from '../runtime/deadline.ts'
-import { warn } from '../runtime/diag.ts'
+import { identify, warn } from '../runtime/diag.ts'
 import { DELTA, ERROR } from '../runtime/otel.ts'
 import { runQuietly } from '../runtime/scope.ts'
 import type { ReadableSpan } from '../runtime/sdk.ts'
@@ -173,7 +173,7 @@ async function collect(exporter: PushMetricExporter, reader: MetricReader): Prom
     })
     if (code && !(exporter instanceof MetricExporter)) throw error
   } catch (error) {
-    warn(`a metric exporter failed; what it was given is lost (${error})`, 'a metric exporter failed')
+    warn(`a metric exporter failed; what it was given is lost (${identify(error)})`, 'a metric exporter failed')
   }
 }
 

@@ -41,6 +41,7 @@ export type Defaulted =
   | 'maxRequests'
   | 'faithful'
   | 'captureContent'
+  | 'recordValues'
   | 'propagators'
 
 /** What a room says of an option, the option's own type says, too. */

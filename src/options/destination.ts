@@ -1,7 +1,11 @@
-/** "Which destination" in the README: the options, then AgentOps, then the `OTEL_EXPORTER_OTLP_*` variables; and who gets the key. */
+/**
+ * "Which destination" in the README: the options, then AgentOps, then the `OTEL_EXPORTER_OTLP_*` variables. And who gets
+ * a key: AgentOps itself, and a place that was named where the key was, in the options or in the environment; over https,
+ * or on this machine.
+ */
 import type { Format } from '../formats/format.ts'
 import type { Destination } from '../transport/connection.ts'
-import type { Settings } from './settings.ts'
+import { AGENTOPS_API, type Settings } from './settings.ts'
 import type { Say, Sources } from './sources.ts'
 
 const AGENTOPS_TRACES = 'https://otlp.agentops.ai/v1/traces'
@@ -9,19 +13,36 @@ const AGENTOPS_TRACES = 'https://otlp.agentops.ai/v1/traces'
 const SAFE = /^http(s:|:\/\/(([^/]+\.)?localhost|127(\.\d+){3}|\[::1\])[:/])/
 /** Headers of a destination that has a token; the same list as in AgentOps' own exporter. */
 const PROTECTED_HEADER = /^(authorization|content-type|user-agent|(x-)?api-key|bearer|x-(auth|session)-token)$/i
+/** Headers whose values are no secrets, and may be common words. */
+const PLAIN_HEADER = /^(accept|content|user-agent)/
 
-/** Undefined where there is none, or where the key would go in clear. */
-export function destinationOf(settings: Settings, format: Format, sources: Sources, say: Say): Destination | undefined {
-  const { apiKey, endpoint, apiEndpoint, AGENTOPS_EXPORTER_ENDPOINT: agentops } = settings
+/** `namers`: by setting, the option or the variable (in capitals) that named it. Undefined where there is none, or where the key would go to a place that it was not named with, or in clear. */
+export function destinationOf(
+  settings: Settings,
+  namers: Readonly<Record<string, string>>,
+  format: Format,
+  sources: Sources,
+  say: Say,
+): Destination | undefined {
+  const { apiKey, parentKey, endpoint, apiEndpoint, hidden, AGENTOPS_EXPORTER_ENDPOINT: agentops } = settings
   const base = settings.OTEL_EXPORTER_OTLP_ENDPOINT
   const otlp = settings.OTEL_EXPORTER_OTLP_TRACES_ENDPOINT ?? (base && under(base, '/v1/traces'))
   const target = format.api ? apiKey && apiEndpoint : (endpoint ?? agentops ?? (apiKey ? AGENTOPS_TRACES : otlp))
-  // The token carries the key in clear: only a destination named together with the key, or AgentOps' own, gets one.
-  const withKey =
-    apiKey && (format.api || !endpoint || endpoint === AGENTOPS_TRACES || sources.read('apiKey') === apiKey)
+  /** Whether `key` may go to `place`, by the settings that they are; whoever named it, AgentOps' own is one. */
+  const belongs = (key: string, place: string, url: string): boolean =>
+    url === AGENTOPS_TRACES || url === AGENTOPS_API || isVariable(namers[key]) === isVariable(namers[place])
+  const refuse = (key: string, place: string): void =>
+    say(
+      `${namers[place]} and ${namers[key]}: expected both in the options, or in the environment; the key does not go there`,
+    )
+  const place = endpoint ? 'endpoint' : 'AGENTOPS_EXPORTER_ENDPOINT'
+  const withKey = apiKey && target && (format.api || belongs('apiKey', place, target))
+  if (target === agentops && apiKey && !withKey) refuse('apiKey', place)
+
   const headers = new Headers()
   const addHeaders = (source: string, added: object): void => {
     for (const [name, value] of Object.entries(added)) {
+      if (!PLAIN_HEADER.test(name.toLowerCase())) hidden.add(value)
       try {
         if (typeof value !== 'string' || (withKey && PROTECTED_HEADER.test(name))) throw 0
         headers.set(name, value)
@@ -36,13 +57,23 @@ export function destinationOf(settings: Settings, format: Format, sources: Sourc
     if (name) addHeaders(name, sources.pairs(name))
   }
   addHeaders('headers', settings.headers)
+  for (const key of [apiKey, parentKey]) hidden.add(key)
   if (!target) return undefined
-  const found = { url: target, headers: Object.fromEntries(headers) }
+  const found = { url: target, headers: Object.fromEntries(headers), hidden }
   if (!withKey) return found
   const open = [target, apiEndpoint].find((to) => !SAFE.test(to))
-  if (!open) return { ...found, apiKey, tokenUrl: format.api ? undefined : under(apiEndpoint, '/v3/auth/token') }
-  say(`${originOf(open)}: expected https, as the key goes there; nothing is sent`)
-  return undefined
+  const isRefused = !belongs('apiKey', 'apiEndpoint', apiEndpoint)
+  if (open) say(`${originOf(open)}: expected https, as the key goes there; nothing is sent`)
+  else if (isRefused) refuse('apiKey', 'apiEndpoint')
+  if (open || isRefused) return undefined
+  if (!format.api) return { ...found, apiKey, tokenUrl: under(apiEndpoint, '/v3/auth/token') }
+  const isParents = belongs('parentKey', 'apiEndpoint', apiEndpoint)
+  if (parentKey && !isParents) refuse('parentKey', 'apiEndpoint')
+  return { ...found, apiKey, parentKey: isParents ? parentKey : undefined }
+}
+
+function isVariable(name: string | undefined): boolean {
+  return /^[A-Z]/.test(name ?? '')
 }
 
 /** `path` below `url`, before its query. */

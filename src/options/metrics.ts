@@ -1,12 +1,15 @@
 /** What the option `metrics` takes. Types only: the core holds no metrics SDK. */
 import type { Resource } from '@opentelemetry/resources'
 import type { DeliveryConfig } from '../outbox/exporter.ts'
+import type { Hidden } from '../runtime/hidden.ts'
 import type { ReadableSpan } from '../runtime/sdk.ts'
 import type { Session } from '../session/session.ts'
 import type { Delivered } from '../session/sink.ts'
 
 /** What metrics need of what the user has said. */
 export interface MetricsConfig extends DeliveryConfig {
+  /** What nothing that is sent or said shows. */
+  readonly hidden: Hidden
   readonly resource: Resource
   /** Where `agentops-edge/metrics` posts to, unless it is told. */
   readonly OTEL_EXPORTER_OTLP_METRICS_ENDPOINT?: string

@@ -147,6 +147,11 @@ export interface AgentOpsOptions extends DeliveryOptions {
   }
   /** Whether prompts, completions, tool arguments and providers' error messages that instrumentations see are recorded. Default `false`. Env: `OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT` (`true`, `SPAN_ONLY` or `SPAN_AND_EVENT`). */
   captureContent?: boolean
+  /**
+   * Whether the values of your own events are recorded: parameters, results, prompts, completions, and fields of types of
+   * your own. Names, ids, times, tokens, costs, errors and the status always are. Default `true`.
+   */
+  recordValues?: boolean
   /** Called with each span just before it ends: add attributes, rename it. */
   onSpan?: (span: SdkSpan) => void
   /**
@@ -164,6 +169,8 @@ export interface AgentOpsOptions extends DeliveryOptions {
   waitUntil?: (promise: Promise<unknown>) => void
   /** Milliseconds since the Unix epoch, fractions allowed. Default: the platform's clock. */
   clock?: () => number
+  /** Whether more is said than what somebody has to know: what was left out of spans and why, among others. Default `false`. Env: `AGENTOPS_DEBUG`. */
+  debug?: boolean
   /** `true`: sessions work, nothing is recorded or sent. Env: `OTEL_SDK_DISABLED` (only `true` counts there). */
   disabled?: boolean
 }

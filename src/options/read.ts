@@ -4,7 +4,8 @@
  */
 import type { Attributes } from '@opentelemetry/api'
 import { otlpJson } from '../formats/otlp-json.ts'
-import { describe, guard, warn } from '../runtime/diag.ts'
+import { describe, enableDebug, guard, warn } from '../runtime/diag.ts'
+import { Hidden } from '../runtime/hidden.ts'
 import type { SpanExporter } from '../runtime/sdk.ts'
 import type { Instrumentations } from '../session/instruments.ts'
 import type { Config } from './config.ts'
@@ -31,6 +32,8 @@ export function readConfig(
   const sources = sourcesOf(given, env, !!parent, say)
   // The first usable source; unset and empty are the same, and what cannot be used is said.
   const picked: Record<string, unknown> = {}
+  /** Who named it: the options, or a variable (in capitals). */
+  const namers: Record<string, string> = {}
   for (const [name, [[expected, check], fallback, ...variables]] of Object.entries(SETTINGS)) {
     const wrong: string[] = []
     let used: unknown
@@ -41,6 +44,7 @@ export function readConfig(
         used = check(value, describe(value), source)
       } catch {}
       if (used === undefined) wrong.push(`${source}: expected ${expected}, got ${show(value, source)}; `)
+      else namers[name] = source
     }
     used ??= parent && !OWN.test(name) ? parent[name] : fallback
     picked[name] = used
@@ -48,7 +52,9 @@ export function readConfig(
   }
   const { spool } = picked
   if (typeof spool === 'function') picked.spool = guard('spool', () => spool(env))
+  picked.hidden = parent?.hidden ?? new Hidden()
   const settings = picked as unknown as Settings
+  if (settings.debug) enableDebug()
   const { sampler, OTEL_TRACES_SAMPLER: samplerName, instrumentations: toggles } = settings
   const format = settings.format === 'otlp-json' ? otlpJson : settings.format
 
@@ -69,7 +75,7 @@ export function readConfig(
   }
   const config: Config = {
     ...settings,
-    destination: destinationOf(settings, format, sources, say),
+    destination: destinationOf(settings, namers, format, sources, say),
     format,
     exporters,
     resource: resourceOf(settings, sources, detected),

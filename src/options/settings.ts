@@ -3,6 +3,7 @@ import type { Attributes } from '@opentelemetry/api'
 import type { Format } from '../formats/format.ts'
 import type { Spool } from '../outbox/spool.ts'
 import { PROPAGATORS } from '../propagation/propagators.ts'
+import type { Hidden } from '../runtime/hidden.ts'
 import { isWorkers } from '../runtime/platform.ts'
 import type { Sampler } from '../runtime/sdk.ts'
 import type { Keep } from '../session/keep.ts'
@@ -33,17 +34,19 @@ import {
   whole,
 } from './kinds.ts'
 
+export const AGENTOPS_API = 'https://api.agentops.ai/'
+
 /** A Worker's request on the free plan may make 50, the user's own included. */
 const MAX_REQUESTS = isWorkers() ? 12 : Number.POSITIVE_INFINITY
 /** What makes a destination, its keys included: what is missing there is nobody else's. */
-export const OWN: RegExp = /Key$|^(endpoint|headers|format)$|ENDPOINT$/
+export const OWN: RegExp = /Key$|^(endpoint|apiEndpoint|headers|format)$|ENDPOINT$/
 
 /** Every option, and every variable that is none's (in capitals): its kind, its default, its variables in order. */
 export const SETTINGS: Record<string, readonly [kind: Kind, fallback?: unknown, ...variables: string[]]> = {
   apiKey: [text, undefined, 'AGENTOPS_API_KEY'],
   endpoint: [url],
   AGENTOPS_EXPORTER_ENDPOINT: [url],
-  apiEndpoint: [url, 'https://api.agentops.ai', 'AGENTOPS_API_ENDPOINT'],
+  apiEndpoint: [url, AGENTOPS_API, 'AGENTOPS_API_ENDPOINT'],
   OTEL_EXPORTER_OTLP_ENDPOINT: [url],
   OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: [url],
   OTEL_EXPORTER_OTLP_METRICS_ENDPOINT: [url],
@@ -76,6 +79,7 @@ export const SETTINGS: Record<string, readonly [kind: Kind, fallback?: unknown, 
   trust: [fn],
   propagateTo: [hosts],
   propagators: [propagators, Object.values(PROPAGATORS), 'OTEL_PROPAGATORS'],
+  recordValues: [flag, true],
   captureContent: [content, false, 'OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT'],
   onSpan: [fn],
   redact: [fn],
@@ -110,6 +114,7 @@ export const SETTINGS: Record<string, readonly [kind: Kind, fallback?: unknown, 
   waitUntil: [fn],
   clock: [fn],
   disabled: [flag, false, 'OTEL_SDK_DISABLED'],
+  debug: [flag, false, 'AGENTOPS_DEBUG'],
 }
 
 /** The settings that the Config is made of, beside the options that it takes over as they are. */
@@ -129,6 +134,9 @@ export interface Settings extends Pick<Config, Kept | Defaulted> {
   serviceName?: string
   OTEL_SERVICE_NAME?: string
   resourceAttributes: Attributes
+  debug: boolean
+  /** What nothing that is sent or said shows. */
+  hidden: Hidden
   keep?: readonly Keep[]
   sampler?: number | Sampler
   OTEL_TRACES_SAMPLER: string

@@ -5,7 +5,7 @@
 import type { ExportResult } from '@opentelemetry/core'
 import { type Delivery, NOTHING } from '../formats/parts.ts'
 import { Deadline, sleep } from '../runtime/deadline.ts'
-import { describe, guard, warn } from '../runtime/diag.ts'
+import { describe, guard, identify, warn } from '../runtime/diag.ts'
 import { ERROR, SAMPLED, SUCCESS } from '../runtime/otel.ts'
 import { runQuietly } from '../runtime/scope.ts'
 import type { ReadableSpan, SpanExporter, SpanProcessor } from '../runtime/sdk.ts'
@@ -114,7 +114,7 @@ export class SessionSpanProcessor implements SpanProcessor {
     try {
       await new Deadline(this.#inTime()).within(this.#flushMs, this.#exporter.shutdown())
     } catch (error) {
-      warn(`an exporter's shutdown failed: ${describe(error)}`)
+      warn(`an exporter's shutdown failed: ${identify(error)}`)
     }
   }
 
@@ -339,6 +339,6 @@ async function deliver(
     if (code !== SUCCESS) throw error ?? new Error('no reason given')
     return { ...NOTHING, sent: spans.length }
   } catch (error) {
-    return { ...NOTHING, dropped: spans.length, reason: 'undelivered', error: describe(error) }
+    return { ...NOTHING, dropped: spans.length, reason: 'undelivered', error: identify(error) }
   }
 }

@@ -6,7 +6,7 @@ import type { ExportResult } from '@opentelemetry/core'
 import type { FormatConfig, FormatSession } from '../formats/format.ts'
 import { add, type Delivery, NOTHING } from '../formats/parts.ts'
 import { Deadline } from '../runtime/deadline.ts'
-import { describe, guard } from '../runtime/diag.ts'
+import { guard, identify } from '../runtime/diag.ts'
 import { FAILED, SUCCESS } from '../runtime/otel.ts'
 import { runQuietly } from '../runtime/scope.ts'
 import type { ReadableSpan, SpanExporter } from '../runtime/sdk.ts'
@@ -96,7 +96,7 @@ export class DestinationExporter implements SpanExporter {
       this.#rootGone ||= root.some((span) => !delivery.unsent.includes(span))
       return delivery
     } catch (error) {
-      return { ...NOTHING, dropped: spans.length, reason: 'undelivered', error: describe(error) }
+      return { ...NOTHING, dropped: spans.length, reason: 'undelivered', error: identify(error) }
     }
   }
 

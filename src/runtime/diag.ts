@@ -1,6 +1,7 @@
 /**
  * What this library says to the person who runs it: one line, once per cause, through the OpenTelemetry `diag`
- * logger where one is set, through the console where none is. It never says a secret and never throws.
+ * logger where one is set, through the console where none is. It never throws, and no line holds a secret: no message
+ * of an error, and what a backend says only as its destination shows it.
  */
 import type { ContextManager, DiagLogger } from '@opentelemetry/api'
 
@@ -39,14 +40,36 @@ export function apiVersion(): string | undefined {
   return otelGlobals()?.version
 }
 
-/** Says `message` at once, and never again in this isolate for the same `cause`. */
+/** Characters of a line. */
+const MAX_LINE = 1000
+/** What moves a terminal's cursor, turns its text around or ends a line, and half a character. */
+const UNPRINTABLE = /[\p{C}\p{Zl}\p{Zp}]+/gu
+
+let isDebug = false
+
+/** From here on `debug` is said in this isolate. */
+export function enableDebug(): void {
+  isDebug = true
+}
+
+/** Says at once what somebody has to know: something is lost, or was asked for in a way that cannot be. */
 export function warn(message: string, cause: string = message): undefined {
+  say('warn', message, cause)
+}
+
+/** Says what helps whoever looks for a cause, where the option `debug` is on. */
+export function debug(message: string, cause: string = message): undefined {
+  if (isDebug) say('debug', message, cause)
+}
+
+/** The one place that writes a line; never again in this isolate for the same `cause`. */
+function say(level: 'warn' | 'debug', message: string, cause: string): void {
   if (said.has(cause)) return
   if (said.size >= MAX_CAUSES) said.clear()
   said.add(cause)
   try {
     const logger = otelGlobals()?.diag ?? console
-    logger.warn(`agentops-edge: ${message}`)
+    logger[level](`agentops-edge: ${message}`.replace(UNPRINTABLE, ' ').slice(0, MAX_LINE))
   } catch {
     // A logger that throws must not take the request with it.
   }
@@ -54,7 +77,7 @@ export function warn(message: string, cause: string = message): undefined {
 
 /** Runs `task`; an error of ours is said and swallowed, because telemetry must not break the user's code. */
 export function guard<T>(what: string, task: () => T): T | undefined {
-  const failed = (error: unknown): undefined => warn(`${what} failed; it is left out (${describe(error)})`, what)
+  const failed = (error: unknown): undefined => warn(`${what} failed; it is left out (${identify(error)})`, what)
   try {
     const result = task()
     // A callback of the user's may be async.
@@ -62,6 +85,19 @@ export function guard<T>(what: string, task: () => T): T | undefined {
     return result
   } catch (error) {
     return failed(error)
+  }
+}
+
+/** An error without its message, which may quote a secret: its name, its code, and where it was thrown. Never throws. */
+export function identify(error: unknown): string {
+  try {
+    const { name, code, cause, message, stack } = error as Error & { code?: unknown; cause?: { code?: unknown } }
+    const start = `${stack}`.indexOf(message)
+    const [, at] = /\n\s+(at .*)/.exec(start < 0 ? '' : `${stack}`.slice(start + message.length)) ?? []
+    const parts = [name, code ?? cause?.code, at]
+    return parts.filter((part) => /^[\w.]{1,64}$|^at /.test(`${part ?? ''}`)).join(' ') || typeof error
+  } catch {
+    return typeof error
   }
 }
 

@@ -16,7 +16,8 @@ export const SAMPLED: TraceFlags.SAMPLED = 1
 /** W3C Trace Context, Level 2: at least the last seven bytes of the trace id are random. */
 export const RANDOM = 2
 
-/** `SamplingDecision.RECORD`, and `RECORD_AND_SAMPLED`. */
+/** `SamplingDecision.NOT_RECORD`, `RECORD`, and `RECORD_AND_SAMPLED`. */
+export const DROP = 0
 export const RECORD = 1
 export const SAMPLE = 2
 

@@ -14,7 +14,6 @@ export type {
   TracerProviderOptions,
 } from '@opentelemetry/sdk-trace'
 export {
-  ParentBasedSampler,
   RandomIdGenerator,
   TraceIdRatioBasedSampler,
   TracerProvider,

@@ -5,7 +5,7 @@
  */
 import type { HrTime } from '@opentelemetry/api'
 import { fromHrTime, fromMillis, MAX_MILLIS, type Nanos, type Now, systemNow, toHrTime } from '../runtime/clock.ts'
-import { guard } from '../runtime/diag.ts'
+import { guard, warn } from '../runtime/diag.ts'
 
 /** How many distinct microseconds a session remembers: enough for any batch, and bounded for a session of days. */
 const MAX_REMEMBERED = 4096
@@ -22,8 +22,8 @@ export class SessionClock {
     this.now = () => {
       const time = guard('the clock', () => {
         const given = now()
-        if (!(given <= MAX_MILLIS)) throw new RangeError('expected milliseconds since 1970')
-        return Math.max(given, 1)
+        if (given <= MAX_MILLIS) return Math.max(given, 1)
+        return warn("the clock failed: expected milliseconds since 1970; the platform's time is used", 'the clock')
       })
       return time || systemNow()
     }

@@ -1,5 +1,6 @@
 /** What a session needs of what the user has said. */
 import type { Resource } from '@opentelemetry/resources'
+import type { Hidden } from '../runtime/hidden.ts'
 import type { Sampler, SdkSpan } from '../runtime/sdk.ts'
 import type { InstrumentationConfig } from './instruments.ts'
 import type { Keep } from './keep.ts'
@@ -18,6 +19,10 @@ export interface SessionConfig extends InstrumentationConfig {
   readonly onSpan?: (span: SdkSpan) => void
   readonly redact?: Redact
   readonly clock?: () => number
+  /** Whether the values of the user's own events are recorded. */
+  readonly recordValues: boolean
+  /** What no span shows. */
+  readonly hidden: Hidden
   /** How long after the response ended a session waits for what it holds. */
   readonly workDeadlineMs: number
 }

@@ -4,8 +4,8 @@
  */
 import type { Context, Span, TextMapPropagator, Tracer } from '@opentelemetry/api'
 import type { AgentEvent, PlainEvent } from '../events/event.ts'
+import type { Hidden } from '../runtime/hidden.ts'
 import type { SdkSpan } from '../runtime/sdk.ts'
-import type { Hidden } from './hidden.ts'
 import type { SessionView } from './view.ts'
 
 /** A request that goes out, as an instrumentation of models looks at it. */

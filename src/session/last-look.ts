@@ -1,12 +1,17 @@
-/** What every span of a session gets just before it ends, in the order in which it gets it. */
+/**
+ * The last look at a span: what it says when it leaves. The order is the privacy contract: what others wrote is concealed
+ * before the user adds to it, and nothing is added after credentials are hidden. A step that fails costs only itself.
+ */
 import type { Attributes } from '@opentelemetry/api'
 import { type Agent, attributesOf } from '../events/attributes.ts'
-import type { AgentEvent, PlainEvent } from '../events/event.ts'
+import { type AgentEvent, type PlainEvent, withoutValues } from '../events/event.ts'
 import { guard } from '../runtime/diag.ts'
 import { ERROR, OK } from '../runtime/otel.ts'
 import type { SdkSpan } from '../runtime/sdk.ts'
 import * as key from '../runtime/semconv.ts'
+import { conceal } from './conceal.ts'
 import type { SessionConfig } from './config.ts'
+import { hide } from './hide.ts'
 import type { InstrumentedSession } from './instruments.ts'
 import { redactSpan } from './redact.ts'
 
@@ -14,6 +19,8 @@ import { redactSpan } from './redact.ts'
 export interface OpenSpan {
   agent?: Agent
   event?: AgentEvent | PlainEvent
+  /** The event is an instrumentation's. */
+  isObserved?: boolean
 }
 
 /** What the look takes from the session. */
@@ -24,30 +31,42 @@ export interface Subject extends InstrumentedSession {
 }
 
 /** Gives whether the span has failed. */
-export function lookAt(span: SdkSpan, { agent, event }: OpenSpan, session: Subject): boolean {
-  const { instrumentations, onSpan, redact } = session.config
-  guard('a span', () => {
-    instrumentations.ai?.ending(span, session)
-    if (event) event.endTimestamp ??= session.now()
-    const failed = span.status.code === ERROR
-    const own = event ? attributesOf(event, agent, session.tags, failed) : {}
-    session.stats.cost += Number(own[key.GEN_AI_TOTAL_COST] ?? 0)
-    if (!event && agent && Object.keys(span.attributes).some((name) => /^(gen_ai|tool)\./.test(name))) {
-      Object.assign(own, { [key.AGENT_ID]: agent.id, [key.AGENT_NAME]: agent.name })
-    }
-    Object.assign(own, {
-      [key.TAGS]: [...session.tags],
-      [key.SESSION_ID]: session.groupId ?? session.id,
-      [key.CONVERSATION_ID]: session.groupId,
-    })
-    // The user's own come last, and replace none of ours.
-    span.setAttributes({ ...own, ...session.attributes, ...own })
-    // AgentOps reads a span without a status as indeterminate: one that ended without an error went well.
-    if (!failed && span !== session.root && !span.attributes[key.INCOMPLETE]) span.setStatus({ code: OK })
+export function lookAt(span: SdkSpan, open: OpenSpan, session: Subject): boolean {
+  const { instrumentations, captureContent, onSpan, redact } = session.config
+  const isEvent = !!open.event || span === session.root
+  let identity: Attributes = {}
+  guard('what identifies a span', () => {
+    identity = identityOf(session)
+    span.setAttributes(identity)
   })
+  guard('a span of a framework', () => instrumentations.ai?.ending(span, session))
+  if (!captureContent) guard('concealing contents', () => conceal(span, isEvent))
+  guard('a span', () => describeSpan(span, open, identity, session))
   if (onSpan) guard('onSpan', () => onSpan(span))
   const failed = span.status.code === ERROR
-  if (session.hidden.texts.length) redactSpan((_, value) => session.hidden.from(value), span)
+  hide(span, session.hidden)
   if (redact) redactSpan(redact, span)
   return failed
+}
+
+function identityOf({ tags, groupId, id }: Subject): Attributes {
+  return { [key.TAGS]: [...tags], [key.SESSION_ID]: groupId ?? id, [key.CONVERSATION_ID]: groupId }
+}
+
+/** What the user has said: his event, his attributes of every span, which replace none of ours. */
+function describeSpan(span: SdkSpan, open: OpenSpan, identity: Attributes, session: Subject): void {
+  const { agent, event, isObserved } = open
+  const failed = span.status.code === ERROR
+  let own = identity
+  if (event) {
+    event.endTimestamp ??= session.now()
+    const said = isObserved || session.config.recordValues ? event : withoutValues(event)
+    own = { ...attributesOf(said, agent, failed), ...identity }
+    session.stats.cost += Number(own[key.GEN_AI_TOTAL_COST] ?? 0)
+  } else if (agent && Object.keys(span.attributes).some((name) => /^(gen_ai\.[^c]|tool\.)/.test(name))) {
+    own = { ...identity, [key.AGENT_ID]: agent.id, [key.AGENT_NAME]: agent.name }
+  }
+  span.setAttributes({ ...own, ...session.attributes, ...own })
+  // AgentOps reads a span without a status as indeterminate: one that ended without an error went well.
+  if (!failed && span !== session.root && !span.attributes[key.INCOMPLETE]) span.setStatus({ code: OK })
 }

@@ -5,6 +5,7 @@ import { controlFlowOf } from '../events/control-flow.ts'
 import { type AgentEvent, ErrorEvent, errorType, isStamped, type PlainEvent } from '../events/event.ts'
 import { lasting } from '../events/lasting.ts'
 import { observe, type Settle } from '../events/observe.ts'
+import { unquoted } from '../events/unquoted.ts'
 import { sleep } from '../runtime/deadline.ts'
 import { describe, guard, warn } from '../runtime/diag.ts'
 import { ERROR } from '../runtime/otel.ts'
@@ -12,6 +13,7 @@ import { runIn } from '../runtime/scope.ts'
 import type { SdkSpan } from '../runtime/sdk.ts'
 import * as key from '../runtime/semconv.ts'
 import { cut, fields } from '../runtime/serialize.ts'
+import type { SessionConfig } from './config.ts'
 import type { InstrumentedSession, OpenedEvent } from './instruments.ts'
 import type { OpenSpan } from './last-look.ts'
 
@@ -23,7 +25,7 @@ export type WorkLast<E, T> = [work: Work<E, T>] | [first: unknown, work: Work<E,
 /** What the recorder takes from the session. */
 export interface Recorded extends Pick<InstrumentedSession, 'stats' | 'onTool' | 'now' | 'closing'> {
   readonly tracer: Tracer
-  readonly config: { readonly clock?: () => number }
+  readonly config: Pick<SessionConfig, 'captureContent' | 'clock'>
   /** The active context where it is this session's, else the root's. */
   current(): Context
 }
@@ -105,11 +107,18 @@ export class EventRecorder {
       if (this.#recordedErrors.has(error as object)) return
       this.#recordedErrors.add(error as object)
     }
-    guard('record', () => this.record(new ErrorEvent({ exception: error, triggerEvent })))
+    const exception = unquoted(error, this.#session.config)
+    guard('record', () => this.record(new ErrorEvent({ exception, triggerEvent })))
   }
 
-  /** An event that its caller ends. */
+  /** An instrumentation's event, that it ends itself. */
   begin(event: AgentEvent | PlainEvent, outer: Context): OpenedEvent {
+    const opened = this.#begin(event, outer)
+    Object.assign(this.#open.get(opened.span) ?? {}, { isObserved: true })
+    return opened
+  }
+
+  #begin(event: AgentEvent | PlainEvent, outer: Context): OpenedEvent {
     event.initTimestamp = this.#session.now()
     const span = this.#openEvent(event, outer)
     return { span, context: trace.setSpan(outer, span) }
@@ -123,7 +132,7 @@ export class EventRecorder {
       const session = this.#session
       const current = session.current()
       const outer = agent ? current.setValue(AGENT, agent) : current
-      const { span, context } = this.begin(event, outer)
+      const { span, context } = this.#begin(event, outer)
       const settle = this.#settling(event, span, context)
       return () => runIn(context, () => observe(() => work(event), settle))
     })
@@ -140,7 +149,7 @@ export class EventRecorder {
       guard('an event', () => {
         event.endTimestamp ??= at ?? session.now()
         if (failed) {
-          failSpan(span, value)
+          failSpan(span, unquoted(value, session.config))
           runIn(context, () => this.recordError(value, event as AgentEvent))
         } else event.returns ??= value
       })

@@ -1,15 +1,28 @@
 /** Head sampling: whether a session is recorded, decided when it begins. What is decided at its end: `keep.ts`. */
+import { isSpanContextValid, trace } from '@opentelemetry/api'
 import { describe, guard } from '../runtime/diag.ts'
-import { RECORD, SAMPLE } from '../runtime/otel.ts'
-import { ParentBasedSampler, type Sampler, type SamplingResult, TraceIdRatioBasedSampler } from '../runtime/sdk.ts'
+import { DROP, RECORD, SAMPLE, SAMPLED } from '../runtime/otel.ts'
+import { type Sampler, type SamplingResult, TraceIdRatioBasedSampler } from '../runtime/sdk.ts'
 import type { SessionConfig } from './config.ts'
 
 export function samplerOf({ disabled, sampler, parentBased, metrics }: SessionConfig): Sampler {
   // A disabled session records nothing, whatever its caller decided.
   const given = disabled ? 0 : sampler
   const root = typeof given === 'number' ? new TraceIdRatioBasedSampler(given) : guarded(given)
-  const decides = parentBased && !disabled ? new ParentBasedSampler({ root }) : root
+  const decides = parentBased && !disabled ? followed(root) : root
   return metrics && !disabled ? counted(decides) : decides
+}
+
+/** What the parent has decided stands, be it a caller or another span. */
+function followed(root: Sampler): Sampler {
+  return {
+    shouldSample(context, ...call) {
+      const parent = trace.getSpanContext(context)
+      if (!parent || !isSpanContextValid(parent)) return root.shouldSample(context, ...call)
+      return { decision: parent.traceFlags & SAMPLED ? SAMPLE : DROP }
+    },
+    toString: () => describe(root),
+  }
 }
 
 /** One of the user's that throws samples. */

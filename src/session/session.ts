@@ -14,6 +14,7 @@ import {
   type PlainEvent,
   ToolEvent,
 } from '../events/event.ts'
+import { unquoted } from '../events/unquoted.ts'
 import type { FlushReport } from '../outbox/report.ts'
 import { describe, guard } from '../runtime/diag.ts'
 import { activeContext, findStorage, runIn } from '../runtime/scope.ts'
@@ -25,10 +26,11 @@ import { SessionClock } from './clock.ts'
 import type { SessionConfig } from './config.ts'
 import { isEndState, STATUS } from './end-state.ts'
 import { Ending } from './ending.ts'
-import { Hidden } from './hidden.ts'
+import { shown } from './hide.ts'
 import { contextOf, identityOf, type RootInit, startRoot, tagsOf } from './init.ts'
 import type { InstrumentedSession, OpenedEvent } from './instruments.ts'
 import { lookAt } from './last-look.ts'
+import { Printed } from './printed.ts'
 import { brief, EventRecorder, failSpan, type Work, type WorkLast } from './recorder.ts'
 import { redactedText } from './redact.ts'
 import { scopedIn, withSession } from './scope.ts'
@@ -41,7 +43,7 @@ type Own = {
   -readonly [Field in 'hasErrors' | 'name' | 'state' | 'endState' | 'endStateReason' | 'tags']: Session[Field]
 }
 
-export class Session implements InstrumentedSession {
+export class Session extends Printed implements InstrumentedSession {
   readonly id: string
   readonly traceId: string
   /** The conversation that it belongs to, if any. */
@@ -62,8 +64,6 @@ export class Session implements InstrumentedSession {
   readonly root: Span
   /** The context in which the root is the active span: pass it where a library takes an OpenTelemetry context. */
   readonly context: Context
-  /** @internal */
-  readonly config: SessionConfig
   /** @internal For instrumentations: where requests of the session's own service go. */
   readonly origin: string | undefined
   /** @internal The user's, for every span. */
@@ -74,8 +74,6 @@ export class Session implements InstrumentedSession {
   onTool: ((event: AgentEvent | PlainEvent, span: SdkSpan) => void) | undefined
   /** @internal For adapters: how long the response took, its body included, milliseconds. */
   answeredAfterMs: number | undefined
-  /** @internal For instrumentations: what no span of this session shows. */
-  readonly hidden: Hidden = new Hidden()
   readonly #startedAt: number
   #endedAt: number | undefined
   readonly #clock: SessionClock
@@ -88,8 +86,8 @@ export class Session implements InstrumentedSession {
 
   /** `outlets`: makes what takes the session's spans; it must not look at the session before it is built. */
   constructor(config: SessionConfig, init: RootInit, outlets: (session: Session) => Outlets) {
+    super(config)
     findStorage()
-    this.config = config
     this.origin = init.origin
     this.#clock = new SessionClock(config.clock)
     this.#startedAt = init.startTime?.getTime() ?? this.#clock.now()
@@ -283,7 +281,7 @@ export class Session implements InstrumentedSession {
 
   /** @internal For formats: a text that is no span's, as it may be sent. */
   shown(name: string, text: string): string {
-    return redactedText(this.config.redact, name, `${this.hidden.from(text)}`)
+    return redactedText(this.config.redact, name, shown(text, this.hidden))
   }
 
   /** @internal For adapters: the name and the route are known only once a router has matched. */
@@ -300,8 +298,9 @@ export class Session implements InstrumentedSession {
       if (flow?.status) this.root.setAttribute(key.HTTP_STATUS, flow.status)
       if (flow) return this.conclude('Success')
       this.recordError(error)
-      failSpan(this.root, error)
-      this.setEndState('Fail', describe(error))
+      const told = unquoted(error, this.config)
+      failSpan(this.root, told)
+      this.setEndState('Fail', describe(told))
     })
   }
 

@@ -32,6 +32,7 @@ const ATTRIBUTE_COUNT_LIMIT = 1024
 
 export class SessionTracerProvider extends TracerProvider {
   readonly #owner: SpanOwner
+  readonly #processors: readonly SpanProcessor[]
 
   constructor(config: SessionConfig, spanProcessors: SpanProcessor[], owner: SpanOwner) {
     const ids = new RandomIdGenerator()
@@ -47,6 +48,11 @@ export class SessionTracerProvider extends TracerProvider {
       }),
     })
     this.#owner = owner
+    this.#processors = spanProcessors
+  }
+
+  override async forceFlush(): Promise<void> {
+    await Promise.all(this.#processors.map((processor) => processor.forceFlush()))
   }
 
   override getTracer(...name: Parameters<TracerProvider['getTracer']>): ReturnType<TracerProvider['getTracer']> {

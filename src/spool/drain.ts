@@ -8,7 +8,7 @@ import { readConfig } from '../options/read.ts'
 import type { FlushReport } from '../outbox/report.ts'
 import { reportDrop } from '../outbox/report.ts'
 import { Deadline } from '../runtime/deadline.ts'
-import { describe, warn } from '../runtime/diag.ts'
+import { identify, warn } from '../runtime/diag.ts'
 import { connect } from '../transport/connection.ts'
 import { fromMessage } from './message.ts'
 import { resendOtlp } from './otlp.ts'
@@ -121,7 +121,7 @@ function drainer(config: Config): (message: unknown) => Promise<Delivery<unknown
       spans = batch.spans
       delivery = await send(batch)
     } catch (error) {
-      reject(delivery, spans, `a message is no spooled batch: ${describe(error)}`)
+      reject(delivery, spans, `a message is no spooled batch: ${identify(error)}`)
     }
     const { dropped, rejection } = delivery
     if (dropped) reportDrop({ spans: dropped, reason: 'rejected', error: rejection }, config.onDrop)

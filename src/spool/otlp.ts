@@ -21,7 +21,7 @@ export async function resendOtlp(batch: SpooledBatch, connection: Connection): P
       // The whole is posted as it was.
       encode: (some) => ({ body: some.length === parts.length ? body : join(some), headers: type }),
       post: async (encoded) => post(destination.url, await compress(encoded, compression), authorised),
-      refused: format.refused,
+      refused: (answer, items) => format.refused?.(answer, items, destination),
     })
   if (batch.format === 'otlp-json') {
     return deliver(eachOfJson(body), (resourceSpans) => toBytes({ resourceSpans }))

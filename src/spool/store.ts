@@ -3,7 +3,7 @@
 import type { Format } from '../formats/format.ts'
 import { type Delivery, deliverInParts, reject } from '../formats/parts.ts'
 import type { Spool } from '../outbox/spool.ts'
-import { describe } from '../runtime/diag.ts'
+import { identify } from '../runtime/diag.ts'
 import type { ReadableSpan } from '../runtime/sdk.ts'
 import type { Destination } from '../transport/connection.ts'
 
@@ -57,7 +57,7 @@ export function spoolTo(store: SpoolStore): Spool {
             await connection.deadline.within(PUT_TIMEOUT_MS, Promise.resolve(store.put(batch)), GRACE_MS)
             return { status: 200, body }
           } catch (error) {
-            return { reason: 'undelivered', error: `${delivery.error}; the spool failed: ${describe(error)}` }
+            return { reason: 'undelivered', error: `${delivery.error}; the spool failed: ${identify(error)}` }
           }
         },
       })

@@ -1,5 +1,6 @@
 /** Puts the parts of the way to a destination together: breaker → retry → authorise → count → send. */
 import type { Deadline } from '../runtime/deadline.ts'
+import type { Hidden } from '../runtime/hidden.ts'
 import { remembered } from './isolate.ts'
 import { retrying } from './retry.ts'
 import { type Encoded, type Outcome, type Refused, send } from './transport.ts'
@@ -9,7 +10,11 @@ export interface Destination {
   url: string
   headers: Readonly<Record<string, string>>
   apiKey?: string
+  /** AgentOps v2: the key of a parent organisation. */
+  parentKey?: string
   tokenUrl?: string
+  /** What nothing that is told of it shows: its key, its token, its headers. */
+  hidden: Hidden
 }
 
 /** What the way to a destination needs of what the user has said. */

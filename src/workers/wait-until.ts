@@ -4,7 +4,7 @@
  */
 
 import type { WaitUntil } from '../lifetime/wait-until.ts'
-import { describe, guard, warn } from '../runtime/diag.ts'
+import { debug, guard, identify } from '../runtime/diag.ts'
 import { currentSession } from '../session/current.ts'
 
 /**
@@ -22,7 +22,7 @@ export function waitUntil(promise: Promise<unknown>): void {
     if (currentSession()?.keepAlive(kept)) return
     platform()
       .then((keep) => keep(kept))
-      .catch((error) => warn(`waitUntil: no session, and cloudflare:workers has none to give (${describe(error)})`))
+      .catch((error) => debug(`waitUntil: no session, and cloudflare:workers has none to give (${identify(error)})`))
   })
 }
 

@@ -393,7 +393,7 @@ describe('further destinations', () => {
     const { config, said } = read(options, env)
     const [other, third] = config.exporters as Config[]
     expect(config.destination?.url).toBe(AGENTOPS)
-    expect(other?.destination).toEqual({ url: 'https://other.x/v1/traces', headers: {} })
+    expect(other?.destination).toEqual({ url: 'https://other.x/v1/traces', headers: {}, hidden: config.hidden })
     expect(other?.retryAttempts).toBe(1)
     expect(third?.retryAttempts).toBe(2)
     expect(said).toEqual([])
@@ -403,7 +403,7 @@ describe('further destinations', () => {
     expect(read({ exporters: [{ endpoint: 'https://other.x/' }] }).said).toEqual([])
   })
 
-  test('they take over what came from the environment and what belongs to the buffer; undefined is not given', () => {
+  test('they take over what came from the environment, but for where a key goes, and what belongs to the buffer; undefined is not given', () => {
     const env = {
       AGENTOPS_API_ENDPOINT: 'https://eu.x/',
       OTEL_EXPORTER_OTLP_TIMEOUT: '7000',
@@ -417,7 +417,7 @@ describe('further destinations', () => {
     )
     const [other] = config.exporters as Config[]
     const taken = { ...shared, exportTimeoutMs: 7000, compression: 'none', exportIntervalMs: 60 }
-    expect(other).toMatchObject({ ...taken, destination: { tokenUrl: 'https://eu.x/v3/auth/token' } })
+    expect(other).toMatchObject({ ...taken, destination: { tokenUrl: 'https://api.agentops.ai/v3/auth/token' } })
     expect(complaints(said)).toEqual([
       'exporters[0]: exportTimeoutMs: expected a whole number from 1 to 600000, got "x"; 7000 is used',
     ])
@@ -429,7 +429,7 @@ describe('further destinations', () => {
     const { config } = read({ format, exporters: [{ endpoint: 'https://other.x/' }, {}] }, env)
     const [other, nowhere] = config.exporters as Config[]
     expect(other?.format.name).toBe('otlp-json')
-    expect(other?.destination).toEqual({ url: 'https://other.x/', headers: {} })
+    expect(other?.destination).toEqual({ url: 'https://other.x/', headers: {}, hidden: config.hidden })
     expect(nowhere?.destination).toBeUndefined()
     expect(other?.parentKey).toBeUndefined()
   })
@@ -504,7 +504,7 @@ describe('what throws when it is read is said and left out, and nothing else is'
         },
       }),
       {},
-      'apiKey failed; it is left out (boom)',
+      'apiKey failed; it is left out (Error at boom',
     ],
     ['the environment', () => ({ endpoint }), new Proxy({}, { get: boom }), 'OTEL_SERVICE_NAME failed; it is left out'],
     ['headers', () => ({ endpoint, headers: bad }), {}, 'headers: expected an object'],
@@ -533,7 +533,7 @@ describe('what throws when it is read is said and left out, and nothing else is'
   test('the names of the options', () => {
     const { config } = read(new Proxy({ endpoint }, { ownKeys: boom }))
     expect(config.destination?.url).toBe(endpoint)
-    expect(`${warned.mock.calls}`).toContain('the options failed; it is left out (boom)')
+    expect(`${warned.mock.calls}`).toContain('the options failed; it is left out (Error at Object.boom')
   })
 })
 

@@ -239,7 +239,7 @@ async function send(plan: Plan, sent: Sent, connection: Connection): Promise<Del
 
 /** Creates the session, or resumes one that is there already. */
 async function open({ session, resume }: Plan, sent: Sent, connection: Connection): Promise<Refused | undefined> {
-  const { parentKey } = connection.config
+  const { parentKey } = connection.destination
   const parent: Record<string, string> = parentKey ? { 'x-agentops-parent-key': parentKey } : {}
   const withKey =
     (headers?: Record<string, string>): Authorise =>

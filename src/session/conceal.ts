@@ -1,0 +1,77 @@
+/**
+ * What a span may keep while contents are off. Of a span that an AI library or an instrumentation wrote, only what stands
+ * on a list: whatever such a library comes to write next is left out until somebody has looked at it. Of any other, all
+ * but credentials, and contents by their names.
+ */
+import { debug } from '../runtime/diag.ts'
+import type { SdkSpan } from '../runtime/sdk.ts'
+import * as key from '../runtime/semconv.ts'
+
+/** Namespaces of AI libraries. */
+const LIBRARY =
+  /^(gen_ai|ai|llm|mcp|open(ai|inference)|anthropic|traceloop|lang(fuse|smith|chain|graph)|mastra|genkit|braintrust)[._]/
+/** Their tracers, some of whose spans have nothing of a namespace. */
+const LIBRARY_SCOPE = /^ai$|^@(ai-sdk|arizeai|langchain|langfuse|mastra|openai|traceloop)\//
+/**
+ * The list: names of OpenTelemetry's conventions, AgentOps, the AI SDK, OpenInference, OpenLLMetry, Langfuse and Mastra
+ * that hold no content, by the words between their dots, of which the last says what the value is.
+ */
+const LISTED =
+  /^((gen_ai|ai|llm|mcp|open(ai|inference)|traceloop|langfuse|mastra|agentops|action|agent|call|client|completion|conversation|embeddings?|entity|error|(trigger_)?event|exception|function|http|(in|out)put_messages|jsonrpc|message|method|model|network|observation|operation|output|prompt|protocol|provider|request|response|rpc|server|service|session|settings|span|telemetry|token|tool|toolCall|tool_calls?|trace|url|user|workflow|\d+)\.)+((agent_)?id|(function|operation)Id|((agent|model)_)?name|address|count|environment|finish_?[rR]easons?|incomplete|(is_)?stream(ing)?|kind|level|method|model|path|port|provider|release|role|route|scheme|seed|status(_code)?|system|tags|temperature|(end_)?timestamp|top_?[kpKP]|transport|type|version|max[_A-Z]\w+|\w+_?[pP]enalty|(avg|msTo|time_to_)\w+)$|\.(usage|token_count|cost|usage_details|cost_details)(\.[\w.]+)?$/
+/** Credentials and contents, whoever wrote them. */
+const SECRET =
+  /(^|[._-])(authorization|cookie|passw(or)?d|secret|credentials?|(api|access|private|secret|auth|client|refresh|id)[._-]?(key|token|secret))$|^(prompt|completion|messages|(in|out)put\.value|tool\.parameters)$|\.(request|response)\.body$/i
+/** Whom a URL is for, and those of its parameters that authorise. */
+const IN_URL = /(\/\/)[^\s/@?#]+@|([?&][^=&#\s]*(?:key|token|secret|sig|password|auth)[^=&#\s]*=)[^&#\s]*/gi
+
+interface Verdict {
+  isLibrarys: boolean
+  isListed: boolean
+  /** On a span of nobody in particular. */
+  isKept: boolean
+}
+
+/** By name: an isolate sees the same ones again and again. */
+const verdicts: Map<string, Verdict> = new Map()
+const MAX_VERDICTS = 2000
+
+function judge(name: string): Verdict {
+  let verdict = verdicts.get(name)
+  if (!verdict) {
+    if (verdicts.size >= MAX_VERDICTS) verdicts.clear()
+    const isLibrarys = LIBRARY.test(name)
+    const isListed = LISTED.test(name)
+    verdict = { isLibrarys, isListed, isKept: isLibrarys ? isListed : !SECRET.test(name) }
+    verdicts.set(name, verdict)
+  }
+  return verdict
+}
+
+/** Whether a name is one of an id, a kind, a name, a time or a count, whatever wrote it. */
+export function isListed(name: string): boolean {
+  return judge(name).isListed
+}
+
+/** `isEvent`: the session's root, or an event: its attributes are ours and the user's but for those of such libraries. */
+export function conceal(span: SdkSpan, isEvent: boolean): void {
+  const { attributes, events, links, instrumentationScope: scope, status } = span
+  const isLibrarys =
+    !isEvent && (LIBRARY_SCOPE.test(scope.name) || Object.keys(attributes).some((name) => judge(name).isLibrarys))
+  const all = [span, ...events, ...links].map((one) => one.attributes ?? {})
+  const types = all.map((one) => one[key.ERROR_TYPE] ?? one['exception.type'])
+  const concealed = new Set<string>()
+  for (const one of all) {
+    for (const name in one) {
+      const value = one[name]
+      const { isListed, isKept } = judge(name)
+      if (isLibrarys ? !isListed : !isKept && !/^[nb]/.test(typeof value)) {
+        delete one[name]
+        concealed.add(name)
+      } else if (typeof value === 'string' && value.includes('//')) {
+        one[name] = value.replace(IN_URL, (_, slashes, parameter) => slashes ?? `${parameter}REDACTED`)
+      }
+    }
+  }
+  if (isLibrarys && status.message) status.message = `${types.find(Boolean) ?? 'error'}`
+  if (concealed.size) debug(`${scope.name}: left out of its spans, as captureContent is off: ${[...concealed].sort()}`)
+}
