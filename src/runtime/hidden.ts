@@ -35,21 +35,26 @@ export class Hidden {
   /** With or without its scheme (`Bearer …`). What is shorter than a piece is no secret. */
   add(value: unknown): void {
     if (typeof value !== 'string') return
-    const key = value.trim().replace(/^(basic|bearer|token|key) +/i, '')
-    const pieces = key.match(/.{8}/gs) ?? []
+    // A backslash at the end cannot be told from one that JSON put before what follows.
+    const key = value.trim().replace(/^(basic|bearer|token|key) +|\\+$/gi, '')
+    const pieces = key.match(/.{8}/gs)
+    if (!pieces) return
     // First the last one with what is left over, as the first that fits is taken.
-    for (const piece of pieces.length ? [key.slice((pieces.length - 1) * SIZE), ...pieces, key.slice(-SIZE)] : []) {
-      if (this.#pieces.size < MAX_PIECES) this.#pieces.add(piece.replace(/[^\w.~-]/g, anyForm))
+    for (const piece of [key.slice((pieces.length - 1) * SIZE), ...pieces, key.slice(-SIZE)]) {
+      const source = piece.replace(/[^\w.~-]/g, anyForm)
+      if (this.#pieces.has(source) || this.#pieces.size >= MAX_PIECES) continue
+      this.#pieces.add(source)
+      this.#pattern = undefined
     }
-    this.#pattern = undefined
   }
 
-  /** `text` without them. */
-  from(text: string): string {
-    let shown = this.#outer?.from(text) ?? text
+  /** `text` without them. `isWord`: a name or an id, which stays where every text is hidden. */
+  from(text: string, isWord: boolean = false): string {
+    let shown = this.#outer?.from(text, isWord) ?? text
     if (this.token) shown = shown.replaceAll(this.token, MARK)
-    if (!this.#pieces.size) return shown
-    if (this.#pieces.size >= MAX_PIECES) return MARK
+    const { size } = this.#pieces
+    if (!size || shown.length < SIZE) return shown
+    if (size >= MAX_PIECES && !isWord) return MARK
     this.#pattern ??= new RegExp(`(?:${[...this.#pieces].join('|')})+`, 'g')
     return shown.replace(this.#pattern, MARK)
   }

@@ -3,15 +3,16 @@
  * on a list: whatever such a library comes to write next is left out until somebody has looked at it. Of any other, all
  * but credentials, and contents by their names.
  */
+import type { Attributes } from '@opentelemetry/api'
 import { debug } from '../runtime/diag.ts'
 import type { SdkSpan } from '../runtime/sdk.ts'
 import * as key from '../runtime/semconv.ts'
 
 /** Namespaces of AI libraries. */
 const LIBRARY =
-  /^(gen_ai|ai|llm|mcp|open(ai|inference)|anthropic|traceloop|lang(fuse|smith|chain|graph)|mastra|genkit|braintrust)[._]/
+  /^(gen_ai|ai|llm|mcp|open(ai|inference)|anthropic|traceloop|lang[a-z]+|mastra|genkit)[._]/
 /** Their tracers, some of whose spans have nothing of a namespace. */
-const LIBRARY_SCOPE = /^ai$|^@(ai-sdk|arizeai|langchain|langfuse|mastra|openai|traceloop)\//
+const LIBRARY_SCOPE = /^ai$|^@(ai-sdk|lang[a-z]+|mastra|openai)\//
 /**
  * The list: names of OpenTelemetry's conventions, AgentOps, the AI SDK, OpenInference, OpenLLMetry, Langfuse and Mastra
  * that hold no content, by the words between their dots, of which the last says what the value is.
@@ -23,6 +24,8 @@ const SECRET =
   /(^|[._-])(authorization|cookie|passw(or)?d|secret|credentials?|(api|access|private|secret|auth|client|refresh|id)[._-]?(key|token|secret))$|^(prompt|completion|messages|(in|out)put\.value|tool\.parameters)$|\.(request|response)\.body$/i
 /** Whom a URL is for, and those of its parameters that authorise. */
 const IN_URL = /(\/\/)[^\s/@?#]+@|([?&][^=&#\s]*(?:key|token|secret|sig|password|auth)[^=&#\s]*=)[^&#\s]*/gi
+
+const EXCEPTION_TYPE = 'exception.type'
 
 interface Verdict {
   isLibrarys: boolean
@@ -57,21 +60,25 @@ export function conceal(span: SdkSpan, isEvent: boolean): void {
   const { attributes, events, links, instrumentationScope: scope, status } = span
   const isLibrarys =
     !isEvent && (LIBRARY_SCOPE.test(scope.name) || Object.keys(attributes).some((name) => judge(name).isLibrarys))
-  const all = [span, ...events, ...links].map((one) => one.attributes ?? {})
-  const types = all.map((one) => one[key.ERROR_TYPE] ?? one['exception.type'])
   const concealed = new Set<string>()
-  for (const one of all) {
-    for (const name in one) {
-      const value = one[name]
+  const look = (all: Attributes = {}, ofLibrary = isLibrarys): void => {
+    for (const name in all) {
+      const value = all[name]
       const { isListed, isKept } = judge(name)
-      if (isLibrarys ? !isListed : !isKept && !/^[nb]/.test(typeof value)) {
-        delete one[name]
+      if (ofLibrary ? !isListed : !isKept && !/^[nb]/.test(typeof value)) {
+        delete all[name]
         concealed.add(name)
       } else if (typeof value === 'string' && value.includes('//')) {
-        one[name] = value.replace(IN_URL, (_, slashes, parameter) => slashes ?? `${parameter}REDACTED`)
+        all[name] = value.replace(IN_URL, (_, slashes, parameter) => slashes ?? `${parameter}REDACTED`)
       }
     }
   }
-  if (isLibrarys && status.message) status.message = `${types.find(Boolean) ?? 'error'}`
-  if (concealed.size) debug(`${scope.name}: left out of its spans, as captureContent is off: ${[...concealed].sort()}`)
+  look(attributes)
+  for (const { name, attributes } of events) look(attributes, isLibrarys || judge(name).isLibrarys)
+  for (const { attributes } of links) look(attributes)
+  if (isLibrarys && status.message) {
+    const thrown = events.find((event) => event.attributes?.[EXCEPTION_TYPE])
+    status.message = `${attributes[key.ERROR_TYPE] ?? thrown?.attributes?.[EXCEPTION_TYPE] ?? 'error'}`
+  }
+  if (concealed.size) debug(`${scope.name}: left out of its spans, as captureContent is off: ${[...concealed]}`)
 }

@@ -9,7 +9,7 @@ import { redactSpan } from './redact.ts'
 export function shown<Value extends AttributeValue>(value: Value, hidden: Hidden, isWord = false): Value {
   if (Array.isArray(value)) return value.map((part) => shown(part, hidden, isWord)) as Value
   if (typeof value !== 'string') return value
-  const text = hidden.from(value)
+  const text = hidden.from(value, isWord)
   return (isWord ? text : (hidden.quotes?.from(text) ?? text)) as Value
 }
 
