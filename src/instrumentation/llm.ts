@@ -24,6 +24,9 @@ import { isModel, type Recognised, wireOf } from './wires/registry.ts'
 import { Answer, type Asked, type Json } from './wires/wire.ts'
 import { workersAi } from './wires/wires.ts'
 
+/** Fields of a provider's error that name it. */
+const CODE = /^(type|code|status|param|object|(request_?)?id|reason|domain)$/i
+
 const LLM: LlmInstrumentation = { instruments: 'llm', recognise }
 
 /**
@@ -187,7 +190,14 @@ function usageOf({ usage: { cacheRead, cacheCreation, reasoning, total } }: Answ
 
 /** Hides what a refusal says, which a client quotes in its error; its form may be anything. */
 function refusalOf({ status }: Response, session: InstrumentedSession): Reader | undefined {
-  return status < 400 || session.config.captureContent ? undefined : textReader((text) => quote(session, text))
+  if (status < 400 || session.config.captureContent) return undefined
+  return textReader((text) => quoteAll(session, parse(text) ?? text))
+}
+
+/** The texts of a refusal: not its codes, which are told. */
+function quoteAll(session: InstrumentedSession, part: Json, name = ''): void {
+  if (Object(part) === part) for (const [inside, value] of Object.entries(part)) quoteAll(session, value, inside)
+  else if (!CODE.test(name)) quote(session, part)
 }
 
 function quote({ hidden }: InstrumentedSession, text: unknown): void {

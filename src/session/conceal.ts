@@ -9,8 +9,7 @@ import type { SdkSpan } from '../runtime/sdk.ts'
 import * as key from '../runtime/semconv.ts'
 
 /** Namespaces of AI libraries. */
-const LIBRARY =
-  /^(gen_ai|ai|llm|mcp|open(ai|inference)|anthropic|traceloop|lang(fuse|smith|chain|graph)|mastra)[._]/
+const LIBRARY = /^(gen_ai|ai|llm|mcp|open(ai|inference)|anthropic|traceloop|lang(fuse|smith|chain|graph)|mastra)[._]/
 /** Their tracers, some of whose spans have nothing of a namespace. */
 const LIBRARY_SCOPE = /^ai$|^@(ai-sdk|lang[a-z]+|mastra|openai)\//
 /**
@@ -21,7 +20,7 @@ const LISTED =
   /^((gen_ai|ai|llm|mcp|open(ai|inference)|traceloop|langfuse|mastra|agentops|action|agent|call|client|completion|conversation|embeddings?|entity|error|(trigger_)?event|exception|function|http|(in|out)put_messages|jsonrpc|message|method|model|network|observation|operation|output|prompt|protocol|provider|request|response|rpc|server|service|session|settings|span|telemetry|token|tool|toolCall|tool_calls?|trace|url|user|workflow|\d+)\.)+((agent_)?id|(function|operation)Id|((agent|model)_)?name|address|count|environment|finish_?[rR]easons?|incomplete|(is_)?stream(ing)?|kind|level|method|model|path|port|provider|release|role|route|scheme|seed|status(_code)?|system|tags|temperature|(end_)?timestamp|top_?[kpKP]|transport|type|version|max[_A-Z]\w+|\w+_?[pP]enalty|(avg|msTo|time_to_)\w+)$|\.(usage|token_count|cost|usage_details|cost_details)(\.[\w.]+)?$/
 /** Credentials and contents, whoever wrote them. */
 const SECRET =
-  /(^|[._-])(authorization|cookie|passw(or)?d|secret|credentials?|(api|access|private|secret|auth|refresh|id)[._-]?(key|token))$|^(prompt|completion|messages|(in|out)put\.value|tool\.parameters)$|\.(request|response)\.body$/i
+  /(^|[._-])(authorization|cookie|passw(or)?d|secret|credentials?|(api|access|private|secret|auth|refresh|id)[._-]?(key|token))$|^(prompt|completion|messages)$|\.(request|response)\.body$/i
 /** Whom a URL is for, and those of its parameters that authorise. */
 const IN_URL = /(\/\/)[^\s/@?#]+@|([?&][^=&#\s]*(?:key|token|secret|sig|password|auth)[^=&#\s]*=)[^&#\s]*/gi
 

@@ -43,3 +43,41 @@ test('however much was said, the next is said', () => {
   for (let n = 0; n < 1000; n++) warn(`cause ${n}`)
   expect(said).toHaveLength(1000)
 })
+
+test('a line holds nothing that moves a cursor, turns text around or ends a line, and no more than 1,000 characters', async () => {
+  const hostile = '\u001b]0;owned\u0007 \u001b[2J one\r\ntwo\u2028three\u2029 \u202egnp.exe \u200b \u009b31m \ud800'
+  await sessions(refusals(() => hostile + 'x'.repeat(100_000), 1))
+  expect(said).toHaveLength(1)
+  expect(said[0]).toContain('gnp.exe')
+  expect(said[0]).not.toMatch(/[\p{C}\p{Zl}\p{Zp}]/u)
+  warn(hostile.repeat(100))
+  expect(said[1]).not.toMatch(/[\p{C}\p{Zl}\p{Zp}]/u)
+  expect(said[1]).toHaveLength(1000)
+})
+
+test('what a callback of the user’s throws is told by its class, its code and where, not by its message', async () => {
+  const failing = (): never => {
+    throw Object.assign(new TypeError('key sk-1234567890\n    at fake (sk-1234567890)'), { code: 'ERR_MINE' })
+  }
+  await sessions([{}], { onSpan: failing, name: failing, attributes: failing, keep: failing, onExport: failing })
+  expect(said.length).toBeGreaterThan(3)
+  expect(said.join('\n')).not.toContain('sk-')
+  for (const line of said) expect(line).toMatch(/failed; it is left out \(TypeError ERR_MINE at /)
+})
+
+test('a backend that quotes our key, token or headers shows none in a line, a report or a drop', async () => {
+  const [key, secret] = [crypto.randomUUID(), 'header-of-the-user-0123456789']
+  // What the tests' token endpoint gives first.
+  const token = 'token-1'
+  const text = `no access for ${key}, Bearer ${token}, ${secret}; {"k":"${JSON.stringify({ key })}"}`
+  const backend = await scripted({ body: JSON.stringify({ partialSuccess: { rejectedSpans: 1, errorMessage: text } }) })
+  const shown: unknown[] = []
+  const show = (what: unknown): void => void shown.push(what)
+  const headers = { 'x-team': secret }
+  const options = { apiKey: key, endpoint: `${backend.url}/v1/traces`, apiEndpoint: backend.url, headers }
+  const session = createAgentOps({ ...options, onDrop: show, onExport: show }).startSession()
+  shown.push(await session.end(), said)
+  const all = JSON.stringify(shown)
+  expect(all).toContain('no access for [hidden], Bearer [hidden], [hidden]')
+  for (const one of [key, token, secret]) expect(all).not.toContain(one.slice(0, 12))
+})
