@@ -8,6 +8,7 @@ interface Expected {
   session: string
   /** Where it is to be seen. Default: whichever instrumentations are on. */
   with?: readonly Combination[]
+  name?: string
   attributes: Readonly<Record<string, unknown>>
   /** OTLP's code. */
   status?: number
@@ -57,6 +58,12 @@ const EXPECTED: readonly Expected[] = [
     attributes: { 'tool.name': 'try', 'tool.status': 'failed' },
     status: 2,
     count: MANY,
+  },
+  {
+    session: 'openai/word (word)',
+    name: 'plan.operation',
+    attributes: { 'agentops.span.kind': 'operation', 'operation.name': 'plan', 'action.type': 'plan' },
+    count: 1,
   },
   // Its client makes spans itself.
   ...['message', 'content'].map((task) => ({
@@ -218,9 +225,9 @@ export function missingFrom(left: readonly DecodedSpan[], combination: Combinati
     const wrong = of(name).filter(({ attributes }) => !holds(attributes, { ...BY_OPTION, ...BY_ON_SPAN }))
     for (const span of wrong) missing.push(`${name}: [${span.scope.name}] ${span.name} without the user's attributes`)
   }
-  for (const { session, with: on = COMBINATIONS, attributes, status, count } of EXPECTED) {
+  for (const { session, with: on = COMBINATIONS, name, attributes, status, count } of EXPECTED) {
     if (!on.includes(combination)) continue
-    const found = of(session).filter((span) => holds(span.attributes, attributes))
+    const found = of(session).filter((span) => holds(span.attributes, attributes) && (name ?? span.name) === span.name)
     const right = status === undefined ? found : found.filter((span) => span.status.code === status)
     if (count === undefined ? right.length : right.length === count) continue
     missing.push(

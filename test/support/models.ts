@@ -89,6 +89,7 @@ function openai(path: string, mode: string, asked: string, { secret, said, city 
       { error: { message: `${MESSAGE} ${secret}`, type: 'invalid_request_error', code: 'bad', param: null } },
       400,
     )
+  if (mode === 'word') return json({ error: { message: 'operation', type: 'invalid_request_error' } }, 400)
   if (mode === 'gateway') return { status: 502, headers: { 'content-type': 'text/html' }, body: `<p>${secret}</p>` }
   if (path.endsWith('/embeddings'))
     return json({

@@ -2,7 +2,7 @@
 import { createServer, type IncomingHttpHeaders } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { FOREIGN, plantsOf } from '../fixtures/foreign-spans.ts'
-import { type Kept, MANY, MISTAKES, OURS, PLACES, type Way } from '../fixtures/sweep-plan.ts'
+import { type Kept, MANY, MISTAKES, type Mistakes, OURS, PLACES, type Way } from '../fixtures/sweep-plan.ts'
 import { startModels } from './models.ts'
 import { type DecodedSpan, decodeContent, decodeOtlp } from './otlp-decoder.ts'
 import { secretFinder, secretKey, secretText } from './secrets.ts'
@@ -67,8 +67,8 @@ export interface Run {
   mode: string
   /** The client's error is the handler's. */
   throws?: boolean
-  /** Of the user's own callbacks. */
-  mistakes?: boolean
+  /** The user's own. Such a session is lost. */
+  mistakes?: Mistakes
 }
 
 const ai = ['ai', 'ai-own'].flatMap((path) => [
@@ -87,6 +87,7 @@ export const RUNS: readonly Run[] = [
   ),
   ...['newline', 'raw-newline'].map((task) => ({ task: `openai/${task}`, mode: 'json' })),
   ...['raw', 'request', 'many'].map((task) => ({ task: `openai/${task}`, mode: 'error' })),
+  { task: 'openai/word', mode: 'word' },
   ...['message', 'content'].flatMap((task) =>
     ['json', 'tools', 'error'].map((mode) => ({ task: `anthropic/${task}`, mode })),
   ),
@@ -113,13 +114,16 @@ export const RUNS: readonly Run[] = [
   { task: 'user/inside', mode: 'error' },
   { task: 'user/inside', mode: 'json' },
   ...['foreign', 'own', 'own-root'].map((task) => ({ task, mode: 'json' })),
-  { task: 'openai/chat', mode: 'json', mistakes: true },
+  ...(['callbacks', 'stores'] as const).map((mistakes) => ({ task: 'openai/chat', mode: 'json', mistakes })),
 ]
 
 /** The name of its session. */
 export function nameOf({ task, mode, throws, mistakes }: Run): string {
-  return `${task} (${mode}${throws ? ', thrown' : ''}${mistakes ? ', mistakes' : ''})`
+  return `${task} (${mode}${throws ? ', thrown' : ''}${mistakes ? `, mistaken ${mistakes}` : ''})`
 }
+
+/** How many sessions arrive. */
+export const ARRIVING: number = RUNS.filter(({ mistakes }) => !mistakes).length
 
 export interface Left {
   /** Everything that left but the spans: where it was seen, and what. */
