@@ -32,6 +32,16 @@ export const SAID = 'grüße, 世界 🐈'
 /** With what JSON escapes, as an error's message may be JSON. */
 export const MESSAGE = 'the provider "quotes"\n'
 
+/** What its answers hold. */
+export interface Words {
+  /** What errors and tools quote. */
+  secret: string
+  /** What models say. */
+  said: string
+  /** What a tool is asked about. */
+  city: string
+}
+
 const json = (value: unknown, status = 200, headers = {}): Reply => ({
   status,
   headers: { 'content-type': 'application/json', ...headers },
@@ -73,12 +83,13 @@ const call = (args: string, head = {}): object => ({
   },
 })
 
-function openai(path: string, mode: string, asked: string, secret: string): Reply {
+function openai(path: string, mode: string, asked: string, { secret, said, city }: Words): Reply {
   if (mode === 'error')
     return json(
       { error: { message: `${MESSAGE} ${secret}`, type: 'invalid_request_error', code: 'bad', param: null } },
       400,
     )
+  if (mode === 'word') return json({ error: { message: 'operation', type: 'invalid_request_error' } }, 400)
   if (mode === 'gateway') return { status: 502, headers: { 'content-type': 'text/html' }, body: `<p>${secret}</p>` }
   if (path.endsWith('/embeddings'))
     return json({
@@ -95,7 +106,7 @@ function openai(path: string, mode: string, asked: string, secret: string): Repl
         id: 'msg',
         role: 'assistant',
         status: 'completed',
-        content: [{ type: 'output_text', text: SAID, annotations: [] }],
+        content: [{ type: 'output_text', text: said, annotations: [] }],
       },
     ]
     const response = {
@@ -119,7 +130,7 @@ function openai(path: string, mode: string, asked: string, secret: string): Repl
         'response.created',
         { type: 'response.created', response: { ...response, status: 'in_progress', output: [], usage: null } },
       ],
-      ['response.output_text.delta', { type: 'response.output_text.delta', delta: SAID }],
+      ['response.output_text.delta', { type: 'response.output_text.delta', delta: said }],
       ['response.completed', { type: 'response.completed', response }],
     ])
   }
@@ -133,31 +144,31 @@ function openai(path: string, mode: string, asked: string, secret: string): Repl
     usage,
   })
   if (!asked.includes('"stream":true')) {
-    if (mode !== 'tools' || isAnswered) return json(whole({ content: SAID }, 'stop'))
+    if (mode !== 'tools' || isAnswered) return json(whole({ content: said }, 'stop'))
     const of = (id: string, city: string): object => ({
       id,
       type: 'function',
       function: { name: 'get_weather', arguments: JSON.stringify({ city }) },
     })
-    return json(whole({ tool_calls: [of('call_1', 'Oslo'), of('call_2', 'Rome')] }, 'tool_calls'))
+    return json(whole({ tool_calls: [of('call_1', city), of('call_2', 'Rome')] }, 'tool_calls'))
   }
   if (mode === 'tools') {
     return sse([
       chunk(call('', { id: 'call_1', type: 'function' })),
       chunk(call('{"ci')),
-      chunk(call('ty":"Oslo"}')),
+      chunk(call(`ty":${JSON.stringify(city)}}`)),
       chunk({ delta: {}, finish_reason: 'tool_calls' }),
       'data: [DONE]\n\n',
     ])
   }
-  const first = chunk({ delta: { role: 'assistant', content: SAID.slice(0, 4) } })
+  const first = chunk({ delta: { role: 'assistant', content: said.slice(0, 4) } })
   if (mode === 'midstream')
     return sse([first, { error: { message: `${MESSAGE} ${secret}`, type: 'server_error', code: 'overloaded' } }])
   if (mode === 'hang') return sse([first], { hang: true })
   return sse([
     ': a comment\n\n',
     first,
-    chunk({ delta: { content: SAID.slice(4) } }),
+    chunk({ delta: { content: said.slice(4) } }),
     chunk({ delta: {}, finish_reason: 'stop' }),
     // The usage comes alone, in a last chunk.
     { ...chunk({}), choices: [], usage },
@@ -165,11 +176,11 @@ function openai(path: string, mode: string, asked: string, secret: string): Repl
   ])
 }
 
-function anthropic(mode: string, asked: string, secret: string): Reply {
+function anthropic(mode: string, asked: string, { secret, said, city }: Words): Reply {
   const error = { type: 'error', error: { type: 'overloaded_error', message: `${MESSAGE} ${secret}` } }
   if (mode === 'error') return json(error, 529)
   const spent = { input_tokens: 10, cache_read_input_tokens: 8, cache_creation_input_tokens: 2, output_tokens: 12 }
-  const use = { type: 'tool_use', id: 'toolu_1', name: 'get_weather', input: { city: 'Oslo' } }
+  const use = { type: 'tool_use', id: 'toolu_1', name: 'get_weather', input: { city } }
   const message = {
     id: 'msg_1',
     type: 'message',
@@ -181,7 +192,7 @@ function anthropic(mode: string, asked: string, secret: string): Reply {
   if (!asked.includes('"stream":true')) {
     return json({
       ...message,
-      content: [{ type: 'text', text: SAID }, ...(isTools ? [use] : [])],
+      content: [{ type: 'text', text: said }, ...(isTools ? [use] : [])],
       stop_reason: isTools ? 'tool_use' : 'end_turn',
       usage: spent,
     })
@@ -193,7 +204,7 @@ function anthropic(mode: string, asked: string, secret: string): Reply {
     }),
     of('content_block_start', { index: 0, content_block: { type: 'text', text: '' } }),
     of('ping', {}),
-    of('content_block_delta', { index: 0, delta: { type: 'text_delta', text: SAID } }),
+    of('content_block_delta', { index: 0, delta: { type: 'text_delta', text: said } }),
     of('content_block_stop', { index: 0 }),
   ]
   if (mode === 'midstream') return sse([...begin, ['error', error]])
@@ -201,7 +212,10 @@ function anthropic(mode: string, asked: string, secret: string): Reply {
   const tools = [
     of('content_block_start', { index: 1, content_block: { ...use, input: {} } }),
     of('content_block_delta', { index: 1, delta: { type: 'input_json_delta', partial_json: '{"city":' } }),
-    of('content_block_delta', { index: 1, delta: { type: 'input_json_delta', partial_json: '"Oslo"}' } }),
+    of('content_block_delta', {
+      index: 1,
+      delta: { type: 'input_json_delta', partial_json: `${JSON.stringify(city)}}` },
+    }),
     of('content_block_stop', { index: 1 }),
   ]
   const end = [
@@ -211,7 +225,7 @@ function anthropic(mode: string, asked: string, secret: string): Reply {
   return sse([...begin, ...(isTools ? tools : []), ...end])
 }
 
-function gemini(path: string, mode: string, secret: string): Reply {
+function gemini(path: string, mode: string, { secret, said, city }: Words): Reply {
   if (mode === 'error')
     return json({ error: { code: 429, message: `${MESSAGE} ${secret}`, status: 'RESOURCE_EXHAUSTED' } }, 429)
   const head = { responseId: 'resp', modelVersion: 'gemini-2.5-flash-001' }
@@ -227,11 +241,11 @@ function gemini(path: string, mode: string, secret: string): Reply {
     candidates: [{ content: { role: 'model', parts }, index: 0, finishReason }],
     usageMetadata,
   })
-  const use = { functionCall: { id: 'fc_1', name: 'get_weather', args: { city: 'Oslo' } } }
-  const last = mode === 'tools' ? [use] : [{ text: SAID.slice(4) }]
-  if (!path.includes(':stream')) return json(of([{ text: SAID.slice(0, 4) }, ...last], 'STOP'))
-  if (mode === 'hang') return sse([of([{ text: SAID.slice(0, 4) }])], { hang: true })
-  return sse([of([{ text: SAID.slice(0, 4) }]), of(last, 'STOP')])
+  const use = { functionCall: { id: 'fc_1', name: 'get_weather', args: { city } } }
+  const last = mode === 'tools' ? [use] : [{ text: said.slice(4) }]
+  if (!path.includes(':stream')) return json(of([{ text: said.slice(0, 4) }, ...last], 'STOP'))
+  if (mode === 'hang') return sse([of([{ text: said.slice(0, 4) }])], { hang: true })
+  return sse([of([{ text: said.slice(0, 4) }]), of(last, 'STOP')])
 }
 
 /** One frame of AWS' event stream; its checksums are not looked at. */
@@ -256,7 +270,7 @@ function frame(type: string, payload: object): Uint8Array {
   return frame
 }
 
-function bedrock(path: string, mode: string, secret: string): Reply {
+function bedrock(path: string, mode: string, { secret, said, city }: Words): Reply {
   if (mode === 'error')
     return json({ message: `${MESSAGE} ${secret}` }, 400, { 'x-amzn-errortype': 'ValidationException' })
   const spent = {
@@ -268,7 +282,7 @@ function bedrock(path: string, mode: string, secret: string): Reply {
   }
   const use = { toolUseId: 'tooluse_1', name: 'get_weather' }
   if (!path.endsWith('-stream')) {
-    const content = [{ text: SAID }, ...(mode === 'tools' ? [{ toolUse: { ...use, input: { city: 'Oslo' } } }] : [])]
+    const content = [{ text: said }, ...(mode === 'tools' ? [{ toolUse: { ...use, input: { city } } }] : [])]
     return json({
       output: { message: { role: 'assistant', content } },
       stopReason: mode === 'tools' ? 'tool_use' : 'end_turn',
@@ -277,11 +291,11 @@ function bedrock(path: string, mode: string, secret: string): Reply {
   }
   const frames = [
     frame('messageStart', { role: 'assistant' }),
-    frame('contentBlockDelta', { contentBlockIndex: 0, delta: { text: SAID } }),
+    frame('contentBlockDelta', { contentBlockIndex: 0, delta: { text: said } }),
     ...(mode === 'tools'
       ? [
           frame('contentBlockStart', { contentBlockIndex: 1, start: { toolUse: use } }),
-          frame('contentBlockDelta', { contentBlockIndex: 1, delta: { toolUse: { input: '{"city":"Oslo"}' } } }),
+          frame('contentBlockDelta', { contentBlockIndex: 1, delta: { toolUse: { input: JSON.stringify({ city }) } } }),
         ]
       : []),
     frame('messageStop', { stopReason: mode === 'tools' ? 'tool_use' : 'end_turn' }),
@@ -291,7 +305,7 @@ function bedrock(path: string, mode: string, secret: string): Reply {
   return { headers: { 'content-type': 'application/vnd.amazon.eventstream' }, body, cut: true }
 }
 
-function mcp(mode: string, asked: string, secret: string): Reply {
+function mcp(mode: string, asked: string, { secret }: Words): Reply {
   const { id, method, params } = JSON.parse(asked || '{}') as {
     id?: number
     method?: string
@@ -314,38 +328,42 @@ function mcp(mode: string, asked: string, secret: string): Reply {
     : sse([{ jsonrpc: '2.0', method: 'notifications/progress', params: {} }, answer])
 }
 
-function plain(path: string, secret: string): Reply {
+function plain(path: string, { secret, said }: Words): Reply {
   if (path === '/length')
     return { headers: { 'content-length': '11', 'content-type': 'text/plain', 'x-own': 'a' }, body: 'eleven char' }
   if (path === '/refused') return { status: 404, body: secret }
   if (path === '/empty') return { status: 204, body: '' }
-  return { headers: { 'content-type': 'text/plain', 'set-cookie': 'a=1' }, body: SAID.repeat(20), cut: true }
+  return { headers: { 'content-type': 'text/plain', 'set-cookie': 'a=1' }, body: said.repeat(20), cut: true }
 }
 
-function reply(path: string, mode: string, asked: string, secret: string): Reply {
-  if (path.endsWith('/mcp')) return mcp(mode, asked, secret)
-  if (path.includes('/converse')) return bedrock(path, mode, secret)
-  if (/:\w*enerateContent/.test(path)) return gemini(path, mode, secret)
-  if (path.endsWith('/messages')) return anthropic(mode, asked, secret)
+function reply(path: string, mode: string, asked: string, words: Words): Reply {
+  if (path.endsWith('/mcp')) return mcp(mode, asked, words)
+  if (path.includes('/converse')) return bedrock(path, mode, words)
+  if (/:\w*enerateContent/.test(path)) return gemini(path, mode, words)
+  if (path.endsWith('/messages')) return anthropic(mode, asked, words)
   if (path.includes('/ai/run/'))
     return json({
       success: true,
       errors: [],
       messages: [],
-      result: { response: SAID, usage: { prompt_tokens: 20, completion_tokens: 12, total_tokens: 32 } },
+      result: { response: words.said, usage: { prompt_tokens: 20, completion_tokens: 12, total_tokens: 32 } },
     })
-  return path.includes('/v1/') ? openai(path, mode, asked, secret) : plain(path, secret)
+  return path.includes('/v1/') ? openai(path, mode, asked, words) : plain(path, words)
 }
 
-/** `secret`: what errors quote, as providers do. */
-export async function startModels(secret: string): Promise<RunningModels> {
+/** `secret`: what errors quote, as providers do: a text, or one of the request's body. */
+export async function startModels(
+  secret: string | ((asked: string) => string),
+  { said = SAID, city = 'Oslo' }: Partial<Words> = {},
+): Promise<RunningModels> {
   const asked: Asked[] = []
   const server = createServer(async (request, response) => {
     let body = ''
     for await (const part of request) body += part
     const [, mode = '', path = ''] = /^\/([\w-]+)(\/[^?]*)/.exec(`${request.url}`) ?? []
     asked.push({ path: `${request.url}`, headers: request.headers, body })
-    const { status = 200, headers = {}, body: answer, cut, hang } = reply(decodeURIComponent(path), mode, body, secret)
+    const words = { secret: typeof secret === 'string' ? secret : secret(body), said, city }
+    const { status = 200, headers = {}, body: answer, cut, hang } = reply(decodeURIComponent(path), mode, body, words)
     const bytes = Buffer.from(answer)
     // As gateways do that know their answer, and as those do that do not.
     const length = cut || path.includes('/embeddings') ? {} : { 'content-length': `${bytes.length}` }

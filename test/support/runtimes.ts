@@ -43,14 +43,20 @@ export function installRuntimes(): Promise<void> {
 
 /**
  * Bundles a script with the library, or with what stands for it where it is not there. `copy`: a second bundle of the
- * same, as of another route.
+ * same, as of another route. `packages`: those that are not to be bundled stay imports, as some only load in Node so.
  */
-export async function bundleScript(entry: string, without?: string, copy = ''): Promise<string> {
+export async function bundleScript(
+  entry: string,
+  without?: string,
+  copy = '',
+  packages: 'bundle' | 'external' = 'bundle',
+): Promise<string> {
   const name = entry.split('/').at(-1)?.replace(/\.ts$/, '')
   const outfile = `.cache/scripts/${name}${without ? '-without' : ''}${copy}.mjs`
   await build({
     entryPoints: [entry],
     bundle: true,
+    packages,
     outfile,
     format: 'esm',
     platform: 'node',
