@@ -1,7 +1,7 @@
 /** Whoever looks at a session or a client, in a log or among a tool's parameters, sees no key, no header and nothing hidden. */
 import { inspect } from 'node:util'
 import { Hono } from 'hono'
-import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
+import { afterEach, beforeEach, describe, expect, inject, test, vi } from 'vitest'
 import { agentopsV2 } from '../../src/formats/index.ts'
 import { agentops } from '../../src/hono/index.ts'
 import { type AgentOps, type AgentOpsOptions, createAgentOps, type Session, SessionExporter } from '../../src/index.ts'
@@ -26,7 +26,7 @@ async function optionsOf(): Promise<{ options: AgentOpsOptions; api: string }> {
   const options: AgentOpsOptions = toCollector({
     apiKey: KEY,
     parentKey: PARENT,
-    apiEndpoint: url,
+    apiEndpoint: inject('collectorUrl'),
     headers: { 'x-team': secretKey('header') },
     exporters: [{ endpoint: `${url}/v1/traces`, headers: { 'x-other': secretKey('outer header') } }],
     instrumentations: { llm: llmCalls() },

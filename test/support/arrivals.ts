@@ -1,6 +1,15 @@
 /** What of the sweep must arrive, contents off or not: spans with their models, tokens, tools and status, and the user's words. */
 import { FOREIGN } from '../fixtures/foreign-spans.ts'
-import { BY_ON_SPAN, BY_OPTION, COMBINATIONS, type Combination, MANY, OWN } from '../fixtures/sweep-plan.ts'
+import {
+  BY_ON_SPAN,
+  BY_OPTION,
+  COMBINATIONS,
+  type Combination,
+  GROUP,
+  MANY,
+  OWN,
+  type Way,
+} from '../fixtures/sweep-plan.ts'
 import type { DecodedAttributes, DecodedSpan } from './otlp-decoder.ts'
 import { nameOf, RUNS, sessionsOf } from './sweep.ts'
 
@@ -209,11 +218,12 @@ const EXPECTED: readonly Expected[] = [
 ]
 
 /** What is not there, each a sentence. */
-export function missingFrom(left: readonly DecodedSpan[], combination: Combination): string[] {
+export function missingFrom(left: readonly DecodedSpan[], combination: Combination, way: Way): string[] {
   const missing: string[] = []
   // What was refused and then spooled left twice.
   const spans = [...new Map(left.map((span) => [span.spanId, span])).values()]
   const sessions = sessionsOf(spans)
+  const group = way === 'spool' ? undefined : GROUP
   const of = (session: string): DecodedSpan[] => spans.filter(({ traceId }) => sessions.get(traceId) === session)
 
   for (const run of RUNS) {
@@ -221,7 +231,7 @@ export function missingFrom(left: readonly DecodedSpan[], combination: Combinati
     const [root] = of(name).filter(({ attributes }) => attributes['agentops.span.kind'] === 'session')
     if (run.mistakes) continue
     if (!root) missing.push(`${name}: no root`)
-    else if (!holds(root.attributes, { 'gen_ai.conversation.id': 'conversation-1' })) missing.push(`${name}: no group`)
+    else if (root.attributes['gen_ai.conversation.id'] !== group) missing.push(`${name}: its group`)
     const wrong = of(name).filter(({ attributes }) => !holds(attributes, { ...BY_OPTION, ...BY_ON_SPAN }))
     for (const span of wrong) missing.push(`${name}: [${span.scope.name}] ${span.name} without the user's attributes`)
   }
