@@ -1,19 +1,23 @@
 /**
- * Errors of clients: of a model's, whose message is what the provider said and may quote the prompt, and of a tool
- * server's. With contents off, such a one is told by its class and status.
+ * Errors whose message holds what is not to be shown: with contents off those of clients of models and of tools' servers,
+ * which say what they were told there and so may quote the prompt; and always those of a platform's `fetch` and `Headers`
+ * about what they were given, which may be a key.
  */
 import { errorType } from './event.ts'
 
 /** Names of the AI SDK's, Google's and MCP's; others are known by what they carry of a response. */
-const NAMES = /^(AI_|Api|Mcp|Protocol)\w*Error$/
+const CLIENTS = /^(AI_|Api|Mcp|Protocol)\w*Error$/
+const PLATFORMS = /header|credentials/i
 
-/** The error, or what stands for it. */
+/** The error, or what stands for it: its class, its status, and the beginning of a platform's message. */
 export function unquoted(error: unknown, { captureContent }: { readonly captureContent: boolean }): unknown {
-  if (captureContent || !(error instanceof Error)) return error
-  const { status, statusCode = status } = error as { status?: unknown; statusCode?: unknown }
-  const isOfResponse = typeof statusCode === 'number' && ('headers' in error || 'body' in error)
-  if (!isOfResponse && !NAMES.test(error.name)) return error
+  if (!(error instanceof Error)) return error
+  const { status, statusCode = status, message } = error as Error & { status?: unknown; statusCode?: unknown }
+  const isAnswered = typeof statusCode === 'number'
+  const isClients = CLIENTS.test(error.name) || (isAnswered && ('headers' in error || 'body' in error))
+  const isPlatforms = error instanceof TypeError && PLATFORMS.test(message)
+  if (captureContent || !isClients ? !isPlatforms : false) return error
   const name = errorType(error)
-  const message = typeof statusCode === 'number' ? `${statusCode} ${name}` : name
-  return Object.assign(new Error(message), { name, stack: undefined })
+  const told = isPlatforms ? message.replace(/["'`:].*/s, '') : isAnswered ? `${statusCode} ${name}` : name
+  return Object.assign(new Error(told), { name, stack: undefined })
 }

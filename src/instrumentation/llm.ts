@@ -294,6 +294,7 @@ function run(binding: AiBinding['run'], args: unknown[]): unknown {
   const end = (error?: unknown): void => {
     guard('a model of Workers AI', () => {
       const span = call.opened?.span
+      if (!session.config.captureContent && error instanceof Error) quote(session, error.message)
       if (error !== undefined && span && !call.isComplete) fail(span, errorType(error))
       call.ended(error)
       span?.end()

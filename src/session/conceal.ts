@@ -17,20 +17,20 @@ const LIBRARY_SCOPE = /^ai$|^@(ai-sdk|lang[a-z]+|mastra|openai)\//
  * that hold no content, by the words between their dots, of which the last says what the value is.
  */
 const LISTED =
-  /^((gen_ai|ai|llm|mcp|open(ai|inference)|traceloop|langfuse|mastra|agentops|action|agent|call|client|completion|conversation|embeddings?|entity|error|(trigger_)?event|exception|function|http|(in|out)put_messages|jsonrpc|message|method|model|network|observation|operation|output|prompt|protocol|provider|request|response|rpc|server|service|session|settings|span|telemetry|token|tool|toolCall|tool_calls?|trace|url|user|workflow|\d+)\.)+((agent_)?id|(function|operation)Id|((agent|model)_)?name|address|count|environment|finish_?[rR]easons?|incomplete|(is_)?stream(ing)?|kind|level|method|model|path|port|provider|release|role|route|scheme|seed|status(_code)?|system|tags|temperature|(end_)?timestamp|top_?[kpKP]|transport|type|version|max[_A-Z]\w+|\w+_?[pP]enalty|(avg|msTo|time_to_)\w+)$|\.(usage|token_count|cost|usage_details|cost_details)(\.[\w.]+)?$/
+  /^agentops\.tags$|^((gen_ai|ai|llm|mcp|open(ai|inference)|traceloop|langfuse|mastra|agentops|action|agent|call|client|completion|conversation|data_source|embeddings?|entity|error|(trigger_)?event|exception|function|guardrail|http|(in|out)put_messages|jsonrpc|message|method|model|network|observation|operation|output|prompt|protocol|provider|reasoning|request|response|rpc|server|service|session|settings|span|telemetry|token|tool|toolCall|tool_calls?|trace|url|user|workflow(_step)?|\d+)\.)+((agent_)?id|(function|operation)Id|((agent|model)_)?name|address|count|environment|finish_?[rR]easons?|incomplete|(is_)?stream(ing)?|kind|level|method|model|path|port|provider|release|role|route|scheme|seed|status(_code)?|system|temperature|(end_)?timestamp|top_?[kpKP]|transport|type|version|max[_A-Z]\w+|\w+_?[pP]enalty|(avg|msTo|time_to_)\w+)$|\.(usage|token_count|cost|usage_details|cost_details)(\.[\w.]+)?$/
 /** Credentials and contents, whoever wrote them. */
 const SECRET =
-  /(^|[._-])(authorization|cookie|passw(or)?d|secret|credentials?|(api|access|private|secret|auth|refresh|id)[._-]?(key|token))$|^(prompt|completion|messages)$|\.(request|response)\.body$/i
-/** Whom a URL is for, and those of its parameters that authorise. */
-const IN_URL = /(\/\/)[^\s/@?#]+@|([?&][^=&#\s]*(?:key|token|secret|sig|password|auth)[^=&#\s]*=)[^&#\s]*/gi
-
-const EXCEPTION_TYPE = 'exception.type'
+  /(^|[._-])(authorization|cookie|passw(or)?d|secret|credentials?|(api|access|private|secret|auth|refresh|id)[._-]?(key|token))$|^(prompt|completion|messages|url\.query)$|\.(request|response)\.body$/i
+/** URLs, which keep neither credentials nor a query, as those of this library's own spans. */
+const URL_NAME = /^(url\.full|http\.(url|target))$/
+const NOT_SHOWN = /(?<=\/\/)[^/@?#]*@|[?#].*/gs
 
 interface Verdict {
   isLibrarys: boolean
   isListed: boolean
   /** On a span of nobody in particular. */
   isKept: boolean
+  isUrl: boolean
 }
 
 /** By name: an isolate sees the same ones again and again. */
@@ -41,9 +41,11 @@ function judge(name: string): Verdict {
   let verdict = verdicts.get(name)
   if (!verdict) {
     if (verdicts.size >= MAX_VERDICTS) verdicts.clear()
-    const isLibrarys = LIBRARY.test(name)
+    // The session itself gives it to each span.
+    const isLibrarys = LIBRARY.test(name) && name !== key.CONVERSATION_ID
     const isListed = LISTED.test(name)
-    verdict = { isLibrarys, isListed, isKept: isLibrarys ? isListed : !SECRET.test(name) }
+    const isUrl = URL_NAME.test(name)
+    verdict = { isLibrarys, isListed, isUrl, isKept: isLibrarys ? isListed : !SECRET.test(name) }
     verdicts.set(name, verdict)
   }
   return verdict
@@ -63,21 +65,16 @@ export function conceal(span: SdkSpan, isEvent: boolean): void {
   const look = (all: Attributes = {}, ofLibrary = isLibrarys): void => {
     for (const name in all) {
       const value = all[name]
-      const { isListed, isKept } = judge(name)
+      const { isListed, isKept, isUrl } = judge(name)
       if (ofLibrary ? !isListed : !isKept && !/^[nb]/.test(typeof value)) {
         delete all[name]
         concealed.add(name)
-      } else if (typeof value === 'string' && value.includes('//')) {
-        all[name] = value.replace(IN_URL, (_, slashes, parameter) => slashes ?? `${parameter}REDACTED`)
-      }
+      } else if (isUrl) all[name] = `${value}`.replace(NOT_SHOWN, '')
     }
   }
   look(attributes)
   for (const { name, attributes } of events) look(attributes, isLibrarys || judge(name).isLibrarys)
   for (const { attributes } of links) look(attributes)
-  if (isLibrarys && status.message) {
-    const thrown = events.find((event) => event.attributes?.[EXCEPTION_TYPE])
-    status.message = `${attributes[key.ERROR_TYPE] ?? thrown?.attributes?.[EXCEPTION_TYPE] ?? 'error'}`
-  }
+  if (isLibrarys && status.message) status.message = `${attributes[key.ERROR_TYPE] ?? 'error'}`
   if (concealed.size) debug(`${scope.name}: left out of its spans, as captureContent is off: ${[...concealed]}`)
 }
