@@ -53,18 +53,18 @@ export interface Parts<T> {
   refused?: Refusal
   /** The statuses of a request that one item may have spoiled for the others. Default 400. */
   spoiled?: readonly number[]
+  /**
+   * A delivery ends with so many refusals in a row: a backend that refuses everything is not asked for each item. Any
+   * request that it takes begins the count again, so that one that takes some is searched to the end. Default 32.
+   */
+  maxRefusals?: number
 }
 
-/**
- * A delivery ends with so many refusals in a row: a backend that refuses everything is not asked for each item. Any
- * request that it takes begins the count again, so that one that takes some is searched to the end.
- */
-const MAX_REFUSALS = 32
 /** As many as a search of 512 has. What comes next is asked alone: neighbours are often spoiled alike. */
 const ONE_SEARCH = 10
 
 export async function deliverInParts<T>(items: readonly T[], parts: Parts<T>): Promise<Delivery<T>> {
-  const { maxBytes, encode, post, refused, spoiled = [400] } = parts
+  const { maxBytes, encode, post, refused, spoiled = [400], maxRefusals = 32 } = parts
   const delivery: Delivery<T> = { ...NOTHING }
   let rest = items
   /** So many at the head of `rest` hold one that spoils a request, as a refusal has shown. */
@@ -103,8 +103,8 @@ export async function deliverInParts<T>(items: readonly T[], parts: Parts<T>): P
       }
       if (status === 413) limit = size >> 1
       else if (spoiled.includes(status)) suspects = size
-      else refusals = MAX_REFUSALS
-      if (refusals >= MAX_REFUSALS) size = rest.length
+      else refusals = maxRefusals
+      if (refusals >= maxRefusals) size = rest.length
       // Each is asked alone before it is dropped: several may have been refused for their number.
       else if (size > 1) continue
       reject(delivery, size, error)

@@ -43,7 +43,7 @@ interface Backend extends Scripted {
   endpoints(): Promise<string[]>
   /** The events of the `create_events` requests. */
   events(): Promise<Fields[]>
-  /** Of those requests, the ones that were accepted. */
+  /** What the backend holds, of refused requests, too. */
   stored(): Promise<Fields[]>
   /** Answers for one endpoint. */
   script(endpoint: string, ...answers: Answer[]): Promise<void>
@@ -69,13 +69,13 @@ async function v2(): Promise<Backend> {
     calls,
     endpoints: async () => (await calls()).map(({ endpoint }) => endpoint),
     events: async () => eventsOf(await calls()),
-    stored: async () => eventsOf((await calls()).filter(({ answered }) => answered === 200)),
+    stored: async () => (await (await fetch(`${backend.url}/v2/_stored`)).json()) as Fields[],
     script: (endpoint, ...answers) => script(`${backend.url}-${endpoint}`, answers),
     lastSession: async () => (await calls()).at(-1)?.body.session as Fields,
   }
 }
 
-/** A backend that refuses what AgentOps' database cannot hold. */
+/** A backend that refuses what AgentOps' present one does. */
 async function strictV2(): Promise<Backend> {
   const backend = await v2()
   await backend.script('strict')
@@ -1085,13 +1085,13 @@ describe('what upstream never tested: faults', () => {
 
   test('maxRequests holds, and the last request is the update', async () => {
     const backend = await strictV2()
-    const agentops = client(options(backend, { maxRequests: 5 }))
+    const agentops = client(options(backend, { maxRequests: 4 }))
     const session = agentops.startSession()
     for (let n = 0; n < 20; n++) session.action(`a${n}`, () => n)
     session.tool('t', () => 1)
     expect(await session.end('Success')).toMatchObject({ sent: 2, dropped: 20 })
     expect(await backend.endpoints()).toEqual([
-      ...['create_session', 'create_events', 'create_events', 'create_events', 'update_session'],
+      ...['create_session', 'create_events', 'create_events', 'update_session'],
     ])
     expect(await backend.stored()).toMatchObject([{ name: 't' }])
     expect(drops).toMatchObject([{ reason: 'request-limit' }])
@@ -1157,12 +1157,98 @@ describe('a backend as strict as today’s', () => {
     expect((await backend.calls()).length).toBeLessThan(60)
   })
 
-  test('one event that it refuses takes no other with it', async () => {
+  const SHAPES: [what: string, record: (session: Session) => void, taken: Fields][] = [
+    ['params that are a list', (session) => session.tool('bad', ['a', 1], () => 1), { params: '["a",1]' }],
+    ['params that are a number', (session) => session.tool('bad', 7, () => 1), { params: '7' }],
+    ['params that are a boolean', (session) => session.tool('bad', false, () => 1), { params: 'false' }],
+    ['a result that is a list', (session) => session.tool('bad', () => ['a']), { returns: '["a"]' }],
+    [
+      'an error with a code that is a number',
+      (session) => session.record(new ErrorEvent({ errorType: 'bad', code: 404 as unknown as string })),
+      { code: '404' },
+    ],
+    [
+      'an error with details',
+      (session) => session.record(new ErrorEvent({ errorType: 'bad', details: { a: 1 } })),
+      { details: '{"a":1}' },
+    ],
+    [
+      'a thread that is no UUID',
+      (session) => session.record(new LLMEvent({ model: 'bad', threadId: 'thread 7' })),
+      { thread_id: 'bde263b7-d7eb-58cb-b6b2-78a73f028828' },
+    ],
+    ['a cost that is text', (session) => session.record(new LLMEvent({ model: 'bad', cost: '0.25' })), { cost: 0.25 }],
+    [
+      'a cost that is no number',
+      (session) => session.record(new LLMEvent({ model: 'bad', cost: 'much' })),
+      { cost: null },
+    ],
+  ]
+  /** Beside others of its type, before and after. */
+  const among = (session: Session, record: (session: Session) => void): void => {
+    const others = (): void => {
+      session.tool('good', { a: 1 }, () => 'x')
+      session.llm('good', () => 'x')
+      session.record(new ErrorEvent({ errorType: 'good', code: 'E', details: 'd' }))
+    }
+    others()
+    record(session)
+    others()
+  }
+  const isBad = ({ name, model, error_type }: Fields): boolean => [name, model, error_type].includes('bad')
+
+  test.each(SHAPES)('%s: it is sent in the shape that is taken', async (_, record, taken) => {
     const backend = await strictV2()
-    const session = client(options(backend, { faithful: true, maxRequests: 50 })).startSession()
-    for (let n = 0; n < 8; n++) session.tool(`t${n}`, () => (n === 5 ? [n] : `${n}`))
-    expect(await session.end('Success')).toMatchObject({ sent: 8, dropped: 1 })
-    expect((await backend.stored()).map(({ name }) => name)).toEqual([0, 1, 2, 3, 4, 6, 7].map((n) => `t${n}`))
+    const session = client(options(backend)).startSession()
+    among(session, record)
+    expect(await session.end('Success')).toEqual({ sent: 8, dropped: 0, spooled: 0, pending: 0 })
+    expect((await backend.stored()).filter(isBad)).toMatchObject([taken])
+    expect(await backend.stored()).toHaveLength(7)
+    expect((await backend.calls()).filter(isEvents)).toHaveLength(3)
+  })
+
+  test.each(SHAPES)('%s, faithful: it is refused alone, and nothing is there twice', async (_, record) => {
+    const backend = await strictV2()
+    const session = client(options(backend, { faithful: true })).startSession()
+    among(session, record)
+    const report = await session.end('Success')
+    const refused = (await backend.events()).filter(isBad)
+    const stored = await backend.stored()
+    expect(report).toMatchObject({ sent: 7, dropped: 1, error: expect.stringContaining('answered 500') })
+    expect(refused).toHaveLength(1)
+    expect(stored).toHaveLength(6)
+    expect(new Set(stored.map(({ id }) => id)).size).toBe(6)
+  })
+
+  test('many that it refuses are given up after two requests; one that it takes all the same is searched', async () => {
+    const strict = await strictV2()
+    const session = client(options(strict, { faithful: true, maxRequests: 1000 })).startSession()
+    for (let n = 0; n < 40; n++) {
+      session.tool('t', [n], () => 'x')
+      session.action('a', () => n)
+      session.record(given('custom'))
+    }
+    session.tool('t', () => 'x')
+    expect(await session.end('Success')).toMatchObject({ sent: 2, dropped: 120 })
+    expect((await strict.calls()).filter(isEvents)).toHaveLength(7)
+    expect(await strict.stored()).toHaveLength(1)
+
+    const lenient = await v2()
+    await lenient.script('create_events', { when: 'poison', status: 500 }, {})
+    const other = client(options(lenient, { maxRequests: 1000 })).startSession()
+    for (let n = 0; n < 40; n++) other.action(n === 39 ? 'poison' : `a${n}`, () => n)
+    expect(await other.end('Success')).toMatchObject({ sent: 40, dropped: 1 })
+  })
+
+  test('a thread keeps its name: the same text is the same thread', async () => {
+    const backend = await strictV2()
+    const session = client(options(backend)).startSession()
+    for (const threadId of ['a', 'b', 'a']) session.record(new LLMEvent({ threadId }))
+    await session.end('Success')
+    const [a, b, again] = (await backend.stored()).map(({ thread_id }) => thread_id)
+    expect(a).toBe(again)
+    expect(a).not.toBe(b)
+    expect(a).toMatch(UUID)
   })
 })
 
@@ -1255,6 +1341,20 @@ describe('a spool', () => {
       { name: 'early', agent_id: agent },
       { name: 'late', agent_id: agent },
     ])
+  })
+
+  test('of a thousand agents those are kept that its events name: each costs the consumer a request', async () => {
+    const batches: SpooledBatch[] = []
+    const { backend, session } = await single({
+      compression: 'none',
+      spool: spoolTo({ put: (batch) => void batches.push(batch) }),
+    })
+    await backend.script('create_session', { status: 503 })
+    for (let n = 0; n < 1000; n++) session.createAgent(`a${n}`)
+    session.tool('t', () => 1)
+    await session.end('Success')
+    const { agents } = JSON.parse(new TextDecoder().decode(batches[0]?.body))
+    expect(agents).toMatchObject([[expect.stringMatching(UUID), 'a999']])
   })
 
   test('a spooled body has the plan and nothing of the library’s objects', async () => {

@@ -15,15 +15,19 @@ interface Session {
   expired: boolean
 }
 
-type Fields = Record<string, unknown>
+export type Fields = Record<string, unknown>
 
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i
 
 export class AgentOpsV2 {
   readonly #sessions: Map<string, Session> = new Map()
-  readonly #events: Set<unknown> = new Set()
+  /** The events that it holds, in order; one that came twice is there twice. */
+  readonly stored: Fields[] = []
 
-  /** `strict`: events that AgentOps' database cannot hold are refused, as it refuses them. */
+  /**
+   * `strict`: what AgentOps' present backend cannot take is refused, as it refuses it: with 500, after the events before
+   * the faulty one have been stored.
+   */
   answer(endpoint: string, headers: IncomingHttpHeaders, text: string, strict: boolean): AgentOpsAnswer {
     const fail = (status: number, message: string): AgentOpsAnswer => ({
       status,
@@ -87,28 +91,36 @@ export class AgentOpsV2 {
     fail: (status: number, message: string) => AgentOpsAnswer,
   ): AgentOpsAnswer {
     if (!Array.isArray(events)) return fail(500, 'Internal Server Error')
-    const ids = (events as Fields[]).map(({ id }) => id).filter((id) => id !== undefined)
-    if (strict) {
-      const known = ids.some((id) => this.#events.has(id)) || new Set(ids).size < ids.length
-      if (known || events.some(isRefused)) return fail(500, 'Internal Server Error')
+    for (const event of events as Fields[]) {
+      if (strict && isRefused(event)) return fail(500, 'Internal Server Error')
+      this.stored.push(event)
     }
-    for (const id of ids) this.#events.add(id)
     return { status: 200, body: { status: 'ok' } }
   }
 }
 
 /** What AgentOps' handlers and the columns of its tables cannot take. */
 function isRefused(event: Fields): boolean {
-  switch (event.event_type) {
+  const { event_type, params, returns, logs, timestamp, details, code, thread_id, cost } = event
+  if (params !== null && params !== undefined && typeof params !== 'string' && !isFields(params)) return true
+  switch (event_type) {
     case 'llms':
-      return false
+      return isNoUuid(thread_id) || (cost !== null && cost !== undefined && typeof cost !== 'number')
     case 'tools':
-      return Array.isArray(event.returns) || typeof event.returns === 'number' || isObject(event.logs)
+      return Array.isArray(returns) || typeof returns === 'number' || isObject(logs)
     case 'errors':
-      return event.timestamp === undefined || event.timestamp === null || isObject(event.details)
+      return timestamp === undefined || timestamp === null || isObject(details) || typeof code === 'number'
     default:
       return true
   }
+}
+
+function isNoUuid(value: unknown): boolean {
+  return value !== null && value !== undefined && !UUID.test(`${value}`)
+}
+
+function isFields(value: unknown): boolean {
+  return isObject(value) && !Array.isArray(value)
 }
 
 function isObject(value: unknown): boolean {
@@ -118,7 +130,7 @@ function isObject(value: unknown): boolean {
 function readFields(text: string): Fields | undefined {
   try {
     const value: unknown = JSON.parse(text)
-    return isObject(value) && !Array.isArray(value) ? (value as Fields) : undefined
+    return isFields(value) ? (value as Fields) : undefined
   } catch {
     return undefined
   }

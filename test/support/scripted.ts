@@ -10,7 +10,7 @@
  * - `/:name/v3/auth/token` has the script `<name>-auth`; by itself it gives the token `token-<n>`.
  * - `/:name/v2/create_session` and its like have the scripts `<name>-create_session` …; by themselves they are AgentOps'
  *   v2 API, strict about events if there is a script `<name>-strict`. `POST /:name/v2/_expire` with a `session_id` ends
- *   the session's jwt; it is the test's own and is not logged.
+ *   the session's jwt, `GET /:name/v2/_stored` gives the events that it holds; they are the test's own and are not logged.
  */
 import { createServer, type IncomingHttpHeaders, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
@@ -149,6 +149,7 @@ async function serve(names: Map<string, Named>, request: IncomingMessage, respon
     return sendJson(response, searchParams.has('spans') ? spansOf(log) : log.map(toReceived))
   }
   if (route === 'GET /concurrency') return sendJson(response, names.get(name)?.mostOpen ?? 0)
+  if (route === 'GET /v2/_stored') return sendJson(response, named(names, name).v2.stored)
   if (route === 'POST /v2/_expire') {
     const { session_id: id } = JSON.parse((await readBody(request)).toString()) as { session_id: string }
     named(names, name).v2.expire(id)

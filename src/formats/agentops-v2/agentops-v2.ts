@@ -1,20 +1,20 @@
 /**
- * AgentOps' v2 API: create_session → create_agent → create_events, one request a type → update_session. It knows events
- * only: other spans are dropped and counted. Nothing is sent while the session goes on, unless a flush or a full buffer
+ * AgentOps' v2 API: create_session → create_agent → create_events, one request a type, and apart what is known to be
+ * refused → update_session. It knows events only: other spans are dropped and counted. Nothing is sent while the session goes on, unless a flush or a full buffer
  * asks for it, and nothing after `update_session`.
  */
 import { warn } from '../../runtime/diag.ts'
 import type { ReadableSpan } from '../../runtime/sdk.ts'
 import * as key from '../../runtime/semconv.ts'
-import { isUuid } from '../../runtime/uuid.ts'
 import { compress } from '../../transport/compress.ts'
-import type { Authorise, Route } from '../../transport/connection.ts'
+import type { Authorise } from '../../transport/connection.ts'
 import { remembered } from '../../transport/isolate.ts'
-import { fromBytes, toBytes } from '../../transport/json.ts'
-import type { Encoded, Outcome, Refused } from '../../transport/transport.ts'
+import { fromBytes } from '../../transport/json.ts'
+import type { Outcome, Refused } from '../../transport/transport.ts'
 import type { Connection, Format, FormatConfig, FormatSession } from '../format.ts'
 import { add, type Delivery, deliverInParts, NOTHING, reject } from '../parts.ts'
-import { type EventBody, eventBody, FIELDS, isoTime } from './events.ts'
+import { bearer, encode, fieldOf, keyOf, request, type Sent, takeJwt, urlOf, uuidOf } from './api.ts'
+import { type EventBody, eventBody, FIELDS, isoTime, isRefused } from './events.ts'
 
 /** What `create_session` and `update_session` take. What is left out of an update is overwritten with null. */
 interface SessionBody {
@@ -42,15 +42,6 @@ interface Plan {
   items: Item[]
 }
 
-/** What one destination was sent of a session. */
-interface Sent {
-  /** The session's id in this API. */
-  id: string
-  jwt: string
-  agents: Set<string>
-  updated: boolean
-}
-
 const sentBy: WeakMap<FormatSession, Map<FormatConfig, Sent>> = new WeakMap()
 
 /** A conversation: one session of this API, to which each of our sessions adds. */
@@ -62,8 +53,13 @@ interface Group {
 
 const groups: Map<string, Group> = new Map()
 
-/** The backend answers 500 where one event of a request does not suit it, and stores none. */
+/** The backend answers 500 where one event of a request does not suit it. */
 const SPOILED: readonly number[] = [400, 500]
+/** Of requests that are known to be refused: two are enough to see that this backend is no other. */
+const REFUSALS = 2
+/** Each costs a request. A default batch has no more spans that could name one. */
+const MAX_AGENTS = 512
+
 export const agentopsV2: Format = {
   name: 'agentops-v2',
   api: true,
@@ -80,7 +76,7 @@ export const agentopsV2: Format = {
         reject(total, group.length, 'AgentOps v2 takes nothing after update_session: end the session later')
         continue
       }
-      const spanOf = itemsOf(group, sent, connection)
+      const spanOf = await itemsOf(group, sent, connection)
       const others = group.length - spanOf.size
       if (others) reject(total, others, 'AgentOps v2 knows events only: other spans are left out')
       // Nothing but those: the session is opened by a request that has more to say.
@@ -96,13 +92,15 @@ export const agentopsV2: Format = {
 
   async pack(spans, connection) {
     const sent = await sentOf(connection, spans)
-    const plan = planOf(itemsOf(spans, sent, connection), sent, connection)
+    const plan = planOf(await itemsOf(spans, sent, connection), sent, connection)
     return compress(encode(plan), connection.config.compression)
   },
 
   resend(body, connection) {
     const plan = fromBytes<Plan>(body)
     const { session_id: id } = plan.session
+    const { length } = plan.agents
+    if (length > MAX_AGENTS) throw new TypeError(`${length} agents are more than ${MAX_AGENTS}`)
     return send(plan, { id, jwt: '', agents: new Set(plan.known), updated: false }, connection)
   },
 }
@@ -119,23 +117,6 @@ async function sentOf(connection: Connection, [first]: readonly ReadableSpan[]):
   return sent
 }
 
-/**
- * This API takes UUIDs only: any other name becomes one of version 5 (RFC 9562), with the key, which is a UUID, as its
- * namespace, so that two projects' conversations of the same name stay two.
- */
-async function uuidOf(name: string, apiKey: string): Promise<string> {
-  if (isUuid(name)) return name
-  const namespace = (apiKey.replaceAll('-', '').match(/../g) ?? []).map((hex) => Number.parseInt(hex, 16))
-  const hashed = Uint8Array.from([...namespace, ...new TextEncoder().encode(name)])
-  const digest = new Uint8Array(await crypto.subtle.digest('SHA-1', hashed)).slice(0, 16)
-  const hex = Array.from(digest, (byte, i) => {
-    if (i === 6) byte = (byte & 0x0f) | 0x50
-    if (i === 8) byte = (byte & 0x3f) | 0x80
-    return byte.toString(16).padStart(2, '0')
-  })
-  return hex.join('').replace(/^(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-')
-}
-
 function groupOf({ session, destination }: Connection, id: string): Group | undefined {
   if (session?.groupId === undefined) return undefined
   return remembered(groups, `${destination.url} ${id}`, () => ({ begun: begunAt(session), created: false }))
@@ -146,8 +127,12 @@ function begunAt({ root }: FormatSession): string {
 }
 
 /** The spans that this API has a form for, by that form. */
-function itemsOf(spans: readonly ReadableSpan[], { id }: Sent, connection: Connection): Map<Item, ReadableSpan> {
-  const { session, config } = connection
+async function itemsOf(
+  spans: readonly ReadableSpan[],
+  { id }: Sent,
+  connection: Connection,
+): Promise<Map<Item, ReadableSpan>> {
+  const { session, config, destination } = connection
   const rootId = session?.root.spanContext().spanId
   const items = new Map<Item, ReadableSpan>()
   for (const span of spans) {
@@ -155,20 +140,30 @@ function itemsOf(spans: readonly ReadableSpan[], { id }: Sent, connection: Conne
     const type = attributes[key.EVENT_TYPE] ?? (Object.hasOwn(FIELDS, name) ? name : undefined)
     if (session && span.spanContext().spanId === rootId) items.set({ update: sessionBody(id, connection, span) }, span)
     else if (type === 'agents') items.set({ agent: String(attributes[key.AGENT_ID]) }, span)
-    else if (type !== undefined)
-      items.set({ event: { ...eventBody(String(type), span, config.faithful), session_id: id } }, span)
+    else if (type !== undefined) {
+      const event: EventBody = { ...eventBody(String(type), span, config.faithful), session_id: id }
+      const { thread_id: thread } = event
+      if (!config.faithful && thread) event.thread_id = await uuidOf(`${thread}`, destination.apiKey ?? '')
+      items.set({ event }, span)
+    }
   }
   return items
 }
 
 function planOf(spanOf: ReadonlyMap<Item, ReadableSpan>, sent: Sent, connection: Connection): Plan {
   const { session } = connection
+  const items = [...spanOf.keys()]
+  let agents = [...(session?.agents ?? [])]
+  if (agents.length > MAX_AGENTS) {
+    const named = new Set(items.map((item) => ('event' in item ? item.event.agent_id : 'agent' in item && item.agent)))
+    agents = agents.filter(([id]) => named.has(id))
+  }
   return {
     session: session ? sessionBody(sent.id, connection) : ({ session_id: sent.id } as SessionBody),
     resume: !session || !!sent.jwt || !!groupOf(connection, sent.id)?.created,
-    agents: [...(session?.agents ?? [])].map(([id, name]) => [id, session?.shown(key.AGENT_NAME, name) ?? name]),
+    agents: agents.map(([id, name]) => [id, session?.shown(key.AGENT_NAME, name) ?? name]),
     known: [...sent.agents],
-    items: [...spanOf.keys()],
+    items,
   }
 }
 
@@ -205,9 +200,12 @@ async function send(plan: Plan, sent: Sent, connection: Connection): Promise<Del
   }
 
   const events = items.filter((item) => 'event' in item)
-  const groups = groupBy(events, ({ event }) => event.event_type)
-  for (const type of new Set([...Object.keys(FIELDS), ...groups.keys()])) {
-    const group = groups.get(type) ?? []
+  // What is refused comes last: to find that out must not cost the others their requests.
+  const nameOf = (type: string, refused: boolean): string => `${+refused}${type}`
+  const groups = groupBy(events, ({ event }) => nameOf(event.event_type, isRefused(event)))
+  const order = [false, true].flatMap((refused) => Object.keys(FIELDS).map((type) => nameOf(type, refused)))
+  for (const name of new Set([...order, ...groups.keys()])) {
+    const group = groups.get(name) ?? []
     if (stopped) {
       settle(group, stopped)
       continue
@@ -217,6 +215,7 @@ async function send(plan: Plan, sent: Sent, connection: Connection): Promise<Del
       encode: (part) => encode({ events: part.map(({ event }) => withAgent(event, sent)) }),
       post: (encoded) => connection.post(urlOf('create_events', connection), encoded, authorise),
       spoiled: SPOILED,
+      maxRefusals: name.startsWith('1') ? REFUSALS : undefined,
     })
     add(total, delivery)
     if (delivery.unsent.length) stopped = delivery as Refused
@@ -252,62 +251,13 @@ async function open({ session, resume }: Plan, sent: Sent, connection: Connectio
   // created it.
   if (!created || created.status === 500) {
     opened = await request('reauthorize_jwt', { session_id }, connection, withKey())
-    if (opened.reason && created) opened = created
+    // A session that cannot be created is no fault of what is in the request: that is always the same.
+    if (opened.reason && created) opened = { ...(created as Refused), reason: 'undelivered' }
   }
   const refused = takeJwt(opened as Outcome, sent)
   const group = groupOf(connection, session_id)
   if (group) group.created = !refused
   return refused
-}
-
-/** The session's own JWT, renewed once where it has expired (it lives 24 hours). */
-function bearer(sessionId: string, sent: Sent): Authorise {
-  return async (connection, until, attempt) => {
-    const withJwt = (): Promise<Outcome> => attempt({ ...keyOf(connection), authorization: `Bearer ${sent.jwt}` })
-    const outcome = await withJwt()
-    if (outcome.status !== 401) return outcome
-    const { body, headers } = encode({ session_id: sessionId })
-    const encoded = { body, headers: { ...keyOf(connection), ...headers } }
-    const refused = takeJwt(await connection.send(urlOf('reauthorize_jwt', connection), encoded, until), sent)
-    // Not its own status: after a 400 or 500 the events would be searched for the one that caused it.
-    return refused ? { ...refused, status: outcome.status } : withJwt()
-  }
-}
-
-/** Keeps the jwt of an answer that has one. */
-function takeJwt(outcome: Outcome, sent: Sent): Refused | undefined {
-  if (outcome.reason) return outcome
-  const jwt = fieldOf(outcome.body, 'jwt')
-  if (!jwt || typeof jwt !== 'string') return { reason: 'undelivered', error: 'AgentOps v2 answered without a jwt' }
-  sent.jwt = jwt
-  return undefined
-}
-
-function request(endpoint: string, body: unknown, connection: Connection, authorise: Authorise): Promise<Outcome> {
-  return connection.post(urlOf(endpoint, connection), encode(body), authorise)
-}
-
-function urlOf(endpoint: string, { destination }: Route): string {
-  return `${destination.url.replace(/\/+$/, '')}/v2/${endpoint}`
-}
-
-function keyOf({ destination: { headers, apiKey = '' } }: Route): Record<string, string> {
-  return { ...headers, 'x-agentops-api-key': apiKey }
-}
-
-function encode(value: unknown): Encoded {
-  return {
-    body: toBytes(value),
-    headers: { 'content-type': 'application/json; charset=UTF-8', accept: '*/*' },
-  }
-}
-
-function fieldOf(body: Uint8Array, name: string): unknown {
-  try {
-    return fromBytes<Record<string, unknown>>(body)[name]
-  } catch {
-    return undefined
-  }
 }
 
 /** `ended`: the root, where it has ended. */

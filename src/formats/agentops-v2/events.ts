@@ -8,10 +8,7 @@ import { isUuid } from '../../runtime/uuid.ts'
 
 export type EventBody = Record<string, unknown> & { id: string; event_type: string; agent_id: unknown }
 
-/**
- * The fields of each type, in the order of AgentOps' Python SDK. The types are sent in this order and any other type
- * last: today's backend refuses those and actions, and to find that out must not cost the others their requests.
- */
+/** The fields of each type, in the order of AgentOps' Python SDK. The types are sent in this order. */
 export const FIELDS: Readonly<Record<string, readonly string[]>> = {
   llms: ['thread_id', 'prompt', 'prompt_tokens', 'completion', 'completion_tokens', 'cost', 'model'],
   tools: ['name', 'logs', 'tool_name'],
@@ -52,15 +49,33 @@ export function eventBody(
   }
   for (const [field, value] of Object.entries(data)) if (!Object.hasOwn(event, field)) event[field] = value
   if (!faithful) {
-    event.returns = asText(event.returns, false)
-    for (const field of ['logs', 'details']) if (Object.hasOwn(event, field)) event[field] = asText(event[field], true)
+    for (const field of ['params', 'returns']) event[field] = asText(event[field], false)
+    for (const field of ['logs', 'details', 'code']) {
+      if (Object.hasOwn(event, field)) event[field] = asText(event[field], true)
+    }
+    if (type === 'llms' && event.cost !== null) event.cost = Number.isFinite(+`${event.cost}`) ? +`${event.cost}` : null
   }
   return event
 }
 
-/** Text where the backend takes nothing else; an object is taken as a tool's result, but not as logs. */
+/**
+ * Whether today's backend refuses it, with 500 and after it has stored what came before it in the request: what it takes
+ * must be in a request of its own, as it would be there twice when it is sent again.
+ */
+export function isRefused(event: EventBody): boolean {
+  const { event_type: type, params, returns, logs, details, code, thread_id: thread, cost } = event
+  const texts = type === 'errors' ? [logs, details, code] : [logs]
+  return !!(
+    !/^(llms|tools|errors)$/.test(type) ||
+    [params, returns].some((value) => asText(value, false) !== value) ||
+    texts.some((value) => asText(value, true) !== value) ||
+    (type === 'llms' && ((thread && !isUuid(`${thread}`)) || typeof (cost ?? 0) !== 'number'))
+  )
+}
+
+/** Text where the backend takes nothing else; an object is taken as params and as a result, but not as logs. */
 function asText(value: unknown, objectsToo: boolean): unknown {
-  if (value === null || value === undefined || typeof value === 'string') return value
+  if ((value ?? '') === '' || typeof value === 'string') return value
   return typeof value === 'object' && !Array.isArray(value) && !objectsToo ? value : toJson(value)
 }
 
