@@ -1,18 +1,10 @@
-/** The consumer of a spool: sends each batch to the destination that it was meant for, if the configuration names it. */
-
-import type { Connection } from '../formats/format.ts'
-import { type Delivery, NOTHING, reject } from '../formats/parts.ts'
-import type { Config } from '../options/config.ts'
+/** The consumer of a spool's queue: what the backend takes, or refuses for what is in it, leaves the queue. */
 import type { AgentOpsOptions, Environment } from '../options/options.ts'
 import { readConfig } from '../options/read.ts'
 import type { FlushReport } from '../outbox/report.ts'
-import { reportDrop } from '../outbox/report.ts'
 import { Deadline } from '../runtime/deadline.ts'
-import { identify, warn } from '../runtime/diag.ts'
-import { connect } from '../transport/connection.ts'
-import { fromMessage } from './message.ts'
-import { resendOtlp } from './otlp.ts'
-import { nameOf, type SpooledBatch } from './store.ts'
+import { guard } from '../runtime/diag.ts'
+import { resender } from './resend.ts'
 
 /** What is needed of Cloudflare's `MessageBatch`. */
 export interface QueueBatch {
@@ -26,7 +18,16 @@ export interface QueueBatch {
 
 /** What is needed of Lambda's `SQSEvent`. */
 export interface SqsEvent {
-  readonly Records: readonly { readonly messageId: string; readonly body: string }[]
+  readonly Records: readonly {
+    readonly messageId: string
+    readonly body: string
+    readonly attributes?: { readonly ApproximateReceiveCount?: string }
+  }[]
+}
+
+/** What is needed of Lambda's context. */
+export interface SqsContext {
+  getRemainingTimeInMillis(): number
 }
 
 export interface DrainOptions extends AgentOpsOptions {
@@ -35,107 +36,74 @@ export interface DrainOptions extends AgentOpsOptions {
 }
 
 const MAX_DELAY_SECONDS = 600
+/** What must be left of an invocation's time to answer in. */
+const MARGIN_MS = 250
 
 /**
  * For a Cloudflare Queue's `queue` handler: acknowledges what the backend took or refused for good (said, and given to
- * `onDrop`), and has the rest delivered again. Options and environment as for the sessions: they name the destinations.
+ * `onDrop`), and has the rest delivered again. All of it takes `flushDeadlineMs` at most. Options and environment as for
+ * the sessions: they name the destinations.
  *
  * ```ts
  * export default { fetch: app.fetch, queue: (batch, env) => drainSpool(batch, {}, env) }
  * ```
  */
 export function drainSpool(batch: QueueBatch, options?: DrainOptions, env?: unknown): Promise<FlushReport>
-/** For a Lambda with SQS as its event source, `ReportBatchItemFailures` switched on. */
+/**
+ * For a Lambda with SQS as its event source, `ReportBatchItemFailures` switched on. With the invocation's `context` it
+ * also keeps to the time that the function has left.
+ *
+ * ```ts
+ * export const handler = (event, context) => drainSpool(event, {}, context)
+ * ```
+ */
 export function drainSpool(
   event: SqsEvent,
   options?: DrainOptions,
-  env?: unknown,
+  context?: SqsContext,
 ): Promise<{ batchItemFailures: { itemIdentifier: string }[] }>
 export async function drainSpool(
   input: QueueBatch | SqsEvent,
   { retryDelaySeconds = exponential, ...options }: DrainOptions = {},
-  env?: unknown,
+  envOrContext?: unknown,
 ): Promise<FlushReport | { batchItemFailures: { itemIdentifier: string }[] }> {
-  const drain = drainer(readConfig(options, env as Environment))
+  const begun = Date.now()
+  const isContext = typeof (envOrContext as Partial<SqsContext> | undefined)?.getRemainingTimeInMillis === 'function'
+  const config = readConfig(options, isContext ? undefined : (envOrContext as Environment))
+  const remaining =
+    isContext && guard('the remaining time', () => (envOrContext as SqsContext).getRemainingTimeInMillis())
+  const ms = typeof remaining === 'number' ? remaining - MARGIN_MS : Number.POSITIVE_INFINITY
+  // The queue is the retry.
+  const resend = resender(config, new Deadline(begun + Math.min(config.flushDeadlineMs, ms)), 0)
   if ('Records' in input) {
     const batchItemFailures: { itemIdentifier: string }[] = []
-    for (const { messageId, body } of input.Records) {
-      const { unsent } = await drain(body)
-      if (unsent.length) batchItemFailures.push({ itemIdentifier: messageId })
+    for (const { messageId, body } of byAttempts(input.Records, (record) =>
+      Number(record.attributes?.ApproximateReceiveCount),
+    )) {
+      const { left } = await resend(body)
+      if (left) batchItemFailures.push({ itemIdentifier: messageId })
     }
     return { batchItemFailures }
   }
   const report: FlushReport = { sent: 0, dropped: 0, spooled: 0, pending: 0 }
-  for (const message of input.messages) {
-    const { sent, dropped, unsent, error } = await drain(message.body)
+  for (const message of byAttempts(input.messages, ({ attempts }) => attempts)) {
+    const { sent, dropped, left, error } = await resend(message.body)
     report.sent += sent
     report.dropped += dropped
-    report.spooled += unsent.length
-    if (error && dropped + unsent.length) report.error ??= error
-    if (unsent.length) message.retry({ delaySeconds: retryDelaySeconds(message.attempts) })
+    report.spooled += left
+    if (error && dropped + left) report.error ??= error
+    const delay = (): number => retryDelaySeconds(message.attempts)
+    if (left) message.retry({ delaySeconds: guard('retryDelaySeconds', delay) ?? exponential(message.attempts) })
     else message.ack()
   }
   return report
 }
 
+/** What has failed most often goes last: one message that a backend cannot take keeps no other from it. */
+function byAttempts<Message>(messages: readonly Message[], attemptsOf: (message: Message) => number): Message[] {
+  return [...messages].sort((one, other) => (attemptsOf(one) || 0) - (attemptsOf(other) || 0))
+}
+
 function exponential(attempts: number): number {
   return Math.min(5 * 2 ** attempts, MAX_DELAY_SECONDS)
-}
-
-/** Sends one message after the other; a destination that failed is not tried again for the same batch of messages. */
-function drainer(config: Config): (message: unknown) => Promise<Delivery<unknown>> {
-  const targets = [config, ...config.exporters]
-    .filter((target): target is Config => !('export' in target))
-    // What cannot be sent stays in the queue.
-    .map((target): Config => ({ ...target, spool: undefined }))
-  const down = new Map<string, string>()
-
-  const send = async (batch: SpooledBatch): Promise<Delivery<unknown>> => {
-    const kept: Delivery<unknown> = { ...NOTHING, unsent: Array(batch.spans).fill(batch.id) }
-    const [target, other] = targets.filter(
-      ({ destination, format }) => destination && nameOf(destination) === batch.url && format.name === batch.format,
-    )
-    // A key and headers go where the configuration sends them only, and a batch to nobody else's project.
-    if (!target?.destination || other) {
-      const found = other ? 'several destinations are' : 'no destination is'
-      const error = `drainSpool: ${found} configured for ${batch.url} as ${batch.format}; its batches stay in the queue`
-      warn(error)
-      return { ...kept, error }
-    }
-    const { url } = target.destination
-    const error = down.get(url)
-    if (error) return { ...kept, error }
-    const deadline = new Deadline(Date.now() + target.flushDeadlineMs)
-    // The queue is the retry.
-    const way = { config: target, destination: target.destination, deadline, retries: 0, keep: 0 }
-    const delivery = await resend(batch, connect(way, { left: Number.POSITIVE_INFINITY }))
-    if (delivery.unsent.length) down.set(url, delivery.error ?? '')
-    return delivery
-  }
-
-  return async (message) => {
-    let spans = 1
-    let delivery: Delivery<unknown> = { ...NOTHING }
-    try {
-      const batch = fromMessage(message)
-      spans = batch.spans
-      delivery = await send(batch)
-    } catch (error) {
-      reject(delivery, spans, `a message is no spooled batch: ${identify(error)}`)
-    }
-    const { dropped, rejection } = delivery
-    if (dropped) reportDrop({ spans: dropped, reason: 'rejected', error: rejection }, config.onDrop)
-    return delivery
-  }
-}
-
-async function resend(batch: SpooledBatch, connection: Connection): Promise<Delivery<unknown>> {
-  const body = batch.headers['content-encoding'] ? await decompress(batch.body) : batch.body
-  const { resend } = connection.config.format
-  return resend ? resend(body, connection) : resendOtlp({ ...batch, body }, connection)
-}
-
-async function decompress(body: Uint8Array): Promise<Uint8Array> {
-  const plain = new Blob([body as never]).stream().pipeThrough(new DecompressionStream('gzip'))
-  return new Uint8Array(await new Response(plain).arrayBuffer())
 }

@@ -9,7 +9,9 @@ export interface SpoolMessage extends Omit<SpooledBatch, 'body'> {
 }
 
 /** What the other fields and JSON itself take. */
-const ENVELOPE_BYTES = 1500
+export const ENVELOPE_BYTES = 1500
+/** The most that `maxExportBatchSize` allows: a message that names more is nobody's. */
+export const MAX_SPANS = 100_000
 
 /** The largest body whose message is not larger than `bytes`. */
 export function bodyWithin(bytes: number): number {
@@ -23,9 +25,25 @@ export function toMessage({ body, ...batch }: SpooledBatch): SpoolMessage {
   return { version: 1, ...batch, body: btoa(binary) }
 }
 
-/** Throws where `message`, or its JSON, is none of ours. */
+/**
+ * Throws where `message`, or its JSON, is none of ours. Who can write to a queue can write anything: what this gives may
+ * be put into a request and a log line.
+ */
 export function fromMessage(message: unknown): SpooledBatch {
-  const { version, body, ...batch } = (typeof message === 'string' ? JSON.parse(message) : message) as SpoolMessage
-  if (version !== 1) throw new TypeError('expected a message of queueSpool or sqsSpool')
-  return { ...batch, body: Uint8Array.from(atob(body), (character) => character.charCodeAt(0)) }
+  const found = (typeof message === 'string' ? JSON.parse(message) : message) as Partial<SpoolMessage> | null
+  if (found?.version !== 1) throw new TypeError('expected a message of queueSpool, sqsSpool or tailSpool')
+  const { id, url, format, spans, headers, body } = found
+  const { 'content-type': type, 'content-encoding': encoding } = headers ?? {}
+  const check = (name: string, value: unknown, expected: string, isGood: boolean): void => {
+    if (!isGood) throw new TypeError(`${name}: expected ${expected}, got ${JSON.stringify(value)?.slice(0, 80)}`)
+  }
+  check('id', id, 'text', typeof id === 'string')
+  check('url', url, 'a URL', URL.canParse(`${url}`))
+  check('format', format, 'the name of a format', /^[\w-]{1,40}$/.test(`${format}`))
+  check('spans', spans, `1 to ${MAX_SPANS}`, Number.isInteger(spans) && Number(spans) > 0 && Number(spans) <= MAX_SPANS)
+  check('content-type', type, 'a type', /^[\x20-\x7e]+$/.test(type ?? ''))
+  check('content-encoding', encoding, 'gzip or none', encoding === undefined || encoding === 'gzip')
+  check('body', typeof body, 'base64', typeof body === 'string')
+  const bytes = Uint8Array.from(atob(body as string), (character) => character.charCodeAt(0))
+  return { ...(found as SpoolMessage), url: new URL(url as string).href, body: bytes }
 }

@@ -267,9 +267,7 @@ describe('the consumer', () => {
   test('acknowledges what no spool has sent, says so and counts it', async () => {
     const backend = await scripted()
     const worker = await startSpoolWorker({ options: { endpoint: `${backend.url}/v1/traces` } })
-    await worker.put({ hello: 'you' })
-    await worker.put('no JSON')
-    await worker.put(null)
+    await worker.put([{ hello: 'you' }, 'no JSON', null])
     const { drainDrops, attempts } = await waitFor('three messages', async () => {
       const state = await worker.state()
       return state.drainDrops.length >= 3 && state

@@ -10,8 +10,8 @@ export interface SpoolWorker {
   logs: string[]
   /** One session; gives its id. */
   ask(...texts: (string | number)[]): Promise<string>
-  /** A message that no spool has sent. */
-  put(message: unknown): Promise<void>
+  /** Messages that no spool has sent, in one batch. */
+  put(messages: readonly unknown[]): Promise<void>
   /** From its next batch on the consumer gives the backend the default time for an answer. */
   bePatient(): Promise<void>
   state(): Promise<SpoolState>
@@ -46,8 +46,9 @@ export async function startSpoolWorker({ options, drainOptions, format }: SpoolW
       if (response.status !== 200) throw new Error(`/ask answered ${response.status}`)
       return ((await response.json()) as { session: string }).session
     },
-    async put(message) {
-      await fetch(`${url}/put`, { method: 'POST', body: JSON.stringify(message) })
+    async put(messages) {
+      const { status } = await fetch(`${url}/put`, { method: 'POST', body: JSON.stringify(messages) })
+      if (status !== 204) throw new Error(`/put answered ${status}`)
     },
     async bePatient() {
       await fetch(`${url}/patience`, { method: 'POST' })

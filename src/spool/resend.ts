@@ -1,0 +1,111 @@
+/** Sends one spooled message after the other, each to the destination that it was meant for, if the configuration names it. */
+
+import type { Connection } from '../formats/format.ts'
+import { type Delivery, reject } from '../formats/parts.ts'
+import type { Config } from '../options/config.ts'
+import { reportDrop } from '../outbox/report.ts'
+import type { Deadline } from '../runtime/deadline.ts'
+import { describe, warn } from '../runtime/diag.ts'
+import { connect } from '../transport/connection.ts'
+import { gunzip } from './gunzip.ts'
+import { fromMessage } from './message.ts'
+import { resendOtlp } from './otlp.ts'
+import { nameOf, type SpooledBatch } from './store.ts'
+
+/** What became of a message's spans. */
+export interface Resent {
+  sent: number
+  dropped: number
+  /** Spans that may still be sent later. */
+  left: number
+  /** Why some are left, or were dropped. */
+  error?: string
+  /** The message, where it is one of a spool's. */
+  batch?: SpooledBatch
+}
+
+/** Decompressed; twice `maxExportBytes` where that is more. What our own batches are, as JSON, fits a few times. */
+const MAX_BODY_BYTES = 8 << 20
+/** Of one message. A search among the 512 spans of a default batch costs fewer, however many of them are refused. */
+const MAX_REQUESTS = 1000
+/** What a backend refuses for what is in a request. Any other refusal may end with a setting, and a spool keeps for it. */
+const CONTENT: readonly number[] = [400, 413, 422]
+
+/**
+ * All of it by `deadline`, with `retries` after the first attempt. A destination that has failed is not asked again.
+ * Nothing here throws, whatever a message holds: one that is no batch is dropped alone.
+ */
+export function resender(config: Config, deadline: Deadline, retries: number): (message: unknown) => Promise<Resent> {
+  const targets = [config, ...config.exporters]
+    .filter((target): target is Config => !('export' in target))
+    // What cannot be sent stays where it is.
+    .map((target): Config => ({ ...target, spool: undefined }))
+  const down = new Map<string, string>()
+
+  const send = async (batch: SpooledBatch): Promise<Resent> => {
+    const { url, format, spans } = batch
+    const keep = (error: string): Resent => ({ sent: 0, dropped: 0, left: spans, error })
+    const [target, other] = targets.filter(
+      ({ destination, format: { name } }) => destination && nameOf(destination) === url && name === format,
+    )
+    // A key and headers go where the configuration sends them only, and a batch to nobody else's project.
+    if (!target?.destination || other) {
+      const found = other ? 'several destinations are' : 'no destination is'
+      const error = `drainSpool: ${found} configured for ${url} as ${format}; its batches stay in the queue`
+      warn(error)
+      return keep(error)
+    }
+    const failed = down.get(url)
+    if (failed !== undefined) return keep(failed)
+    if (deadline.left <= 0) return keep('no time was left; see flushDeadlineMs')
+    const { destination, maxExportBytes } = target
+    const body = batch.headers['content-encoding']
+      ? await gunzip(batch.body, Math.max(MAX_BODY_BYTES, 2 * maxExportBytes))
+      : batch.body
+    const requests = { left: MAX_REQUESTS }
+    const way = connect({ config: target, destination, deadline, retries, keep: 0 }, requests)
+    const delivery = await resend({ ...batch, body }, keeping(way))
+    const { unsent } = delivery
+    if (delivery.reason === 'request-limit') {
+      // A message that takes so many requests would take them again.
+      delivery.unsent = []
+      reject(delivery, unsent.length, `it takes more than ${MAX_REQUESTS} requests`)
+    } else if (unsent.length) down.set(url, delivery.error ?? '')
+    const { sent, dropped, error, rejection } = delivery
+    if (dropped) reportDrop({ spans: dropped, reason: 'rejected', error: rejection }, config.onDrop)
+    return { sent, dropped, left: delivery.unsent.length, error }
+  }
+
+  return async (message) => {
+    let batch: SpooledBatch | undefined
+    try {
+      batch = fromMessage(message)
+      return { ...(await send(batch)), batch }
+    } catch (thrown) {
+      const error = `a message is no spooled batch: ${describe(thrown)}`
+      const dropped = batch?.spans ?? 1
+      reportDrop({ spans: dropped, reason: 'rejected', error }, config.onDrop)
+      return { sent: 0, dropped, left: 0, error }
+    }
+  }
+}
+
+function resend(batch: SpooledBatch, connection: Connection): Promise<Delivery<unknown>> {
+  const { resend } = connection.config.format
+  return resend ? resend(batch.body, connection) : resendOtlp(batch, connection)
+}
+
+/** The same way, on which only what is in a request is refused for good. */
+function keeping(connection: Connection): Connection {
+  const { config, post } = connection
+  // AgentOps v2 answers 500 to an event that does not suit it.
+  const isContent = (status = 0): boolean => CONTENT.includes(status) || (!!config.format.api && status === 500)
+  return Object.assign(connection, {
+    async post(...args: Parameters<typeof post>) {
+      const outcome = await post(...args)
+      return outcome.reason === 'rejected' && !isContent(outcome.status)
+        ? { ...outcome, reason: 'undelivered' as const }
+        : outcome
+    },
+  })
+}
