@@ -58,6 +58,12 @@ const ENTRIES: Entry[] = [
     budget: { wrangler: 36_000, vite: 36_000 },
   },
   {
+    name: '  with tailSpool',
+    code: middleware('{ spool: tailSpool() }', `import { tailSpool } from 'agentops-edge/spool'`),
+    without: HONO,
+    budget: { wrangler: 36_500, vite: 36_500 },
+  },
+  {
     name: '  fetchCalls and llmCalls, over the middleware',
     code: middleware(
       '{ instrumentations: { fetch: fetchCalls(), llm: llmCalls() } }',
@@ -80,6 +86,18 @@ const ENTRIES: Entry[] = [
     code: middleware('{ metrics: sessionMetrics() }', `import { sessionMetrics } from 'agentops-edge/metrics'`),
     without: `${middleware('', METRICS_SDK)}\nconsole.log(new MeterProvider({}), MetricReader, JsonMetricsSerializer)`,
     budget: { wrangler: 300, vite: 300 },
+  },
+  {
+    name: 'agentops-edge/spool: drainSpool alone',
+    code: `import { drainSpool } from 'agentops-edge/spool'\n${WORKER.replace('fetch:', 'queue: drainSpool, fetch:')}`,
+    without: WORKER,
+    budget: { wrangler: 16_250, vite: 16_250 },
+  },
+  {
+    name: 'agentops-edge/spool: drainTail alone',
+    code: `import { drainTail } from 'agentops-edge/spool'\n${WORKER.replace('fetch:', 'tail: drainTail, fetch:')}`,
+    without: WORKER,
+    budget: { wrangler: 16_450, vite: 16_450 },
   },
   {
     name: 'agentops-edge/workers',

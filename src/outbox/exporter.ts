@@ -78,7 +78,8 @@ export class DestinationExporter implements SpanExporter {
     // The last request is the root's: without it the backend has no session to show the others in.
     const keep = this.#rootGone || !session || (root.length && requests.left === 1) ? 0 : 1
     try {
-      const connection = connect({ config, destination, session, deadline, retries, keep }, requests)
+      const way = { config, destination, session, deadline, retries, keep }
+      const connection = connect(spool?.prompt ? { ...way, retries: 0 } : way, requests)
       const deliver = async (some: readonly ReadableSpan[]): Promise<Delivery<ReadableSpan>> => {
         // Without a request left there is nothing to encode for.
         const limited = connection.limited()
@@ -93,6 +94,14 @@ export class DestinationExporter implements SpanExporter {
         add(delivery, await deliver(last))
       }
       if (spool && delivery.unsent.length) delivery = await spool.keep(delivery, connection)
+      if (spool?.prompt && retries && delivery.unsent.length) {
+        const { unsent } = delivery
+        delivery.unsent = []
+        add(
+          delivery,
+          await runQuietly(() => format.deliver(unsent, connect({ ...way, keep: connection.keep }, requests))),
+        )
+      }
       this.#rootGone ||= root.some((span) => !delivery.unsent.includes(span))
       return delivery
     } catch (error) {

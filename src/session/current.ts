@@ -13,8 +13,19 @@ export function sessionIn(active: Context): Session | undefined {
 /** Sessions by the request, or the execution context of one request, that an adapter opened them for. */
 const owners: WeakMap<object, Session> = new WeakMap()
 
+/** What sessions of one invocation share: a name for it, never the platform's context. */
+const invocations: WeakMap<object, object> = new WeakMap()
+
 export function setOwner(owner: object | undefined, session: Session): void {
-  if (owner) owners.set(owner, session)
+  if (!owner) return
+  const earlier = owners.get(owner) ?? session
+  invocations.set(session, invocations.get(earlier) ?? {})
+  owners.set(owner, session)
+}
+
+/** Names the invocation that `session` is part of, where an adapter has opened it; the session itself where none has. */
+export function invocationOf(session: object): object {
+  return invocations.get(session) ?? session
 }
 
 /**

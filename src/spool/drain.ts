@@ -36,6 +36,8 @@ export interface DrainOptions extends AgentOpsOptions {
 }
 
 const MAX_DELAY_SECONDS = 600
+/** The queue is the retry. */
+const RETRIES = 0
 /** What must be left of an invocation's time to answer in. */
 const MARGIN_MS = 250
 
@@ -73,21 +75,20 @@ export async function drainSpool(
   const remaining =
     isContext && guard('the remaining time', () => (envOrContext as SqsContext).getRemainingTimeInMillis())
   const ms = typeof remaining === 'number' ? remaining - MARGIN_MS : Number.POSITIVE_INFINITY
-  // The queue is the retry.
-  const resend = resender(config, new Deadline(begun + Math.min(config.flushDeadlineMs, ms)), 0)
+  const resend = resender(config, new Deadline(begun + Math.min(config.flushDeadlineMs, ms)), 'stay in the queue')
   if ('Records' in input) {
     const batchItemFailures: { itemIdentifier: string }[] = []
     for (const { messageId, body } of byAttempts(input.Records, (record) =>
       Number(record.attributes?.ApproximateReceiveCount),
     )) {
-      const { left } = await resend(body)
+      const { left } = await resend(body, RETRIES)
       if (left) batchItemFailures.push({ itemIdentifier: messageId })
     }
     return { batchItemFailures }
   }
   const report: FlushReport = { sent: 0, dropped: 0, spooled: 0, pending: 0 }
   for (const message of byAttempts(input.messages, ({ attempts }) => attempts)) {
-    const { sent, dropped, left, error } = await resend(message.body)
+    const { sent, dropped, left, error } = await resend(message.body, RETRIES)
     report.sent += sent
     report.dropped += dropped
     report.spooled += left

@@ -7,9 +7,11 @@ import type { Spool } from '../outbox/spool.ts'
 import { bodyWithin, toMessage } from './message.ts'
 import { spoolTo } from './store.ts'
 
-export { type DrainOptions, drainSpool, type QueueBatch, type SqsEvent } from './drain.ts'
+export { type DrainOptions, drainSpool, type QueueBatch, type SqsContext, type SqsEvent } from './drain.ts'
+export { drainTail, type TailItem } from './drain-tail.ts'
 export { type SpoolMessage, toMessage } from './message.ts'
 export { type SpooledBatch, type SpoolStore, spoolTo } from './store.ts'
+export { type TailSpoolOptions, tailSpool } from './tail.ts'
 
 /** Cloudflare Queues take 128 KB a message, SQS 256 KiB (more where a queue is configured for it). */
 const QUEUE_BYTES = 128_000

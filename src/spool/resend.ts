@@ -1,5 +1,4 @@
 /** Sends one spooled message after the other, each to the destination that it was meant for, if the configuration names it. */
-
 import type { Connection } from '../formats/format.ts'
 import { type Delivery, reject } from '../formats/parts.ts'
 import type { Config } from '../options/config.ts'
@@ -20,9 +19,12 @@ export interface Resent {
   left: number
   /** Why some are left, or were dropped. */
   error?: string
-  /** The message, where it is one of a spool's. */
-  batch?: SpooledBatch
+  /** The configuration does not say where to. */
+  unknown?: boolean
 }
+
+/** With so many `retries` after the first attempt. Never rejects. */
+export type Resend = (message: unknown, retries: number) => Promise<Resent>
 
 /** Decompressed; twice `maxExportBytes` where that is more. What our own batches are, as JSON, fits a few times. */
 const MAX_BODY_BYTES = 8 << 20
@@ -32,17 +34,17 @@ const MAX_REQUESTS = 1000
 const CONTENT: readonly number[] = [400, 413, 422]
 
 /**
- * All of it by `deadline`, with `retries` after the first attempt. A destination that has failed is not asked again.
- * Nothing here throws, whatever a message holds: one that is no batch is dropped alone.
+ * All of it by `deadline`. A destination that has failed is not asked again, and a message that is no batch is dropped
+ * alone, whatever it holds. `what`: becomes of a batch that has no destination.
  */
-export function resender(config: Config, deadline: Deadline, retries: number): (message: unknown) => Promise<Resent> {
+export function resender(config: Config, deadline: Deadline, what: string): Resend {
   const targets = [config, ...config.exporters]
     .filter((target): target is Config => !('export' in target))
     // What cannot be sent stays where it is.
     .map((target): Config => ({ ...target, spool: undefined }))
   const down = new Map<string, string>()
 
-  const send = async (batch: SpooledBatch): Promise<Resent> => {
+  const send = async (batch: SpooledBatch, retries: number): Promise<Resent> => {
     const { url, format, spans } = batch
     const keep = (error: string): Resent => ({ sent: 0, dropped: 0, left: spans, error })
     const [target, other] = targets.filter(
@@ -51,9 +53,9 @@ export function resender(config: Config, deadline: Deadline, retries: number): (
     // A key and headers go where the configuration sends them only, and a batch to nobody else's project.
     if (!target?.destination || other) {
       const found = other ? 'several destinations are' : 'no destination is'
-      const error = `drainSpool: ${found} configured for ${url} as ${format}; its batches stay in the queue`
-      warn(error)
-      return keep(error)
+      const error = `${found} configured for ${url} as ${format}; its batches ${what}`
+      warn(`a spool: ${error}`)
+      return { ...keep(error), unknown: true }
     }
     const failed = down.get(url)
     if (failed !== undefined) return keep(failed)
@@ -76,16 +78,16 @@ export function resender(config: Config, deadline: Deadline, retries: number): (
     return { sent, dropped, left: delivery.unsent.length, error }
   }
 
-  return async (message) => {
-    let batch: SpooledBatch | undefined
+  return async (message, retries) => {
+    let spans = 1
     try {
-      batch = fromMessage(message)
-      return { ...(await send(batch)), batch }
+      const batch = fromMessage(message)
+      spans = batch.spans
+      return await send(batch, retries)
     } catch (thrown) {
       const error = `a message is no spooled batch: ${describe(thrown)}`
-      const dropped = batch?.spans ?? 1
-      reportDrop({ spans: dropped, reason: 'rejected', error }, config.onDrop)
-      return { sent: 0, dropped, left: 0, error }
+      reportDrop({ spans, reason: 'rejected', error }, config.onDrop)
+      return { sent: 0, dropped: spans, left: 0, error }
     }
   }
 }

@@ -1,6 +1,6 @@
 /** Hands what could not be sent to a store, as encoded batches that it has room for. */
 
-import type { Format } from '../formats/format.ts'
+import type { Connection, Format } from '../formats/format.ts'
 import { type Delivery, deliverInParts, reject } from '../formats/parts.ts'
 import type { Spool } from '../outbox/spool.ts'
 import { identify } from '../runtime/diag.ts'
@@ -44,28 +44,51 @@ export function nameOf({ url }: Destination): string {
 
 /** A spool with a store of your own. `toMessage` gives a batch the form that `drainSpool` takes. */
 export function spoolTo(store: SpoolStore): Spool {
-  return {
-    async keep(delivery, connection) {
-      const { format } = connection.config
-      const url = nameOf(connection.destination)
-      const spooled = await deliverInParts(delivery.unsent, {
-        maxBytes: store.maxBytes ?? Number.POSITIVE_INFINITY,
-        encode: (spans) => format.pack(spans, connection),
-        async post({ body, headers }, spans) {
-          try {
-            const batch = { id: crypto.randomUUID(), url, format: format.name, spans, headers, body }
-            await connection.deadline.within(PUT_TIMEOUT_MS, Promise.resolve(store.put(batch)), GRACE_MS)
-            return { status: 200, body }
-          } catch (error) {
-            return { reason: 'undelivered', error: `${delivery.error}; the spool failed: ${identify(error)}` }
-          }
-        },
-      })
-      const { sent, dropped, unsent, reason, error, rejection } = spooled
-      const kept: Delivery<ReadableSpan> = { ...delivery, spooled: sent, unsent }
-      if (unsent.length) Object.assign(kept, { reason, error })
-      if (dropped) reject(kept, dropped, `the spool takes no such batch: ${rejection}`)
-      return kept
-    },
+  const spool: Spool & SpoolStore = {
+    maxBytes: store.maxBytes,
+    put: (batch) => store.put(batch),
+    keep: (delivery, connection) => keepIn(spool, delivery, connection),
   }
+  return spool
+}
+
+/** `leave`: what is too large for the store stays unsent; else it is dropped. */
+export async function keepIn(
+  { maxBytes = Number.POSITIVE_INFINITY, put }: SpoolStore,
+  delivery: Delivery<ReadableSpan>,
+  connection: Connection,
+  leave = false,
+): Promise<Delivery<ReadableSpan>> {
+  const { format } = connection.config
+  const url = nameOf(connection.destination)
+  const large: ReadableSpan[] = []
+  let packed: readonly ReadableSpan[] = []
+  const spooled = await deliverInParts(delivery.unsent, {
+    maxBytes: leave ? Number.POSITIVE_INFINITY : maxBytes,
+    encode(spans) {
+      packed = spans
+      return format.pack(spans, connection)
+    },
+    async post({ body, headers }, spans) {
+      if (body.length > maxBytes) {
+        // Halved; one that is too large alone is passed over.
+        if (spans > 1) return { reason: 'rejected', status: 413, error: '' }
+        large.push(...packed)
+        return { status: 200, body }
+      }
+      try {
+        const batch = { id: crypto.randomUUID(), url, format: format.name, spans, headers, body }
+        await connection.deadline.within(PUT_TIMEOUT_MS, Promise.resolve(put(batch)), GRACE_MS)
+        return { status: 200, body }
+      } catch (error) {
+        return { reason: 'undelivered', error: `${delivery.error}; the spool failed: ${identify(error)}` }
+      }
+    },
+  })
+  const { sent, dropped, reason = delivery.reason, error = delivery.error, rejection } = spooled
+  const unsent = [...large, ...spooled.unsent]
+  const kept: Delivery<ReadableSpan> = { ...delivery, spooled: sent - large.length, unsent }
+  if (unsent.length) Object.assign(kept, { reason, error })
+  if (dropped) reject(kept, dropped, `the spool takes no such batch: ${rejection}`)
+  return kept
 }

@@ -3,7 +3,9 @@ import { expect, test } from 'vitest'
 import type { CollectedSession } from '../../src/collector/index.ts'
 import { useBackend } from '../support/backend.ts'
 import { named } from '../support/collected.ts'
-import { startExample } from '../support/example.ts'
+import { startExample, startWorkers } from '../support/example.ts'
+import { scripted } from '../support/scripted-client.ts'
+import { acceptedOf } from '../support/spool.ts'
 import { waitFor } from '../support/wait.ts'
 
 const backend = useBackend()
@@ -58,4 +60,21 @@ test('workflow: one session an instance, a span an attempt', async () => {
   const read = spans.filter(({ name }) => name.startsWith('read '))
   expect(read.map(({ status }) => status.code).sort()).toEqual([1, 1, 2])
   named(spans, 'answer.operation')
+})
+
+test('tail-worker: what the Worker cannot send, also of a request that throws, its Tail Worker sends', async () => {
+  const unreachable = await scripted({ header: 'x-from' }, { status: 503 })
+  const vars = { OTEL_EXPORTER_OTLP_ENDPOINT: unreachable.url }
+  const url = await startWorkers([
+    { configPath: 'examples/tail-worker/wrangler.toml', vars },
+    { configPath: 'examples/tail-worker/tail.toml', vars: { ...vars, OTEL_EXPORTER_OTLP_HEADERS: 'x-from=tail' } },
+  ])
+  expect(await post(`${url}/ask`, '{"question":"cats"}')).toContain('a summary of what a page about cats says')
+  expect(await post(`${url}/ask`, '{"question":"why?"}')).toBe('Internal Server Error')
+  const sessions = await waitFor('two sessions', async () => {
+    const accepted = [...(await acceptedOf(unreachable)).values()]
+    return accepted.length === 2 && accepted
+  })
+  const tools = ['POST /ask.session', 'read.tool', 'search.tool']
+  expect(sessions).toEqual([expect.arrayContaining([...tools, 'chat.llm']), expect.arrayContaining(tools)])
 })

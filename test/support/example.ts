@@ -7,8 +7,8 @@ interface RunningExample {
   stop(): Promise<void>
 }
 
-/** `folder`: from the project's root, with its wrangler.toml; `bindings`: variables that take the place of its own. */
-export async function runExample(folder: string, bindings: Record<string, string>): Promise<RunningExample> {
+/** Wrangler, which keeps to itself. */
+async function wrangler(): Promise<typeof import('wrangler')> {
   Object.assign(process.env, {
     WRANGLER_SEND_METRICS: 'false',
     WRANGLER_SEND_ERROR_REPORTS: 'false',
@@ -16,7 +16,12 @@ export async function runExample(folder: string, bindings: Record<string, string
     WRANGLER_HIDE_BANNER: 'true',
     CLOUDFLARE_CF_FETCH_ENABLED: 'false',
   })
-  const { unstable_startWorker } = await import('wrangler')
+  return await import('wrangler')
+}
+
+/** `folder`: from the project's root, with its wrangler.toml; `bindings`: variables that take the place of its own. */
+export async function runExample(folder: string, bindings: Record<string, string>): Promise<RunningExample> {
+  const { unstable_startWorker } = await wrangler()
   const texts = Object.entries(bindings).map(([name, value]) => [name, { type: 'plain_text' as const, value }])
   const worker = await unstable_startWorker({
     config: `${folder}/wrangler.toml`,
@@ -43,4 +48,12 @@ export async function startExample(folder: string, collectorUrl: string): Promis
   const { url, stop } = await runExample(folder, { OTEL_EXPORTER_OTLP_ENDPOINT: collectorUrl })
   onTestFinished(stop)
   return url
+}
+
+/** Several Workers that belong together, by their configurations, for one test; gives the URL of the first. */
+export async function startWorkers(workers: { configPath: string; vars: Record<string, string> }[]): Promise<string> {
+  const { createTestHarness } = await wrangler()
+  const server = createTestHarness({ workers })
+  onTestFinished(() => server.close())
+  return (await server.listen()).url.origin
 }

@@ -39,6 +39,8 @@ export interface Answer {
   when?: string
   /** Used, and kept in the script, for every request whose decoded body has more bytes than this. */
   maxBytes?: number
+  /** Used, and kept in the script, for every request that has this header. */
+  header?: string
 }
 
 export interface Received {
@@ -103,6 +105,7 @@ const FIELDS: Record<keyof Answer, string> = {
   truncate: 'boolean',
   when: 'string',
   maxBytes: 'number',
+  header: 'string',
 }
 
 export function startScripted(): Promise<RunningScripted> {
@@ -197,7 +200,7 @@ async function serveByScript(
     return send(response, { status: 400, body: `the body cannot be decoded: ${error}` })
   }
   const text = toText(decoded, request.headers)
-  const answer = matching(script, text, decoded.length) ?? next(script)
+  const answer = matching(script, text, decoded.length, request.headers) ?? next(script)
   await wait(answer.delayMs ?? 0, left.signal)
   if (left.signal.aborted || answer.hang) return
   if (answer.reset) {
@@ -254,15 +257,23 @@ function readScript(name: string, text: string): Answer[] | string {
   return answers
 }
 
-function isPlain({ when, maxBytes }: Answer): boolean {
-  return when === undefined && maxBytes === undefined
+function isPlain({ when, maxBytes, header }: Answer): boolean {
+  return when === undefined && maxBytes === undefined && header === undefined
 }
 
-function matching(script: readonly Answer[], text: string, bytes: number): Answer | undefined {
+function matching(
+  script: readonly Answer[],
+  text: string,
+  bytes: number,
+  headers: IncomingHttpHeaders,
+): Answer | undefined {
   return script.find((answer) => {
-    const { when, maxBytes } = answer
+    const { when, maxBytes, header } = answer
     return (
-      !isPlain(answer) && (when === undefined || text.includes(when)) && (maxBytes === undefined || bytes > maxBytes)
+      !isPlain(answer) &&
+      (when === undefined || text.includes(when)) &&
+      (maxBytes === undefined || bytes > maxBytes) &&
+      (header === undefined || header in headers)
     )
   })
 }
