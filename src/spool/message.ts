@@ -12,6 +12,7 @@ export interface SpoolMessage extends Omit<SpooledBatch, 'body'> {
 export const ENVELOPE_BYTES = 1500
 /** The most that `maxExportBatchSize` allows: a message that names more is nobody's. */
 export const MAX_SPANS = 100_000
+const MAX_URL = 2048
 
 /** The largest body whose message is not larger than `bytes`. */
 export function bodyWithin(bytes: number): number {
@@ -38,7 +39,7 @@ export function fromMessage(message: unknown): SpooledBatch {
     if (!isGood) throw new TypeError(`${name}: expected ${expected}, got ${JSON.stringify(value)?.slice(0, 80)}`)
   }
   check('id', id, 'text', typeof id === 'string')
-  check('url', url, 'a URL', URL.canParse(`${url}`))
+  check('url', url, `a URL of up to ${MAX_URL} characters`, URL.canParse(`${url}`) && `${url}`.length <= MAX_URL)
   check('format', format, 'the name of a format', /^[\w-]{1,40}$/.test(`${format}`))
   check('spans', spans, `1 to ${MAX_SPANS}`, Number.isInteger(spans) && Number(spans) > 0 && Number(spans) <= MAX_SPANS)
   check('content-type', type, 'a type', /^[\x20-\x7e]+$/.test(type ?? ''))

@@ -3,7 +3,7 @@
  * of them when the invocation is over, however it ended. Nobody can tell from inside whether one is attached.
  */
 import type { Spool } from '../outbox/spool.ts'
-import { describe, warn } from '../runtime/diag.ts'
+import { warn } from '../runtime/diag.ts'
 import { isWorkers } from '../runtime/platform.ts'
 import { invocationOf } from '../session/current.ts'
 import { bodyWithin, ENVELOPE_BYTES, toMessage } from './message.ts'
@@ -80,12 +80,11 @@ async function findChannel(): Promise<Channel> {
         process?.getBuiltinModule?.(name) ??
         (await import(/* @vite-ignore */ /* webpackIgnore: true */ /* turbopackIgnore: true */ name))
       found = module.channel(CHANNEL)
-    } catch (error) {
+    } catch {
       found = null
-      warn(`tailSpool: node:diagnostics_channel is missing (${describe(error)}); add the flag "nodejs_compat"`)
     }
   }
-  if (!found) throw new Error('there is no node:diagnostics_channel')
+  if (!found) throw new Error('node:diagnostics_channel is missing; add the compatibility flag "nodejs_compat"')
   if (!isWorkers() && !found.hasSubscribers) throw new Error('nobody listens: only Cloudflare has Tail Workers')
   return found
 }

@@ -29,6 +29,7 @@ describe('a message that no spool has sent', () => {
     ['has a body that is cut off', { headers: { 'content-encoding': 'gzip' }, body: undefined }, /./],
     ['has no headers', { headers: null as never }, /./],
     ['has no address', { url: 7 as never }, /url/],
+    ['has an address of 50 KB', { url: `https://example.com/${'x'.repeat(50_000)}` }, /url/],
     ['has a format that is no name', { format: '\u001b[2J' as never }, /format/],
   ]
 
