@@ -1,5 +1,6 @@
 /** A spooled batch as text: what a queue keeps. It has no key, no token and no configured header. */
 import type { SpooledBatch } from './store.ts'
+import { Unfit } from './unfit.ts'
 
 /** As JSON; the body as base64. */
 export interface SpoolMessage extends Omit<SpooledBatch, 'body'> {
@@ -32,11 +33,12 @@ export function toMessage({ body, ...batch }: SpooledBatch): SpoolMessage {
  */
 export function fromMessage(message: unknown): SpooledBatch {
   const found = (typeof message === 'string' ? JSON.parse(message) : message) as Partial<SpoolMessage> | null
-  if (found?.version !== 1) throw new TypeError('expected a message of queueSpool, sqsSpool or tailSpool')
+  if (found?.version !== 1) throw new Unfit('expected a message of queueSpool, sqsSpool or tailSpool')
   const { id, url, format, spans, headers, body } = found
   const { 'content-type': type, 'content-encoding': encoding } = headers ?? {}
   const check = (name: string, value: unknown, expected: string, isGood: boolean): void => {
-    if (!isGood) throw new TypeError(`${name}: expected ${expected}, got ${JSON.stringify(value)?.slice(0, 80)}`)
+    const got = typeof value === 'number' ? value : `some ${typeof value}`
+    if (!isGood) throw new Unfit(`${name}: expected ${expected}, got ${got}`)
   }
   check('id', id, 'text', typeof id === 'string')
   check('url', url, `a URL of up to ${MAX_URL} characters`, URL.canParse(`${url}`) && `${url}`.length <= MAX_URL)

@@ -8,6 +8,7 @@ import { isWorkers } from '../runtime/platform.ts'
 import { invocationOf } from '../session/current.ts'
 import { bodyWithin, ENVELOPE_BYTES, toMessage } from './message.ts'
 import { keepIn, type SpooledBatch } from './store.ts'
+import { Unfit } from './unfit.ts'
 
 export interface TailSpoolOptions {
   /**
@@ -54,8 +55,7 @@ export function tailSpool({ maxInvocationBytes = INVOCATION_BYTES }: TailSpoolOp
         const channel = await findChannel()
         const message = toMessage(batch)
         const bytes = (published.get(invocation) ?? 0) + message.body.length + ENVELOPE_BYTES
-        if (bytes > maxInvocationBytes)
-          throw new RangeError(`an invocation publishes ${maxInvocationBytes} bytes at most`)
+        if (bytes > maxInvocationBytes) throw new Unfit(`an invocation publishes ${maxInvocationBytes} bytes at most`)
         channel.publish(message)
         published.set(invocation, bytes)
       }
@@ -84,7 +84,7 @@ async function findChannel(): Promise<Channel> {
       found = null
     }
   }
-  if (!found) throw new Error('node:diagnostics_channel is missing; add the compatibility flag "nodejs_compat"')
-  if (!isWorkers() && !found.hasSubscribers) throw new Error('nobody listens: only Cloudflare has Tail Workers')
+  if (!found) throw new Unfit('node:diagnostics_channel is missing; add the compatibility flag "nodejs_compat"')
+  if (!isWorkers() && !found.hasSubscribers) throw new Unfit('nobody listens: only Cloudflare has Tail Workers')
   return found
 }

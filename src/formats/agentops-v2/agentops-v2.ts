@@ -96,12 +96,15 @@ export const agentopsV2: Format = {
     return compress(encode(plan), connection.config.compression)
   },
 
-  resend(body, connection) {
+  async resend(body, connection) {
     const plan = fromBytes<Plan>(body)
-    const { session_id: id } = plan.session
-    const { length } = plan.agents
-    if (length > MAX_AGENTS) throw new TypeError(`${length} agents are more than ${MAX_AGENTS}`)
-    return send(plan, { id, jwt: '', agents: new Set(plan.known), updated: false }, connection)
+    const { session, agents, known, items } = plan
+    if (agents.length <= MAX_AGENTS) {
+      return send(plan, { id: session.session_id, jwt: '', agents: new Set(known), updated: false }, connection)
+    }
+    const refused: Delivery<unknown> = { ...NOTHING }
+    reject(refused, items.length, `${agents.length} agents are more than ${MAX_AGENTS}`)
+    return refused
   },
 }
 

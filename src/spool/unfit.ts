@@ -1,0 +1,9 @@
+/** What cannot be kept or sent, said in words of our own. */
+import { identify } from '../runtime/diag.ts'
+
+/** Its message quotes nothing that may be a secret, so it may be said; of any other error only the kind is. */
+export class Unfit extends TypeError {}
+
+export function reasonOf(error: unknown): string {
+  return error instanceof Unfit ? error.message : identify(error)
+}
