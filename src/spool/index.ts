@@ -4,6 +4,7 @@
  * spans have the same ids then.
  */
 import type { Spool } from '../outbox/spool.ts'
+import { warn } from '../runtime/diag.ts'
 import { bodyWithin, toMessage } from './message.ts'
 import { spoolTo } from './store.ts'
 
@@ -32,7 +33,9 @@ export interface QueueLike {
  */
 export function queueSpool(queue: unknown): Spool {
   if (typeof (queue as QueueLike | undefined)?.send !== 'function') {
-    throw new TypeError(`queueSpool: expected the binding of a Queue, got ${queue}: see queues.producers`)
+    const message = `queueSpool: expected the binding of a Queue, got some ${typeof queue}: see queues.producers`
+    warn(message)
+    throw new TypeError(message)
   }
   return spoolTo({
     maxBytes: bodyWithin(QUEUE_BYTES),

@@ -5,5 +5,7 @@ import { identify } from '../runtime/diag.ts'
 export class Unfit extends TypeError {}
 
 export function reasonOf(error: unknown): string {
-  return error instanceof Unfit ? error.message : identify(error)
+  if (error instanceof Unfit) return error.message
+  // A deadline's.
+  return (error as Error | undefined)?.name === 'TimeoutError' ? 'no answer in time' : identify(error)
 }

@@ -132,10 +132,13 @@ describe('a spool of one’s own', () => {
         throw new Error('the disk is full')
       },
     ],
-  ])('that %s has its spans dropped, and the error says both failures', async (_, put) => {
+  ])('that %s has its spans dropped, and the error says both failures, of the spool’s its kind', async (_, put) => {
     const backend = await scripted({ status: 503 })
     const { report, drops } = await session(to(backend, { spool: spoolTo({ put }) }))
-    const error = `${new URL(backend.url).origin} answered 503; the spool failed: the disk is full`
+    const { error = '' } = report
+    expect(error).toContain(`${new URL(backend.url).origin} answered 503; the spool failed: Error`)
+    // What it says may be a secret.
+    expect(error).not.toContain('the disk is full')
     expect(report).toEqual({ sent: 0, dropped: 2, spooled: 0, pending: 0, error })
     expect(drops).toEqual([{ spans: 2, reason: 'undelivered', error }])
   })
@@ -288,7 +291,7 @@ test('a binding that is missing is said; sessions go on without a spool', async 
   const backend = await scripted()
   const { report } = await session(to(backend, { spool: (env) => queueSpool(env.SPOOL) }))
   expect(report).toEqual(SENT)
-  expect(said.mock.calls.join()).toContain('queueSpool: expected the binding of a Queue, got undefined')
+  expect(said.mock.calls.join()).toContain('queueSpool: expected the binding of a Queue, got some undefined')
 })
 
 test('what maxRequests leaves no request for goes to the spool', async () => {
