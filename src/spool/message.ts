@@ -1,4 +1,5 @@
 /** A spooled batch as text: what a queue keeps. It has no key, no token and no configured header. */
+import { OwnError } from '../runtime/diag.ts'
 import type { SpooledBatch } from './store.ts'
 
 /** As JSON; the body as base64. */
@@ -26,6 +27,6 @@ export function toMessage({ body, ...batch }: SpooledBatch): SpoolMessage {
 /** Throws where `message`, or its JSON, is none of ours. */
 export function fromMessage(message: unknown): SpooledBatch {
   const { version, body, ...batch } = (typeof message === 'string' ? JSON.parse(message) : message) as SpoolMessage
-  if (version !== 1) throw new TypeError('expected a message of queueSpool or sqsSpool')
+  if (version !== 1) throw new OwnError('expected a message of queueSpool or sqsSpool')
   return { ...batch, body: Uint8Array.from(atob(body), (character) => character.charCodeAt(0)) }
 }

@@ -5,6 +5,7 @@
 
 import type { Connection } from '../formats/format.ts'
 import { type Delivery, deliverInParts } from '../formats/parts.ts'
+import { OwnError } from '../runtime/diag.ts'
 import { authorised } from '../transport/auth.ts'
 import { compress } from '../transport/compress.ts'
 import { fromBytes, toBytes } from '../transport/json.ts'
@@ -80,7 +81,7 @@ function fieldsOf(message: Uint8Array): Field[] {
     const length = varint()
     const value = message.subarray(at, at + length)
     at += length
-    if (tag % 8 !== 2 || value.length !== length) throw new TypeError('the body is no OTLP as protobuf')
+    if (tag % 8 !== 2 || value.length !== length) throw new OwnError('the body is no OTLP as protobuf')
     fields.push({ number: tag >> 3, value, bytes: message.subarray(start, at) })
   }
   return fields
