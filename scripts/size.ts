@@ -98,7 +98,7 @@ const ENTRIES: Entry[] = [
     name: 'agentops-edge/vercel',
     code: `import { withAgentOps } from 'agentops-edge/vercel'\nexport const GET = withAgentOps(() => new Response('x'))`,
     without: `export const GET = () => new Response('x')`,
-    budget: { wrangler: 36_700, vite: 36_700 },
+    budget: { wrangler: 36_750, vite: 36_750 },
   },
   {
     name: 'agentops-edge',
