@@ -1,23 +1,49 @@
 /**
  * Errors whose message holds what is not to be shown: with contents off those of clients of models and of tools' servers,
- * which say what they were told there and so may quote the prompt; and always those of a platform's `fetch` and `Headers`
- * about what they were given, which may be a key.
+ * which say what they were told there and so may quote the prompt; and always those of a platform about a header or a
+ * URL that it was given, with a key in it.
  */
 import { errorType } from './event.ts'
 
-/** Names of the AI SDK's, Google's and MCP's; others are known by what they carry of a response. */
-const CLIENTS = /^(AI_|Api|Mcp|Protocol)\w*Error$/
-const PLATFORMS = /header|credentials/i
+/** Names of the AI SDK's, Google's, Ollama's, Hugging Face's and MCP's. */
+const CLIENTS = /^(AI_\w+|(Mcp|Protocol)Error|Google\w+Error|\w*ProviderApiError)$/
+/** Undici's and workerd's, Deno's and Bun's sentences. */
+const PLATFORMS =
+  /is an invalid header value|Invalid header value|includes credentials|parse URL|^Invalid URL|has invalid value/
 
-/** The error, or what stands for it: its class, its status, and the beginning of a platform's message. */
+interface Answered extends Error {
+  status?: unknown
+  statusCode?: unknown
+  status_code?: unknown
+}
+
+/** The error, or what stands for it: its class, its status, the beginning of a platform's message, and where it was. */
 export function unquoted(error: unknown, { captureContent }: { readonly captureContent: boolean }): unknown {
   if (!(error instanceof Error)) return error
-  const { status, statusCode = status, message } = error as Error & { status?: unknown; statusCode?: unknown }
-  const isAnswered = typeof statusCode === 'number'
-  const isClients = CLIENTS.test(error.name) || (isAnswered && ('headers' in error || 'body' in error))
-  const isPlatforms = error instanceof TypeError && PLATFORMS.test(message)
-  if (captureContent || !isClients ? !isPlatforms : false) return error
+  const { message, stack, cause } = error
+  const isPlatforms = PLATFORMS.test(message)
+  const isClients = !captureContent && isClientsError(error)
+  const inner = cause instanceof Error ? cause : undefined
+  const told = inner && unquoted(inner, { captureContent })
+  const isQuoting = inner && told !== inner && inner.message && message.includes(inner.message)
+  if (!isPlatforms && !isClients && !isQuoting) return error
+  const { status, statusCode = status, status_code = statusCode } = error as Answered
   const name = errorType(error)
-  const told = isPlatforms ? message.replace(/["'`:].*/s, '') : isAnswered ? `${statusCode} ${name}` : name
-  return Object.assign(new Error(told), { name, stack: undefined })
+  let shown = typeof status_code === 'number' ? `${status_code} ${name}` : name
+  if (isPlatforms) shown = message.replace(/ ?["'`:].*| from .*/s, '')
+  else if (isQuoting) shown = message.replaceAll(inner.message, (told as Error).message)
+  const start = stack?.indexOf(message) ?? -1
+  const frames = start < 0 ? '' : stack?.slice(start + message.length)
+  return Object.assign(new Error(shown), { name, stack: `${name}: ${shown}${frames}` })
+}
+
+function isClientsError(error: Error): boolean {
+  return (
+    CLIENTS.test(error.name) ||
+    // OpenAI's and Anthropic's, then those that Fern and Speakeasy make (Cohere, Mistral), Google's, Ollama's.
+    ('status' in error && 'headers' in error && 'error' in error) ||
+    ('statusCode' in error && 'body' in error && 'rawResponse' in error) ||
+    (error.name === 'ApiError' && 'status' in error && !('code' in error)) ||
+    'status_code' in error
+  )
 }

@@ -17,13 +17,12 @@ import { type AnyFunction, wrapperOf } from '../runtime/wrapper.ts'
 import { currentSession } from '../session/current.ts'
 import type { InstrumentedSession, ModelCall, Outgoing } from '../session/instruments.ts'
 import { observeBody } from './body.ts'
+import { credentialsOf } from './credentials.ts'
 
 export type Fetch = typeof globalThis.fetch
 type Input = Parameters<Fetch>[0]
 
 const NATIVE = Symbol.for('agentops-edge.fetch.1')
-/** Headers, and parts of a query, that carry what a provider's error may quote. */
-const CREDENTIAL = /auth|key|token|cookie|secret/i
 /** A request's body that is longer is not looked at, characters or bytes. */
 const MAX_ASKED = 4 << 20
 
@@ -71,10 +70,11 @@ export async function traced(
   send: Fetch,
   session: InstrumentedSession,
   input: Input,
-  init: RequestInit | undefined,
+  given: RequestInit | undefined,
   spans: boolean,
   known = false,
 ): Promise<Response> {
+  const init = guard('the headers', () => readable(given)) ?? given
   const call = guard('an outgoing request', () => open(session, input, init, spans))
   if (!call) return send(input, init)
   const args = guard('handing on the context', () => withContext(session, call, input, init, known)) ?? [input, init]
@@ -109,16 +109,15 @@ function open(
   spans: boolean,
 ): Call | undefined {
   const request = requestIn(input)
-  const url = new URL(request?.url ?? `${input}`)
+  const address = request?.url ?? `${input}`
+  const given = init?.headers ?? request?.headers
+  // Before anything may throw: the error may quote them.
+  for (const value of credentialsOf(address, given)) session.hidden.add(value)
+  const url = new URL(address)
   const method = `${init?.method ?? request?.method ?? 'GET'}`.toUpperCase()
   // A session that is not sampled has nothing to show.
   const { llm } = session.root.isRecording() ? session.config.instrumentations : {}
-  const pairs = pairsOf(init?.headers ?? request?.headers)
-  // Before anything may throw: the error may quote them.
-  for (const value of [url.username, url.password, ...credentialsIn(pairs), ...credentialsIn(url.searchParams)]) {
-    session.hidden.add(value)
-  }
-  const asked = { url, method, headers: new Headers(pairs), body: () => bodyOf(input, init) }
+  const asked = { url, method, headers: new Headers(given), body: () => bodyOf(input, init) }
   const model = llm && guard('an outgoing request', () => llm.recognise(asked, session))
   const own = model?.opened
   if (!model && !spans) return undefined
@@ -135,17 +134,11 @@ function open(
   return { url, method, span, context, model }
 }
 
-type Pairs = [string, string][]
-
-/** What can be read once only is left to `fetch`. */
-function pairsOf(headers: object = {}): Pairs {
-  const iterator: unknown = (headers as Iterable<unknown>)[Symbol.iterator]?.()
-  if (iterator === headers) return []
-  return iterator ? [...(headers as Pairs)] : Object.entries(headers)
-}
-
-function credentialsIn(pairs: Iterable<readonly [string, string]>): string[] {
-  return [...pairs].filter(([name]) => CREDENTIAL.test(name)).map(([, value]) => value)
+/** Headers that can be read once only, as a list: they are looked at before they are sent. */
+function readable(init: RequestInit | undefined): RequestInit | undefined {
+  const headers = init?.headers
+  const isOnce = headers && Symbol.iterator in headers && !Array.isArray(headers) && !(headers instanceof Headers)
+  return isOnce && isPlain(init) ? { ...init, headers: [...(headers as [string, string][])] } : init
 }
 
 function requestSpan({ tracer }: InstrumentedSession, attributes: Attributes): SdkSpan {

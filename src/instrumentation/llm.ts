@@ -21,11 +21,8 @@ import { ProviderQuotes } from './quotes.ts'
 import { type Reader, readerFor, textReader } from './streams.ts'
 import { wants } from './tool-calls.ts'
 import { isModel, type Recognised, wireOf } from './wires/registry.ts'
-import { Answer, type Asked, type Json } from './wires/wire.ts'
+import { Answer, type Asked, codeOf, type Json } from './wires/wire.ts'
 import { workersAi } from './wires/wires.ts'
-
-/** Fields of a provider's error that name it. */
-const CODE = /^(type|code|status|param|object|(request_?)?id|reason|domain)$/i
 
 const LLM: LlmInstrumentation = { instruments: 'llm', recognise }
 
@@ -194,10 +191,10 @@ function refusalOf({ status }: Response, session: InstrumentedSession): Reader |
   return textReader((text) => quoteAll(session, parse(text) ?? text))
 }
 
-/** The texts of a refusal: not its codes, which are told. */
-function quoteAll(session: InstrumentedSession, part: Json, name = ''): void {
-  if (Object(part) === part) for (const [inside, value] of Object.entries(part)) quoteAll(session, value, inside)
-  else if (!CODE.test(name)) quote(session, part)
+/** The texts of a refusal. */
+function quoteAll(session: InstrumentedSession, part: Json): void {
+  if (Object(part) === part) for (const inside of Object.values(part)) quoteAll(session, inside)
+  else quote(session, part)
 }
 
 function quote({ hidden }: InstrumentedSession, text: unknown): void {
@@ -231,7 +228,7 @@ function toolCall({ id, params }: Json, session: InstrumentedSession): ModelCall
     if (!error && !result?.isError) return
     const said = error?.message ?? JSON.stringify(result?.content)
     if (!captureContent) quote(session, error?.message)
-    fail(span, error ? `${error.code}` : 'tool_error', captureContent ? said : undefined)
+    fail(span, error ? codeOf(error.code) : 'tool_error', captureContent ? said : undefined)
   }
   return {
     opened,

@@ -5,7 +5,7 @@
  * `node:http` and not `fetch`: Node's `fetch` gives up on an answer after five minutes, and the next event may be hours away.
  */
 import type { IncomingMessage } from 'node:http'
-import { identify, warn } from '../runtime/diag.ts'
+import { identify, OwnError, warn } from '../runtime/diag.ts'
 
 /** Lambda's own limit for the name; several extensions of one function need different ones. */
 const NAME = 'agentops-edge'
@@ -77,7 +77,7 @@ class Extension {
       const headers = { 'lambda-extension-name': NAME, 'content-type': 'application/json' }
       const answer = await call('POST', `${base}/register`, headers, JSON.stringify({ events: ['INVOKE'] }))
       const id = answer.headers['lambda-extension-identifier']
-      if (answer.status !== 200 || typeof id !== 'string') throw new Error(`${answer.status} ${answer.body}`)
+      if (answer.status !== 200 || typeof id !== 'string') throw new OwnError(`${answer.status} ${answer.body}`)
       this.#active = true
       // A handler that never settles: the runtime reports it when the event loop is empty, and its time need not pass.
       process.on('beforeExit', () => {
@@ -100,7 +100,7 @@ class Extension {
       for (;;) {
         // Waiting for it is no reason for a process to live.
         const { status, body } = await call('GET', next, { 'lambda-extension-identifier': id }, undefined, true)
-        if (status !== 200) throw new Error(`${status} ${body}`)
+        if (status !== 200) throw new OwnError(`${status} ${body}`)
         const { requestId, deadlineMs } = JSON.parse(body) as { requestId: string; deadlineMs: number }
         const { met, delivered } = this.#turn(requestId)
         const isMet = await Promise.race([met, until(Date.now() + MEET_MS)])

@@ -4,6 +4,7 @@
  * or on this machine.
  */
 import type { Format } from '../formats/format.ts'
+import { Hidden } from '../runtime/hidden.ts'
 import type { Destination } from '../transport/connection.ts'
 import { AGENTOPS_API, type Settings } from './settings.ts'
 import type { Say, Sources } from './sources.ts'
@@ -47,7 +48,9 @@ export function destinationOf(
         if (typeof value !== 'string' || (withKey && PROTECTED_HEADER.test(name))) throw 0
         headers.set(name, value)
       } catch {
-        say(`${source}: "${name}" is reserved, or no header with a text value; it is left out`)
+        say(
+          `${source}: ${/^[\w -]{1,24}$/.test(name) ? `"${name}"` : 'a name'} is reserved, or no header with a text value; it is left out`,
+        )
       }
     }
   }
@@ -59,7 +62,8 @@ export function destinationOf(
   addHeaders('headers', settings.headers)
   for (const key of [apiKey, parentKey]) hidden.add(key)
   if (!target) return undefined
-  const found = { url: target, headers: Object.fromEntries(headers), hidden }
+  // Its tokens come and go; what is configured stays.
+  const found = { url: target, headers: Object.fromEntries(headers), hidden: new Hidden(hidden) }
   if (!withKey) return found
   const open = [target, apiEndpoint].find((to) => !SAFE.test(to))
   const isRefused = !belongs('apiKey', 'apiEndpoint', apiEndpoint)

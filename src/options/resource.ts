@@ -4,6 +4,7 @@ import { defaultResource, type Resource, resourceFromAttributes } from '@opentel
 import { isNode } from '../runtime/platform.ts'
 import { AGENTOPS_SDK_NAME, AGENTOPS_SDK_VERSION, SDK_LANGUAGE, SERVICE_NAME } from '../runtime/semconv.ts'
 import { VERSION } from '../runtime/version.ts'
+import { shown } from '../session/hide.ts'
 import { redactAll } from '../session/redact.ts'
 import type { Settings } from './settings.ts'
 import type { Sources } from './sources.ts'
@@ -28,6 +29,7 @@ export function resourceOf(settings: Settings, sources: Sources, detected: Attri
   const described = Object.fromEntries(
     layers.flatMap((layer) => Object.entries(layer).filter(([, value]) => value !== undefined)),
   )
+  redactAll((_, value) => shown(value, settings.hidden), described)
   if (settings.redact) redactAll(settings.redact, described)
   return resourceFromAttributes(described)
 }

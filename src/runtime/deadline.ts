@@ -1,4 +1,5 @@
 /** Waiting, with an end. */
+import { OwnError } from './diag.ts'
 
 /** When one export must be over. It may come nearer while the export is under way, and never goes further away. */
 export class Deadline {
@@ -29,7 +30,10 @@ export class Deadline {
       rearm = () => {
         clearTimeout(timer)
         const left = Math.min(until - Date.now(), this.left + graceMs)
-        timer = setTimeout(() => reject(new DOMException('no answer in time', 'TimeoutError')), Math.max(left, 0))
+        timer = setTimeout(
+          () => reject(Object.assign(new OwnError('no answer in time'), { name: 'TimeoutError' })),
+          Math.max(left, 0),
+        )
       }
       rearm()
     })

@@ -88,9 +88,16 @@ export function guard<T>(what: string, task: () => T): T | undefined {
   }
 }
 
-/** An error without its message, which may quote a secret: its name, its code, and where it was thrown. Never throws. */
+/** An error of ours: its message holds nothing that is not ours. */
+export class OwnError extends TypeError {}
+
+/**
+ * An error without its message, which may quote a secret: its name, its code, and where it was thrown; ours, and Deno's
+ * about a permission, by what they say. Never throws.
+ */
 export function identify(error: unknown): string {
   try {
+    if (error instanceof OwnError || (error as Error).name === 'NotCapable') return (error as Error).message
     const { name, code, cause, message, stack } = error as Error & { code?: unknown; cause?: { code?: unknown } }
     const start = `${stack}`.indexOf(message)
     const [, at] = /\n\s+(at .*)/.exec(start < 0 ? '' : `${stack}`.slice(start + message.length)) ?? []

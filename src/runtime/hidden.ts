@@ -1,13 +1,27 @@
 /**
- * Credentials, which nothing shows. They are found whole or in part, as plain text or as JSON in JSON to any depth, and
- * nothing around them is touched, so that JSON stays JSON.
+ * Credentials, which nothing shows. They are found whole or in part, as plain text, in a URL, or as JSON in JSON to any
+ * depth, and nothing around them is touched, so that JSON stays JSON. All of it takes time in proportion to the text.
  */
 
-/** A credential is searched for in pieces of so many characters: 15 of them in a row are found, and 8 at either end. */
-const SIZE = 8
-/** Pieces in all. With more there is no telling any more what is one, and every text is hidden. */
-const MAX_PIECES = 4096
+/** What is shorter is no secret: it would be found everywhere. So many characters in a row of a longer one are hidden. */
+const MIN_CHARS = 10
+/** A credential is searched for by some of its pieces; of a short one every run of 15 characters has one. */
+const PIECE_CHARS = 8
+const MAX_PIECES = 9
+/** Beside those that are configured; the oldest goes. */
+const MAX_SECRETS = 256
+/** Words, which names are made of as well. */
+const WORDS = /^[a-z]+([ ._-][a-z]+)*$/i
+/** Looks otherwise in JSON. */
+const ESCAPED = /["\\/\p{Cc}]|[^ -~]/u
 export const MARK = '[hidden]'
+
+interface Secret {
+  text: string
+  /** Where its pieces begin. */
+  pieces: readonly number[]
+  isWords: boolean
+}
 
 /** Texts that are no credentials, and are not to be quoted. */
 export interface Quotes {
@@ -18,12 +32,9 @@ export interface Quotes {
 
 export class Hidden {
   readonly #outer: Hidden | undefined
-  /** Sources of regular expressions. */
-  readonly #pieces: Set<string> = new Set()
-  #pattern: RegExp | undefined
-  /** Takes the place of the one before, so that a process that lives long need not remember all of them. */
-  token: string | undefined
-
+  #secrets: Secret[] = []
+  /** Whether one of them looks otherwise in JSON. */
+  #isDeep = false
   /** What an instrumentation hides beside. */
   quotes: Quotes | undefined
 
@@ -32,36 +43,84 @@ export class Hidden {
     this.#outer = outer
   }
 
-  /** With or without its scheme (`Bearer …`). What is shorter than a piece is no secret. */
+  /** With or without its scheme (`Bearer …`). */
   add(value: unknown): void {
-    if (typeof value !== 'string') return
-    // A backslash at the end cannot be told from one that JSON put before what follows.
-    const key = value.trim().replace(/^(basic|bearer|token|key) +|\\+$/gi, '')
-    const pieces = key.match(/.{8}/gs)
-    if (!pieces) return
-    // First the last one with what is left over, as the first that fits is taken.
-    for (const piece of [key.slice((pieces.length - 1) * SIZE), ...pieces, key.slice(-SIZE)]) {
-      const source = piece.replace(/[^\w.~-]/g, anyForm)
-      if (this.#pieces.has(source) || this.#pieces.size >= MAX_PIECES) continue
-      this.#pieces.add(source)
-      this.#pattern = undefined
-    }
+    const given = `${value ?? ''}`.trim().replace(/^(basic|bearer|token|key) +|\\+$/gi, '')
+    for (const text of new Set([given, encodeURIComponent(given.replace(/\p{Surrogate}/gu, ''))])) this.#keep(text)
   }
 
-  /** `text` without them. `isWord`: a name or an id, which stays where every text is hidden. */
-  from(text: string, isWord: boolean = false): string {
-    let shown = this.#outer?.from(text, isWord) ?? text
-    if (this.token) shown = shown.replaceAll(this.token, MARK)
-    const { size } = this.#pieces
-    if (!size || shown.length < SIZE) return shown
-    if (size >= MAX_PIECES && !isWord) return MARK
-    this.#pattern ??= new RegExp(`(?:${[...this.#pieces].join('|')})+`, 'g')
-    return shown.replace(this.#pattern, MARK)
+  #keep(given: string): void {
+    const text = plain(given)
+    if (text.length < MIN_CHARS || this.#secrets.some((secret) => secret.text === text)) return
+    const step = Math.max(PIECE_CHARS, Math.ceil(text.length / MAX_PIECES))
+    const last = text.length - PIECE_CHARS
+    const pieces = [last]
+    for (let at = 0; at < last; at += step) pieces.push(at)
+    this.#secrets.push({ text, pieces, isWords: WORDS.test(text) })
+    if (this.#secrets.length > MAX_SECRETS) this.#secrets.shift()
+    this.#isDeep ||= ESCAPED.test(given)
+  }
+
+  /** `text` without them. `isName`: it may be made of the same words as one of them. */
+  from(text: string, isName: boolean = false): string {
+    const shown = this.#outer?.from(text, isName) ?? text
+    if (shown.length < MIN_CHARS || !this.#secrets.length) return shown
+    const chars = this.#isDeep ? plain(shown) : shown
+    return without(shown, chars, this.#find(chars, isName))
+  }
+
+  #find(chars: string, isName: boolean): Range[] {
+    const found: Range[] = []
+    for (const { text, pieces, isWords } of isName ? this.#secrets.filter((one) => !one.isWords) : this.#secrets) {
+      for (const offset of pieces) {
+        const piece = text.slice(offset, offset + PIECE_CHARS)
+        for (let at = chars.indexOf(piece); at >= 0; at = chars.indexOf(piece, at + 1)) {
+          let [from, to] = [at, at + PIECE_CHARS]
+          const start = at - offset
+          while (from > 0 && from > start && chars[from - 1] === text[from - 1 - start]) from--
+          while (to - start < text.length && chars[to] === text[to - start]) to++
+          if (to - from >= MIN_CHARS && (!isWords || to - from === text.length)) found.push([from, to])
+          at = to - 1
+        }
+      }
+    }
+    return found
   }
 }
 
-/** A character as it is, as a URL has it, and as JSON: behind backslashes, a control character as a letter or a number. */
-function anyForm(char: string): string {
-  const code = char.charCodeAt(0).toString(16).padStart(4, '0')
-  return `(?:\\\\*(?:\\u${code}|u${code}|${'btnfr'['\b\t\n\f\r'.indexOf(char)] ?? code})|%${code.slice(2).toUpperCase()})`
+/** From and to, in the characters of a text as `plain` gives it. */
+export type Range = readonly [from: number, to: number]
+
+/** What JSON writes in place of a character, at any depth: `\n`, `\\n`, `\\\\u000a`… A backslash that is data counts as none. */
+const ESCAPE = /\\+(?:u([\da-fA-F]{4})|([nrtbf]))?/g
+const UNIT = new RegExp(`${ESCAPE.source}|[\\s\\S]`, 'g')
+
+function character(_: string, code: string | undefined, letter: string | undefined): string {
+  if (code) return String.fromCharCode(Number.parseInt(code, 16))
+  return letter ? ('\b\f\n\r\t'['bfnrt'.indexOf(letter)] as string) : ''
+}
+
+/** A text without what JSON adds. */
+export function plain(text: string): string {
+  return text.includes('\\') ? text.replace(ESCAPE, character) : text
+}
+
+/** `text` without what stands at `found` in its plain form `chars`. */
+export function without(text: string, chars: string, found: readonly Range[]): string {
+  if (!found.length) return text
+  /** Where each plain character ends in `text`. */
+  const ends: number[] = []
+  if (chars !== text) {
+    for (const { 0: whole, 1: code, 2: letter, index } of text.matchAll(UNIT)) {
+      if (whole[0] !== '\\' || character(whole, code, letter)) ends.push(index + whole.length)
+    }
+  }
+  let shown = ''
+  let done = 0
+  for (const [from, to] of [...found].sort(([a], [b]) => a - b)) {
+    const start = from ? (ends[from - 1] ?? from) : 0
+    if (start > done || !done) shown += text.slice(done, start) + MARK
+    done = Math.max(done, ends[to - 1] ?? to)
+  }
+  return shown + text.slice(done)
 }

@@ -18,18 +18,20 @@ const LIBRARY_SCOPE = /^ai$|^@(ai-sdk|lang[a-z]+|mastra|openai)\//
  */
 const LISTED =
   /^agentops\.tags$|^((gen_ai|ai|llm|mcp|open(ai|inference)|traceloop|langfuse|mastra|agentops|action|agent|call|client|completion|conversation|data_source|embeddings?|entity|error|(trigger_)?event|exception|function|guardrail|http|(in|out)put_messages|jsonrpc|message|method|model|network|observation|operation|output|prompt|protocol|provider|reasoning|request|response|rpc|server|service|session|settings|span|telemetry|token|tool|toolCall|tool_calls?|trace|url|user|workflow(_step)?|\d+)\.)+((agent_)?id|(function|operation)Id|((agent|model)_)?name|address|count|environment|finish_?[rR]easons?|incomplete|(is_)?stream(ing)?|kind|level|method|model|path|port|provider|release|role|route|scheme|seed|status(_code)?|system|temperature|(end_)?timestamp|top_?[kpKP]|transport|type|version|max[_A-Z]\w+|\w+_?[pP]enalty|(avg|msTo|time_to_)\w+)$|\.(usage|token_count|cost|usage_details|cost_details)(\.[\w.]+)?$/
-/** Credentials and contents, whoever wrote them. */
-const SECRET =
-  /(^|[._-])(authorization|cookie|passw(or)?d|secret|credentials?|(api|access|private|secret|auth|refresh|id)[._-]?(key|token))$|^(prompt|completion|messages|url\.query)$|\.(request|response)\.body$/i
+/** Credentials, whoever wrote them, contents on or off. */
+const CREDENTIAL =
+  /(^|[._-])(authorization|cookies?|passw(or)?d|secret|credentials?|jwt(-assertion)?|(api|access|private|secret|auth|session|security|refresh|id)[._-]?(key|token))$|(Api|_)(Key|KEY)$|[a-z]Token$|^url\.query$/i
+const CONTENT = /^(prompt|completion|messages)$|\.(request|response)\.body$/i
 /** URLs, which keep neither credentials nor a query, as those of this library's own spans. */
-const URL_NAME = /^(url\.full|http\.(url|target))$/
+const URL_NAME = /^(url\.(full|original)|http\.(url|target|response\.header\.location))$/
+const IN_NAME = /(?<=:\/\/)[^/@?#\s]*@|(?<=:\/\/\S*)[?#]\S*/g
 const NOT_SHOWN = /(?<=\/\/)[^/@?#]*@|[?#].*/gs
 
 interface Verdict {
   isLibrarys: boolean
   isListed: boolean
-  /** On a span of nobody in particular. */
-  isKept: boolean
+  isCredential: boolean
+  isContent: boolean
   isUrl: boolean
 }
 
@@ -44,8 +46,8 @@ function judge(name: string): Verdict {
     // The session itself gives it to each span.
     const isLibrarys = LIBRARY.test(name) && name !== key.CONVERSATION_ID
     const isListed = LISTED.test(name)
-    const isUrl = URL_NAME.test(name)
-    verdict = { isLibrarys, isListed, isUrl, isKept: isLibrarys ? isListed : !SECRET.test(name) }
+    const isContent = isLibrarys ? !isListed : CONTENT.test(name)
+    verdict = { isLibrarys, isListed, isContent, isCredential: CREDENTIAL.test(name), isUrl: URL_NAME.test(name) }
     verdicts.set(name, verdict)
   }
   return verdict
@@ -56,25 +58,33 @@ export function isListed(name: string): boolean {
   return judge(name).isListed
 }
 
-/** `isEvent`: the session's root, or an event: its attributes are ours and the user's but for those of such libraries. */
-export function conceal(span: SdkSpan, isEvent: boolean): void {
+/**
+ * `isEvent`: the session's root, or an event: its attributes are ours and the user's but for those of such libraries.
+ * `captureContent`: credentials alone go.
+ */
+export function conceal(span: SdkSpan, isEvent: boolean, captureContent: boolean): void {
   const { attributes, events, links, instrumentationScope: scope, status } = span
   const isLibrarys =
-    !isEvent && (LIBRARY_SCOPE.test(scope.name) || Object.keys(attributes).some((name) => judge(name).isLibrarys))
+    !captureContent &&
+    !isEvent &&
+    (LIBRARY_SCOPE.test(scope.name) || Object.keys(attributes).some((name) => judge(name).isLibrarys))
   const concealed = new Set<string>()
   const look = (all: Attributes = {}, ofLibrary = isLibrarys): void => {
     for (const name in all) {
-      const value = all[name]
-      const { isListed, isKept, isUrl } = judge(name)
-      if (ofLibrary ? !isListed : !isKept && !/^[nb]/.test(typeof value)) {
+      const { isListed, isContent, isCredential, isUrl } = judge(name)
+      const isText = !/^[nb]/.test(typeof all[name])
+      if (ofLibrary ? !isListed : isText && (isCredential || (isContent && !captureContent))) {
         delete all[name]
         concealed.add(name)
-      } else if (isUrl) all[name] = `${value}`.replace(NOT_SHOWN, '')
+      } else if (isUrl) all[name] = `${all[name]}`.replace(NOT_SHOWN, '')
     }
   }
   look(attributes)
-  for (const { name, attributes } of events) look(attributes, isLibrarys || judge(name).isLibrarys)
+  for (const { name, attributes } of events) look(attributes, isLibrarys || (!captureContent && judge(name).isLibrarys))
   for (const { attributes } of links) look(attributes)
   if (isLibrarys && status.message) status.message = `${attributes[key.ERROR_TYPE] ?? 'error'}`
-  if (concealed.size) debug(`${scope.name}: left out of its spans, as captureContent is off: ${[...concealed]}`)
+  // A name of somebody else's may be a URL.
+  if (!isEvent && span.name.includes('://')) span.updateName(span.name.replace(IN_NAME, ''))
+  if (concealed.size)
+    debug(`${scope.name}: left out of its spans, by captureContent or as credentials: ${[...concealed]}`)
 }

@@ -5,14 +5,19 @@ import type { SdkSpan } from '../runtime/sdk.ts'
 import { isListed } from './conceal.ts'
 import { redactSpan } from './redact.ts'
 
-/** `isWord`: a name, a kind or an id, which a provider may have said as well: it loses credentials alone. */
-export function shown<Value extends AttributeValue>(value: Value, hidden: Hidden, isWord = false): Value {
-  if (Array.isArray(value)) return value.map((part) => shown(part, hidden, isWord)) as Value
+/** Kinds, ids and times of ours. */
+const FIXED = /^(agentops\.(span\.kind|session\.end_state)|(trigger_)?event\.[^d].*|session\.id)$/
+
+/** `isName`: it may be made of the same words as a secret. */
+export function shown<Value extends AttributeValue>(value: Value, hidden: Hidden, isName = false): Value {
+  if (Array.isArray(value)) return value.map((part) => shown(part, hidden, isName)) as Value
   if (typeof value !== 'string') return value
-  const text = hidden.from(value, isWord)
-  return (isWord ? text : (hidden.quotes?.from(text) ?? text)) as Value
+  const text = hidden.from(value, isName)
+  return (hidden.quotes?.from(text) ?? text) as Value
 }
 
 export function hide(span: SdkSpan, hidden: Hidden): void {
-  redactSpan((name, value) => shown(value, hidden, name === 'name' || isListed(name)), span)
+  redactSpan((name, value) => {
+    return FIXED.test(name) ? value : shown(value, hidden, name === 'name' || isListed(name))
+  }, span)
 }

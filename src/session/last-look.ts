@@ -40,7 +40,7 @@ export function lookAt(span: SdkSpan, open: OpenSpan, session: Subject): boolean
     span.setAttributes(identity)
   })
   guard('a span of a framework', () => instrumentations.ai?.ending(span, session))
-  if (!captureContent) guard('concealing contents', () => conceal(span, isEvent))
+  guard('concealing', () => conceal(span, isEvent, captureContent))
   guard('a span', () => describeSpan(span, open, identity, session))
   if (onSpan) guard('onSpan', () => onSpan(span))
   const failed = span.status.code === ERROR

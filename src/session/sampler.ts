@@ -1,8 +1,8 @@
 /** Head sampling: whether a session is recorded, decided when it begins. What is decided at its end: `keep.ts`. */
 import { isSpanContextValid, trace } from '@opentelemetry/api'
-import { describe, guard } from '../runtime/diag.ts'
+import { guard } from '../runtime/diag.ts'
 import { DROP, RECORD, SAMPLE, SAMPLED } from '../runtime/otel.ts'
-import { type Sampler, type SamplingResult, TraceIdRatioBasedSampler } from '../runtime/sdk.ts'
+import { type Sampler, TraceIdRatioBasedSampler } from '../runtime/sdk.ts'
 import type { SessionConfig } from './config.ts'
 
 export function samplerOf({ disabled, sampler, parentBased, metrics }: SessionConfig): Sampler {
@@ -13,33 +13,28 @@ export function samplerOf({ disabled, sampler, parentBased, metrics }: SessionCo
   return metrics && !disabled ? counted(decides) : decides
 }
 
+function sampling(shouldSample: Sampler['shouldSample']): Sampler {
+  return { shouldSample, toString: () => 'agentops-edge' }
+}
+
 /** What the parent has decided stands, be it a caller or another span. */
 function followed(root: Sampler): Sampler {
-  return {
-    shouldSample(context, ...call) {
-      const parent = trace.getSpanContext(context)
-      if (!parent || !isSpanContextValid(parent)) return root.shouldSample(context, ...call)
-      return { decision: parent.traceFlags & SAMPLED ? SAMPLE : DROP }
-    },
-    toString: () => describe(root),
-  }
+  return sampling((context, ...call) => {
+    const parent = trace.getSpanContext(context)
+    if (!parent || !isSpanContextValid(parent)) return root.shouldSample(context, ...call)
+    return { decision: parent.traceFlags & SAMPLED ? SAMPLE : DROP }
+  })
 }
 
 /** One of the user's that throws samples. */
 function guarded(sampler: Sampler): Sampler {
-  return {
-    shouldSample: (...call) => guard('the sampler', () => sampler.shouldSample(...call)) ?? { decision: SAMPLE },
-    toString: () => describe(sampler),
-  }
+  return sampling((...call) => guard('the sampler', () => sampler.shouldSample(...call)) ?? { decision: SAMPLE })
 }
 
 /** Metrics count what is not sampled, too: it is recorded then, and not exported. */
 function counted(sampler: Sampler): Sampler {
-  return {
-    shouldSample(...call): SamplingResult {
-      const result = sampler.shouldSample(...call)
-      return { ...result, decision: Math.max(RECORD, result.decision) }
-    },
-    toString: () => describe(sampler),
-  }
+  return sampling((...call) => {
+    const result = sampler.shouldSample(...call)
+    return { ...result, decision: Math.max(RECORD, result.decision) }
+  })
 }

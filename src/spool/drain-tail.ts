@@ -3,12 +3,11 @@ import type { AgentOpsOptions, Environment } from '../options/options.ts'
 import { readConfig } from '../options/read.ts'
 import { type Drop, type FlushReport, reportDrop } from '../outbox/report.ts'
 import { Deadline } from '../runtime/deadline.ts'
-import { warn } from '../runtime/diag.ts'
+import { identify, warn } from '../runtime/diag.ts'
 import { fromMessage, type SpoolMessage } from './message.ts'
 import { resender } from './resend.ts'
 import type { SpoolStore } from './store.ts'
 import { CHANNEL } from './tail.ts'
-import { reasonOf } from './unfit.ts'
 
 /** What is needed of Cloudflare's `TraceItem`. */
 export interface TailItem {
@@ -93,6 +92,6 @@ async function isKept(message: unknown, spool: Partial<SpoolStore> | undefined):
     await spool.put(batch)
     return true
   } catch (error) {
-    return !!warn(`drainTail: the spool failed: ${reasonOf(error)}`)
+    return !!warn(`drainTail: the spool failed: ${identify(error)}`)
   }
 }

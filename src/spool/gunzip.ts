@@ -1,7 +1,8 @@
 /** Decompresses what may grow without end: gzip makes a thousand bytes of one. */
+
 import { sleep } from '../runtime/deadline.ts'
+import { OwnError } from '../runtime/diag.ts'
 import { concat } from './bytes.ts'
-import { Unfit } from './unfit.ts'
 
 /** What one of them may grow to before the next is written, 16 MB, fits into an isolate. */
 const SLICE_BYTES = 16_384
@@ -15,7 +16,7 @@ export async function gunzip(body: Uint8Array, limit: number): Promise<Uint8Arra
     for await (const chunk of readable as unknown as AsyncIterable<Uint8Array>) {
       chunks.push(chunk)
       length += chunk.length
-      if (length > limit) throw new Unfit(`its body is larger than ${limit} bytes`)
+      if (length > limit) throw new OwnError(`its body is larger than ${limit} bytes`)
     }
   }
   const write = async (): Promise<void> => {

@@ -3,8 +3,9 @@
  * once, so a batch may arrive twice where a consumer dies after the backend's answer and before it could say so; its
  * spans have the same ids then.
  */
+
 import type { Spool } from '../outbox/spool.ts'
-import { warn } from '../runtime/diag.ts'
+import { OwnError } from '../runtime/diag.ts'
 import { bodyWithin, toMessage } from './message.ts'
 import { spoolTo } from './store.ts'
 
@@ -33,9 +34,7 @@ export interface QueueLike {
  */
 export function queueSpool(queue: unknown): Spool {
   if (typeof (queue as QueueLike | undefined)?.send !== 'function') {
-    const message = `queueSpool: expected the binding of a Queue, got some ${typeof queue}: see queues.producers`
-    warn(message)
-    throw new TypeError(message)
+    throw new OwnError(`queueSpool: expected the binding of a Queue, got some ${typeof queue}: see queues.producers`)
   }
   return spoolTo({
     maxBytes: bodyWithin(QUEUE_BYTES),

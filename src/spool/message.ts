@@ -1,6 +1,6 @@
 /** A spooled batch as text: what a queue keeps. It has no key, no token and no configured header. */
+import { OwnError } from '../runtime/diag.ts'
 import type { SpooledBatch } from './store.ts'
-import { Unfit } from './unfit.ts'
 
 /** As JSON; the body as base64. */
 export interface SpoolMessage extends Omit<SpooledBatch, 'body'> {
@@ -33,12 +33,12 @@ export function toMessage({ body, ...batch }: SpooledBatch): SpoolMessage {
  */
 export function fromMessage(message: unknown): SpooledBatch {
   const found = (typeof message === 'string' ? JSON.parse(message) : message) as Partial<SpoolMessage> | null
-  if (found?.version !== 1) throw new Unfit('expected a message of queueSpool, sqsSpool or tailSpool')
+  if (found?.version !== 1) throw new OwnError('expected a message of queueSpool, sqsSpool or tailSpool')
   const { id, url, format, spans, headers, body } = found
   const { 'content-type': type, 'content-encoding': encoding } = headers ?? {}
   const check = (name: string, value: unknown, expected: string, isGood: boolean): void => {
     const got = typeof value === 'number' ? value : `some ${typeof value}`
-    if (!isGood) throw new Unfit(`${name}: expected ${expected}, got ${got}`)
+    if (!isGood) throw new OwnError(`${name}: expected ${expected}, got ${got}`)
   }
   check('id', id, 'text', typeof id === 'string')
   check('url', url, `a URL of up to ${MAX_URL} characters`, URL.canParse(`${url}`) && `${url}`.length <= MAX_URL)

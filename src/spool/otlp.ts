@@ -5,13 +5,13 @@
 
 import type { Connection } from '../formats/format.ts'
 import { type Delivery, deliverInParts, NOTHING, reject } from '../formats/parts.ts'
+import { OwnError } from '../runtime/diag.ts'
 import { authorised } from '../transport/auth.ts'
 import { compress } from '../transport/compress.ts'
 import { fromBytes, toBytes } from '../transport/json.ts'
 import type { Outcome } from '../transport/transport.ts'
 import { concat } from './bytes.ts'
 import type { SpooledBatch } from './store.ts'
-import { Unfit } from './unfit.ts'
 
 /** A span, and what is around it: its resource's and its scope's own fields. */
 interface Part<Node> {
@@ -59,8 +59,8 @@ export async function resendOtlp(batch: SpooledBatch, connection: Connection): P
 }
 
 /** Where there are more spans than a message names, it is none of ours, and its parts may not fit into memory. */
-function tooMany(spans: number): Unfit {
-  return new Unfit(`spans: it names ${spans} and holds more`)
+function tooMany(spans: number): OwnError {
+  return new OwnError(`spans: it names ${spans} and holds more`)
 }
 
 /** Neighbours that have the same around them, which is then sent once. */
@@ -172,7 +172,7 @@ function* fieldsOf(message: Uint8Array): Generator<Field> {
     const length = varint()
     const value = message.subarray(at, at + length)
     at += length
-    if (tag % 8 !== 2 || value.length !== length) throw new Unfit('the body is no OTLP as protobuf')
+    if (tag % 8 !== 2 || value.length !== length) throw new OwnError('the body is no OTLP as protobuf')
     yield { number: tag >> 3, value, bytes: message.subarray(start, at) }
   }
 }

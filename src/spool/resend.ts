@@ -4,13 +4,12 @@ import { type Delivery, reject } from '../formats/parts.ts'
 import type { Config } from '../options/config.ts'
 import { reportDrop } from '../outbox/report.ts'
 import type { Deadline } from '../runtime/deadline.ts'
-import { warn } from '../runtime/diag.ts'
+import { identify, warn } from '../runtime/diag.ts'
 import { connect } from '../transport/connection.ts'
 import { gunzip } from './gunzip.ts'
 import { fromMessage } from './message.ts'
 import { resendOtlp } from './otlp.ts'
 import { nameOf, type SpooledBatch } from './store.ts'
-import { reasonOf } from './unfit.ts'
 
 /** What became of a message's spans. */
 export interface Resent {
@@ -86,7 +85,7 @@ export function resender(config: Config, deadline: Deadline, what: string): Rese
       spans = batch.spans
       return await send(batch, retries)
     } catch (thrown) {
-      const error = `a message is no spooled batch: ${reasonOf(thrown)}`
+      const error = `a message is no spooled batch: ${identify(thrown)}`
       reportDrop({ spans, reason: 'rejected', error }, config.onDrop)
       return { sent: 0, dropped: spans, left: 0, error }
     }

@@ -3,9 +3,9 @@
 import type { Connection, Format } from '../formats/format.ts'
 import { type Delivery, deliverInParts, reject } from '../formats/parts.ts'
 import type { Spool } from '../outbox/spool.ts'
+import { identify } from '../runtime/diag.ts'
 import type { ReadableSpan } from '../runtime/sdk.ts'
 import type { Destination } from '../transport/connection.ts'
-import { reasonOf } from './unfit.ts'
 
 /** Encoded spans that could not be sent. Plain data, without key, token or configured header. */
 export interface SpooledBatch {
@@ -81,7 +81,7 @@ export async function keepIn(
         await connection.deadline.within(PUT_TIMEOUT_MS, Promise.resolve(put(batch)), GRACE_MS)
         return { status: 200, body }
       } catch (error) {
-        return { reason: 'undelivered', error: `${delivery.error}; the spool failed: ${reasonOf(error)}` }
+        return { reason: 'undelivered', error: `${delivery.error}; the spool failed: ${identify(error)}` }
       }
     },
   })

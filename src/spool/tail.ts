@@ -3,12 +3,11 @@
  * of them when the invocation is over, however it ended. Nobody can tell from inside whether one is attached.
  */
 import type { Spool } from '../outbox/spool.ts'
-import { warn } from '../runtime/diag.ts'
+import { OwnError, warn } from '../runtime/diag.ts'
 import { isWorkers } from '../runtime/platform.ts'
 import { invocationOf } from '../session/current.ts'
 import { bodyWithin, ENVELOPE_BYTES, toMessage } from './message.ts'
 import { keepIn, type SpooledBatch } from './store.ts'
-import { Unfit } from './unfit.ts'
 
 export interface TailSpoolOptions {
   /**
@@ -55,7 +54,8 @@ export function tailSpool({ maxInvocationBytes = INVOCATION_BYTES }: TailSpoolOp
         const channel = await findChannel()
         const message = toMessage(batch)
         const bytes = (published.get(invocation) ?? 0) + message.body.length + ENVELOPE_BYTES
-        if (bytes > maxInvocationBytes) throw new Unfit(`an invocation publishes ${maxInvocationBytes} bytes at most`)
+        if (bytes > maxInvocationBytes)
+          throw new OwnError(`an invocation publishes ${maxInvocationBytes} bytes at most`)
         channel.publish(message)
         published.set(invocation, bytes)
       }
@@ -84,7 +84,7 @@ async function findChannel(): Promise<Channel> {
       found = null
     }
   }
-  if (!found) throw new Unfit('node:diagnostics_channel is missing; add the compatibility flag "nodejs_compat"')
-  if (!isWorkers() && !found.hasSubscribers) throw new Unfit('nobody listens: only Cloudflare has Tail Workers')
+  if (!found) throw new OwnError('node:diagnostics_channel is missing; add the compatibility flag "nodejs_compat"')
+  if (!isWorkers() && !found.hasSubscribers) throw new OwnError('nobody listens: only Cloudflare has Tail Workers')
   return found
 }

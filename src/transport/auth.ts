@@ -40,7 +40,7 @@ export const authorised: Authorise = async (connection, until, attempt) => {
     const token = await tokenOf(state, connection, until)
     // Not its own status: after a 400 the spans would be searched for the one that caused it.
     if (typeof token !== 'string') return { ...token, status: 0 }
-    connection.destination.hidden.token = token
+    connection.destination.hidden.add(token)
     const outcome = await attempt({ ...headers, authorization: `Bearer ${token}` })
     if (outcome.status !== 401 || refreshed) return outcome
     // Another session may have fetched a new one already.

@@ -8,7 +8,7 @@ import { invoke, openInvocation, prepare } from '../lifetime/invocation.ts'
 import type { Execution } from '../lifetime/wait-until.ts'
 import type { Config } from '../options/config.ts'
 import { inboundOfMessage, linksOfMessage } from '../propagation/message.ts'
-import { debug, describe, guard, identify } from '../runtime/diag.ts'
+import { describe, guard, identify, warn } from '../runtime/diag.ts'
 import { CONSUMER, ERROR } from '../runtime/otel.ts'
 import * as key from '../runtime/semconv.ts'
 import { enclosingSession } from '../session/current.ts'
@@ -94,7 +94,7 @@ async function processEach(
       // Explicit: an invocation that is ended later has these behind it. Ignored where the handler has said otherwise.
       message.ack()
     } catch (error) {
-      debug(`queue ${batch.queue}: the handler threw, and the message is delivered again (${identify(error)})`)
+      warn(`queue ${batch.queue}: the handler threw, and the message is delivered again (${identify(error)})`)
       message.retry()
     }
   }

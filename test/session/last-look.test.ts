@@ -208,7 +208,7 @@ describe('with contents off, whichever instrumentations are passed', () => {
     expect(lines).toEqual([])
     await run({ debug: true }, work)
     expect(lines).toEqual([
-      'agentops-edge: lib: left out of its spans, as captureContent is off: ai.prompt,ai.decision.why',
+      'agentops-edge: lib: left out of its spans, by captureContent or as credentials: ai.prompt,ai.decision.why',
     ])
   })
 })

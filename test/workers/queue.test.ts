@@ -223,7 +223,7 @@ describe('with queueSessions: message', () => {
     const [second, third] = [2, 3].map((n) => named(first[n - 1]?.spans ?? [], `job ${n}.tool`).start)
     expect((third ?? 0n) - (second ?? 0n)).toBeGreaterThan(4_000_000n)
     expect(worker.logs.join()).toContain(
-      'queue jobs: the handler threw, and the message is delivered again (queue boom)',
+      'queue jobs: the handler threw, and the message is delivered again (RangeError at ',
     )
     expect((await worker.state()).triggers).toContain('queue message')
   })

@@ -137,17 +137,20 @@ describe('start-up', () => {
     expect(hints).toHaveLength(implicit ? 0 : 1)
   })
 
-  test('without key and endpoint: one line says what is missing, the answer is the same', async () => {
+  test('without key and endpoint: one line says what is missing, one that a helper ran in global scope, the answer is the same', async () => {
     const worker = await backend.start({
       entry: 'test/fixtures/plain-worker.ts',
       bindings: { GREETING: 'x', OTEL_EXPORTER_OTLP_ENDPOINT: '' },
     })
     for (let n = 0; n < 3; n++) expect(await (await fetch(`${worker.url}/tool`)).text()).toBe('worked')
-    expect(worker.logs).toEqual([expect.stringContaining('nothing is sent. Set AGENTOPS_API_KEY')])
+    expect(worker.logs).toEqual([
+      expect.stringContaining('tool: called outside any session'),
+      expect.stringContaining('nothing is sent. Set AGENTOPS_API_KEY'),
+    ])
   })
 })
 
-test('a Worker that uses spans and helpers outside any session behaves as without us', async () => {
+test('a Worker that uses spans and helpers outside any session behaves as without us, and is told once', async () => {
   const worker = await backend.start({ entry: 'test/fixtures/bare-worker.ts' })
   expect(await (await fetch(worker.url)).json()).toEqual({
     caught: 'mine',
@@ -156,6 +159,6 @@ test('a Worker that uses spans and helpers outside any session behaves as withou
     model: 'kept',
     session: null,
   })
-  expect(worker.logs).toEqual([])
+  expect(worker.logs).toEqual([expect.stringContaining('called outside any session')])
   expect(backend.requests).toEqual([])
 })

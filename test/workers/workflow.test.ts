@@ -45,7 +45,8 @@ async function run(mode: string): Promise<CollectedSession> {
   expect(await over(worker, `id=${traced}`)).toEqual(await over(worker, `id=${plain}&plain`))
   const session = await backend.session(({ root }) => root?.attributes['agentops.workflow.instance_id'] === traced)
   expect(session.root).toMatchObject({ name: 'Research.session', kind: 2 })
-  expect(worker.logs).toEqual([])
+  // The plain one has none for its helpers, which is said once.
+  expect(worker.logs.filter((line) => !line.includes('called outside any session'))).toEqual([])
   return session
 }
 

@@ -88,8 +88,13 @@ export class Answer {
 
   fail(error: Json): void {
     const { type, code, status, message } = Object(error)
-    this.error = { type: `${type ?? status ?? code ?? 'error'}`.slice(0, 256), message: textOf(message ?? error) }
+    this.error = { type: codeOf(type ?? status ?? code ?? 'error'), message: textOf(message ?? error) }
   }
+}
+
+/** What a provider calls an error, where that is a code: a text may quote the prompt. */
+export function codeOf(value: unknown): string {
+  return /^[\w.:/-]{1,64}$/.test(`${value}`) ? `${value}` : 'error'
 }
 
 /** One API. */
