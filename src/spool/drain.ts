@@ -107,7 +107,7 @@ function drainer(config: Config): (message: unknown) => Promise<Delivery<unknown
     if (error) return { ...kept, error }
     const deadline = new Deadline(Date.now() + target.flushDeadlineMs)
     // The queue is the retry.
-    const way = { config: target, destination: target.destination, deadline, retries: 0, keep: 0 }
+    const way = { config: target, destination: target.destination, deadline, retries: 0, keep: 0, keeps: true }
     const delivery = await resend(batch, connect(way, { left: Number.POSITIVE_INFINITY }))
     if (delivery.unsent.length) down.set(url, delivery.error ?? '')
     return delivery

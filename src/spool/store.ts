@@ -4,7 +4,6 @@ import type { Format } from '../formats/format.ts'
 import { type Delivery, deliverInParts, reject } from '../formats/parts.ts'
 import type { Spool } from '../outbox/spool.ts'
 import { identify } from '../runtime/diag.ts'
-import type { ReadableSpan } from '../runtime/sdk.ts'
 import type { Destination } from '../transport/connection.ts'
 
 /** Encoded spans that could not be sent. Plain data, without key, token or configured header. */
@@ -62,7 +61,7 @@ export function spoolTo(store: SpoolStore): Spool {
         },
       })
       const { sent, dropped, unsent, reason, error, rejection } = spooled
-      const kept: Delivery<ReadableSpan> = { ...delivery, spooled: sent, unsent }
+      const kept: Delivery<unknown> = { ...delivery, spooled: sent, unsent }
       if (unsent.length) Object.assign(kept, { reason, error })
       if (dropped) reject(kept, dropped, `the spool takes no such batch: ${rejection}`)
       return kept

@@ -14,7 +14,8 @@ afterEach(() => vi.restoreAllMocks())
 
 async function sessions(answers: Answer[], options: AgentOpsOptions = {}): Promise<void> {
   const backend = await scripted(...answers)
-  const client = createAgentOps({ endpoint: `${backend.url}/v1/traces`, mode: 'multi', retryAttempts: 0, ...options })
+  const endpoint = `${backend.url}/v1/traces`
+  const client = createAgentOps({ endpoint, mode: 'multi', retryAttempts: 0, ...options })
   for (const _ of answers) await client.startSession().end()
 }
 const refusals = (text: (n: number) => string, count: number): Answer[] =>
@@ -35,8 +36,9 @@ test('statuses are causes of their own; the time that an attempt had is none', a
   await sessions([{ status: 400 }, { status: 422 }, { status: 422 }, { status: 401 }, { status: 401 }])
   expect(said.map((line) => /answered \d+/.exec(line)?.[0])).toEqual(['answered 400', 'answered 422', 'answered 401'])
   said.length = 0
-  for (const exportTimeoutMs of [40, 50, 60]) await sessions([{ hang: true }], { exportTimeoutMs })
-  expect(said).toHaveLength(1)
+  const endpoint = `${(await scripted({ hang: true })).url}/v1/traces`
+  for (const exportTimeoutMs of [40, 50, 60]) await sessions([{}], { endpoint, exportTimeoutMs })
+  expect(said).toEqual([expect.stringContaining(`${endpoint} did not answer in time`)])
 })
 
 test('however much was said, the next is said', () => {

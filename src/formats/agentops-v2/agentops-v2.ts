@@ -67,6 +67,7 @@ const SPOILED: readonly number[] = [400, 500]
 export const agentopsV2: Format = {
   name: 'agentops-v2',
   api: true,
+  final: [500],
 
   async deliver(spans, connection) {
     const total: Delivery<ReadableSpan> = { ...NOTHING }
@@ -94,7 +95,8 @@ export const agentopsV2: Format = {
     return total
   },
 
-  async pack(spans, connection) {
+  async pack(items, connection) {
+    const spans = items as readonly ReadableSpan[]
     const sent = await sentOf(connection, spans)
     const plan = planOf(itemsOf(spans, sent, connection), sent, connection)
     return compress(encode(plan), connection.config.compression)
