@@ -18,11 +18,11 @@ export class SpanBuffer {
   /** Of one batch. */
   readonly #maxBytes: number
   readonly #batchSize: number
-  readonly #onLost: (spans: number, error: string) => void
+  readonly #onLost: (error: string) => void
   #spans: Buffered[] = []
   #bytes = 0
 
-  constructor(maxSpans: number, batchSize: number, maxBytes: number, onLost: (spans: number, error: string) => void) {
+  constructor(maxSpans: number, batchSize: number, maxBytes: number, onLost: (error: string) => void) {
     this.#maxSpans = maxSpans
     // A batch that the buffer cannot hold would never be full.
     this.#batchSize = Math.min(batchSize, maxSpans)
@@ -50,7 +50,7 @@ export class SpanBuffer {
     this.#bytes += bytes
   }
 
-  /** One batch; the root, where it is among them, is the first. */
+  /** One batch. */
   take(): ReadableSpan[] {
     let size = 0
     let taken = 0
@@ -78,7 +78,6 @@ export class SpanBuffer {
       if (victim < 0 && newest && isRoot(newest.span)) victim = 0
       for (const { bytes } of spans.splice(victim, 1)) this.#bytes -= bytes
       this.#onLost(
-        1,
         `raise maxQueueSize (${this.#maxSpans}) or maxExportBytes (${this.#maxBytes}, of which it holds ${BATCHES})`,
       )
     }

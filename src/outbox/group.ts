@@ -1,4 +1,4 @@
-/** Whose turn it is, and which parcels go in the next request. */
+/** Whose turn it is, and what goes together. */
 import { SILENT_MS, type Watch } from '../runtime/turns.ts'
 import { waitFor } from '../transport/backoff.ts'
 import { MAX_GROUP_BYTES, MAX_SPANS, type Outbox, queue } from './outbox.ts'
@@ -24,50 +24,46 @@ const ADOPT_MS = 1500
 
 /** Undefined: nothing, or not now. `slept`: by the sender's own timers, since it asked last. */
 export function nextGroup(sender: Sending, run: Run, watch: Watch, slept: number): Group | undefined {
-  const { outbox, own, config, init } = sender
-  const { fails, flights, line, aside, size, fits } = outbox
+  const { outbox, own, config, isUnwatched } = sender
+  const { fails, flights, line, aside } = outbox
   const { left } = sender.requests
-  const watched = [...flights].filter(({ isUnwatched }) => !isUnwatched)
+  const mine: Parcel[] = []
+  for (const one of own) {
+    // The root goes first: without it the backend has no session to show the others in.
+    if (!one.flight && one.tries > 0 && !waitFor(one.again)) mine[one.hasRoot ? 'unshift' : 'push'](one)
+  }
+  if (sender.direct) return mine.length && !flights.size ? { parcels: mine.slice(0, 1), isLane: true } : undefined
+  const watched = [...flights].filter((flight) => !flight.isUnwatched)
   // A destination that fails is asked when it may be, by one at a time.
-  if (!run.isUrgent && (waitFor(outbox.retryAt) || (fails && watched.length))) return undefined
-  const ready = [...own].filter((one) => one.left && !one.flight && one.tries > 0 && !waitFor(one.again))
-  const isLast = left <= 1
-  // The last request is the root's, and all of its own goes with it.
-  const root = isLast ? ready.find((one) => one.hasRoot && line.has(one)) : undefined
-  const mine = (root ? [root, ...ready] : ready).filter((one) => left > sender.kept([root ?? one]))
+  const mustWait = !run.isUrgent && (waitFor(outbox.retryAt) || (fails && watched.length))
+  if (mustWait || left <= sender.kept(run)) return undefined
+  const isCrowded = !isUnwatched && watched.length >= MOST_FLIGHTS
   const mayCarry =
     (run.carries || (run.collects && !mine.length)) &&
     left > CARRY_REQUESTS &&
     run.deadline.left > Math.min(config.exportTimeoutMs, CARRY_MS)
-
-  for (const one of aside) {
-    if (own.has(one)) {
-      if (mine.includes(one)) return { parcels: [one], isLane: false }
-    } else if (mayCarry && !waitFor(one.again) && (one.isOrphan || watch.silence(one, slept) >= ADOPT_MS)) {
-      one.isOrphan = true
-      return { parcels: [one], isLane: false }
-    }
+  for (const one of isCrowded ? [] : aside) {
+    const isLost = mayCarry && !own.has(one) && (one.isOrphan || watch.silence(one, slept) >= ADOPT_MS)
+    if (isLost) one.isOrphan = true
+    if (mine.includes(one) || (isLost && !waitFor(one.again))) return { parcels: [one], isLane: false }
   }
 
-  const isLane = mayCarry || (!init.isUnwatched && watched.length >= MOST_FLIGHTS)
+  const isLane = mayCarry || isCrowded
   const lanes = watched.filter((flight) => flight.isLane).length
-  const isFull = outbox.spans >= size || outbox.bytes >= MAX_GROUP_BYTES
+  const isFull = outbox.spans >= outbox.size || outbox.bytes >= MAX_GROUP_BYTES
   if (isLane && lanes && (fails || lanes >= LANES || !isFull)) return undefined
   const parcels: Parcel[] = []
-  let [spans, bytes, most] = [0, 0, Number.POSITIVE_INFINITY]
-  const maxSpans = Math.min(isLast ? MAX_SPANS : size, config.maxExportBatchSize)
-  const maxBytes = Math.min(MAX_GROUP_BYTES, config.maxExportBytes, fits)
+  let [spans, bytes] = [0, 0]
+  // With the last request goes all that can.
+  const maxSpans = Math.min(left > 1 ? outbox.size : MAX_SPANS, config.maxExportBatchSize)
+  const maxBytes = Math.min(MAX_GROUP_BYTES, config.maxExportBytes, outbox.fits)
   // Its own first: who has sent is done.
   for (const one of new Set(isLane ? [...mine, ...line] : mine)) {
-    const { length } = one.body
-    const limit = Math.min(most, one.most)
-    const isTooMany = spans + one.left > maxSpans || bytes + length > maxBytes || parcels.length >= limit
-    if (!line.has(one) || waitFor(one.again) || (isTooMany && parcels.length)) continue
-    parcels.push(one)
+    if (!line.has(one) || waitFor(one.again)) continue
     spans += one.left
-    bytes += length
-    most = limit
-    if (spans >= maxSpans) break
+    bytes += one.body.length
+    if (parcels.length && (spans > maxSpans || bytes > maxBytes)) break
+    parcels.push(one)
   }
   return parcels.length ? { parcels, isLane } : undefined
 }
@@ -77,6 +73,6 @@ export function takeOver(outbox: Outbox, watch: Watch, slept: number): void {
   for (const flight of outbox.flights) {
     if (watch.silence(flight, slept) < SILENT_MS || Date.now() < flight.notBefore) continue
     outbox.flights.delete(flight)
-    for (const one of flight.parcels) if (one.flight === flight) queue(outbox, one, flight.isAside)
+    for (const one of flight.parcels) if (one.flight === flight) queue(outbox, one)
   }
 }

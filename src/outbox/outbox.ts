@@ -5,31 +5,25 @@
  */
 import type { Awaited, Holder } from '../runtime/turns.ts'
 import type { Backoff } from '../transport/backoff.ts'
-import type { Destination } from '../transport/connection.ts'
 import { remembered } from '../transport/isolate.ts'
 import type { DeliveryConfig } from './config.ts'
-import { type Outcomes, type Parcel, tell } from './parcel.ts'
-import type { Drop } from './report.ts'
+import type { Parcel } from './parcel.ts'
+import { type Drop, type FlushReport, reportDrop } from './report.ts'
 
-/** A request under way. Who took its parcels over has another: only the last puts them back. */
+/** A request under way. */
 export interface Flight extends Holder {
-  /** A sender's own mark, and nothing of it. */
-  readonly by: object
   readonly parcels: readonly Parcel[]
   /** Others wait for its end. */
   readonly isLane: boolean
-  /** Nobody waits for its end. */
+  /** Nobody does: a Durable Object's, whose timers may be stopped. */
   readonly isUnwatched: boolean
-  /** By the clock, milliseconds since the epoch: it is not given up before, however silent. */
+  /** However silent, it is not given up before; milliseconds since the epoch. */
   readonly notBefore: number
-  /** What it could not send stands aside. */
-  isAside: boolean
 }
 
 export interface Outbox extends Backoff, Awaited {
   /** Whatever anybody may send, the first first. */
   readonly line: Set<Parcel>
-  /** Sent by its own session: it was refused together with others. */
   readonly aside: Set<Parcel>
   readonly flights: Set<Flight>
   /** Of what stands in `line`. */
@@ -46,69 +40,63 @@ export interface Outbox extends Backoff, Awaited {
   isAttended: boolean
 }
 
-/** All that waits in an isolate. */
-export interface Isolate extends Record<Outcomes, number> {
+/** All that waits in an isolate; its counters are those of everything that was ever handed over. */
+export interface Isolate extends FlushReport {
   readonly outboxes: Map<string, Outbox>
-  /** Spans that were handed over. */
-  made: number
   bytes: number
+  serial: number
   /** The users' own, by number. */
   readonly fetches: WeakMap<object, number>
-  fetched: number
 }
 
 const SHARED = Symbol.for('agentops-edge.outbox.1')
 /** In an isolate, over all destinations; Workers have 128 MB. */
-export const MAX_BYTES: number = 16 << 20
+const MAX_BYTES = 16 << 20
 /** In a request of several sessions. */
 export const MAX_SPANS = 512
 export const MAX_GROUP_BYTES: number = 512 << 10
 /** Where nobody has measured any. */
 const ROUND_TRIP_MS = 10
 
-export function isolate(): Isolate {
-  const globals = globalThis as { [SHARED]?: Isolate }
-  const made = globals[SHARED]
-  if (made) return made
-  const value: Isolate = {
-    ...{ outboxes: new Map(), made: 0, sent: 0, dropped: 0, spooled: 0, bytes: 0 },
-    ...{ fetches: new WeakMap(), fetched: 0 },
+export function newOutbox(): Outbox {
+  return {
+    ...{ line: new Set(), aside: new Set(), flights: new Set(), waiting: new Set() },
+    ...{ fails: 0, retryAt: 0, spans: 0, bytes: 0, passed: 0 },
+    ...{ size: MAX_SPANS, fits: Number.POSITIVE_INFINITY, roundTripMs: ROUND_TRIP_MS, isAttended: false },
   }
-  Object.defineProperty(globals, SHARED, { value })
-  return value
 }
 
-export function outboxOf({ url, apiKey, tokenUrl, headers }: Destination, config: DeliveryConfig): Outbox {
-  const { format, compression, fetch } = config
+export function isolate(): Isolate {
+  const globals = globalThis as { [SHARED]?: Isolate }
+  if (!globals[SHARED]) {
+    const value: Isolate = {
+      ...{ sent: 0, dropped: 0, spooled: 0, pending: 0 },
+      ...{ outboxes: new Map(), bytes: 0, serial: 0, fetches: new WeakMap() },
+    }
+    Object.defineProperty(globals, SHARED, { value })
+  }
+  return globals[SHARED] as Isolate
+}
+
+export function outboxOf({ destination, format, compression, fetch }: DeliveryConfig): Outbox {
   const all = isolate()
-  if (fetch && !all.fetches.has(fetch)) all.fetches.set(fetch, ++all.fetched)
-  const name = JSON.stringify([
-    url,
-    apiKey,
-    tokenUrl,
-    headers,
-    format.name,
-    compression,
-    fetch && all.fetches.get(fetch),
-  ])
-  return remembered(
-    all.outboxes,
-    name,
-    (): Outbox => ({
-      ...{ line: new Set(), aside: new Set(), flights: new Set(), waiting: new Set(), fails: 0, retryAt: 0, passed: 0 },
-      ...{ spans: 0, bytes: 0, size: MAX_SPANS, fits: Number.POSITIVE_INFINITY },
-      ...{ roundTripMs: ROUND_TRIP_MS, isAttended: false },
-    }),
-    ({ line, aside, flights }) => !line.size && !aside.size && !flights.size,
-  )
+  if (fetch && !all.fetches.has(fetch)) all.fetches.set(fetch, ++all.serial)
+  const { url, apiKey, tokenUrl, headers } = destination ?? {}
+  const name = [url, apiKey, tokenUrl, headers, format.name, compression, fetch && all.fetches.get(fetch)]
+  return remembered(all.outboxes, JSON.stringify(name), newOutbox, isEmpty)
+}
+
+/** Nothing waits in it, and nothing is on its way. */
+export function isEmpty({ line, aside, flights }: Outbox): boolean {
+  return !(line.size + aside.size + flights.size)
 }
 
 /** Takes a parcel that has just been made; where they are too many, the oldest goes. */
 export function put(outbox: Outbox, parcel: Parcel): void {
   const all = isolate()
-  all.made += parcel.left
-  parcel.serial = all.made
+  all.pending += parcel.left
   all.bytes += parcel.body.length
+  parcel.serial = ++all.serial
   queue(outbox, parcel)
   while (all.bytes > MAX_BYTES) {
     let [from, oldest] = [outbox, parcel]
@@ -124,10 +112,10 @@ export function put(outbox: Outbox, parcel: Parcel): void {
 }
 
 /** At the back, or aside. */
-export function queue(outbox: Outbox, parcel: Parcel, isAside = false): void {
+export function queue(outbox: Outbox, parcel: Parcel): void {
   parcel.flight = undefined
   if (!parcel.left) return
-  if (isAside || parcel.most === 1) outbox.aside.add(parcel)
+  if (parcel.isAside) outbox.aside.add(parcel)
   else {
     outbox.line.add(parcel)
     outbox.spans += parcel.left
@@ -135,27 +123,33 @@ export function queue(outbox: Outbox, parcel: Parcel, isAside = false): void {
   }
 }
 
-export function unqueue(outbox: Outbox, parcel: Parcel): void {
+/** It goes, and is nobody else's meanwhile. */
+export function unqueue(outbox: Outbox, parcel: Parcel, flight?: object): void {
+  parcel.flight = flight
   outbox.aside.delete(parcel)
   if (!outbox.line.delete(parcel)) return
   outbox.spans -= parcel.left
   outbox.bytes -= parcel.body.length
 }
 
-/** So many of its spans have come to their end; the first end counts. */
-export function settle(outbox: Outbox, parcel: Parcel, how: Outcomes, spans: number = parcel.left): void {
+/** Something has become of so many of its spans; what comes first counts. */
+export function settle(
+  outbox: Outbox,
+  parcel: Parcel,
+  how: 'sent' | 'dropped' | 'spooled',
+  spans: number = parcel.left,
+): void {
   const all = isolate()
-  unqueue(outbox, parcel)
+  unqueue(outbox, parcel, parcel.flight)
   parcel.left -= spans
-  parcel[how] += spans
-  all[how] += spans
-  if (!parcel.dropped) parcel.error = undefined
-  if (parcel.left) return
-  all.bytes -= parcel.body.length
-  parcel.body = new Uint8Array(0)
+  for (const report of [parcel.report, all]) {
+    report[how] += spans
+    report.pending -= spans
+  }
+  if (!parcel.report.dropped) parcel.report.error = undefined
+  if (!parcel.left) replaceBody(parcel, new Uint8Array(0))
 }
 
-/** It is told by its session, or, where that is gone, at once. */
 export function lose(
   outbox: Outbox,
   parcel: Parcel,
@@ -163,14 +157,13 @@ export function lose(
   reason: Drop['reason'] = 'undelivered',
   error?: string,
 ): void {
+  const { report, traceId, onDrop } = parcel
   settle(outbox, parcel, 'dropped', spans)
-  parcel.error = error
-  parcel.lost.push({ spans, reason, error })
-  if (parcel.isOrphan) tell(parcel)
+  report.error = error
+  reportDrop({ spans, reason, error, traceId }, onDrop)
 }
 
-/** Fewer spans are left in it: those of `body`. */
-export function shrink(parcel: Parcel, body: Uint8Array): void {
+export function replaceBody(parcel: Parcel, body: Uint8Array): void {
   isolate().bytes += body.length - parcel.body.length
   parcel.body = body
 }

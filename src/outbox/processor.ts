@@ -11,11 +11,12 @@ import { SAMPLED } from '../runtime/otel.ts'
 import type { ReadableSpan, SpanExporter, SpanProcessor } from '../runtime/sdk.ts'
 import { unref } from '../runtime/timers.ts'
 import { SpanBuffer } from './buffer.ts'
-import { DirectSender } from './direct.ts'
+import type { DeliveryConfig } from './config.ts'
+import { through } from './direct.ts'
 import { DestinationExporter } from './exporter.ts'
 import { type Drop, type FlushReport, reportDrop } from './report.ts'
 import type { Run } from './run.ts'
-import type { Sender } from './sender.ts'
+import { Sender, type SenderInit } from './sender.ts'
 
 export interface BufferOptions {
   /** Spans. Default 2048. */
@@ -38,19 +39,18 @@ export interface BufferOptions {
 
 const MAX_INTERVAL_MS = 15_000
 const LAST_TRY_MS = 50
+/** Of anybody's exporter. */
+const NONE = { maxRequests: Number.POSITIVE_INFINITY } as DeliveryConfig
 
 export class SessionSpanProcessor implements SpanProcessor {
   readonly #exporter: SpanExporter
   readonly #options: BufferOptions
   readonly #buffer: SpanBuffer
-  readonly #sender: Sender | DirectSender
+  readonly #sender: Sender
   /** Whether it delivers while the session goes on: AgentOps v2 does so only when it has to. */
   readonly #isEarly: boolean
   #flushMs: number
   #interval: number
-  #lost = 0
-  #lostError: string | undefined
-  #sampledOut = 0
   /** Of the runs under way. */
   readonly #deadlines: Set<Deadline> = new Set()
   /** When the platform ends the invocation, milliseconds since the epoch. */
@@ -70,20 +70,22 @@ export class SessionSpanProcessor implements SpanProcessor {
   constructor(exporter: SpanExporter, options: BufferOptions = {}) {
     this.#exporter = exporter
     this.#options = options
+    const { onDrop, onExport } = options
+    const isOurs = exporter instanceof DestinationExporter
+    const init: SenderInit = { onDrop, onRun: onExport && (() => onExport(this.report())) }
+    this.#sender = isOurs ? exporter.sender(init) : new Sender(NONE, { ...init, direct: through(exporter) })
+    const { report } = this.#sender
     this.#buffer = new SpanBuffer(
       options.maxQueueSize || 2048,
       options.maxExportBatchSize || 512,
       options.maxExportBytes || 4 << 20,
-      (spans, error) => {
-        this.#lost += spans
-        this.#lostError = error
-        reportDrop({ spans, reason: 'queue-full', error }, options.onDrop)
+      (error) => {
+        report.dropped++
+        report.pending--
+        report.error = error
+        reportDrop({ spans: 1, reason: 'queue-full', error }, onDrop)
       },
     )
-    const { onDrop, onExport } = options
-    const onChange = onExport && ((): void => onExport(this.report()))
-    const isOurs = exporter instanceof DestinationExporter
-    this.#sender = (isOurs && exporter.sender(onDrop, onChange)) || new DirectSender(exporter, onDrop, onChange)
     this.#isEarly = !isOurs || exporter.isEarly
     this.#interval = options.exportIntervalMs || 1000
     this.#flushMs = options.flushDeadlineMs || 25_000
@@ -95,9 +97,11 @@ export class SessionSpanProcessor implements SpanProcessor {
   onEnd(span: ReadableSpan): void {
     if (!(span.spanContext().traceFlags & SAMPLED)) return
     const buffer = this.#buffer
+    const sender = this.#sender
     buffer.add(span)
+    sender.report.pending++
     if (this.#gate !== 'open' && !this.#isOpened()) return
-    const { waiting } = this.#sender
+    const { waiting } = sender
     buffer.makeRoom(waiting)
     if (this.#late) this.#late(this.forceFlush())
     // An outage is not asked for each span.
@@ -165,13 +169,8 @@ export class SessionSpanProcessor implements SpanProcessor {
 
   /** Counters over the processor's life. */
   report(): FlushReport {
-    const report = this.#sender.report()
-    report.dropped += this.#lost
-    report.pending += this.#buffer.size
-    const error = report.error ?? this.#lostError
-    if (error === undefined) delete report.error
-    else report.error = error
-    return this.#sampledOut ? { ...report, sampledOut: this.#sampledOut } : report
+    const { error, ...counts } = this.#sender.report
+    return error === undefined ? counts : { ...counts, error }
   }
 
   /** No timer from here on: a span that still ends is exported at once, and `late` is given the export. */
@@ -184,7 +183,9 @@ export class SessionSpanProcessor implements SpanProcessor {
   #isOpened(): boolean {
     const buffer = this.#buffer
     if (this.#gate === 'refused') {
-      this.#sampledOut += buffer.size
+      const { report } = this.#sender
+      report.sampledOut = (report.sampledOut ?? 0) + buffer.size
+      report.pending -= buffer.size
       buffer.clear()
       return false
     }
@@ -218,7 +219,7 @@ export class SessionSpanProcessor implements SpanProcessor {
     if (this.#gate !== 'open' || now < this.#busyUntil) return
     const at = this.#inTime()
     this.#busyUntil = at
-    const over = this.#run({ deadline: new Deadline(at), tries: 1, waits: false }, batches)
+    const over = this.#run({ deadline: new Deadline(at), tries: 1 }, batches)
     void over.then(() => {
       this.#busyUntil = 0
       const { waiting } = this.#sender
@@ -246,14 +247,14 @@ export class SessionSpanProcessor implements SpanProcessor {
     if (this.#sender.waiting) this.#arm()
   }
 
-  async #run(run: Run, batches = Number.POSITIVE_INFINITY): Promise<void> {
-    const { deadline } = run
-    const sender = this.#sender
+  async #run(run: Run, most = Number.POSITIVE_INFINITY): Promise<void> {
+    const { deadline, waits } = run
+    const buffer = this.#buffer
+    const batches: ReadableSpan[][] = []
     // What has failed before goes before what would fail like it.
-    const taken = batches < Number.POSITIVE_INFINITY || !sender.waiting || run.waits ? batches : 0
-    for (let n = 0; n < taken && this.#buffer.size; n++) sender.post(this.#buffer.take())
+    while (buffer.size && batches.length < most && (waits || !this.#sender.waiting)) batches.push(buffer.take())
     this.#deadlines.add(deadline)
-    await sender.run(run)
+    await this.#sender.run(run, batches)
     this.#deadlines.delete(deadline)
   }
 }

@@ -1,17 +1,19 @@
 /** One delivery of what a session has finished: how long, how often, with whom. */
 import type { Connection } from '../formats/format.ts'
+import type { Delivery } from '../formats/parts.ts'
 import type { Deadline } from '../runtime/deadline.ts'
-import type { Destination, Requests, Route } from '../transport/connection.ts'
+import type { ReadableSpan } from '../runtime/sdk.ts'
+import type { Requests, Route } from '../transport/connection.ts'
 import type { DeliveryConfig } from './config.ts'
 import type { Outbox } from './outbox.ts'
-import type { Parcel, SenderInit } from './parcel.ts'
+import type { Parcel } from './parcel.ts'
 
 export interface Run {
   readonly deadline: Deadline
   /** So often each parcel may be tried. Default: by `retryAttempts`. */
   readonly tries?: number
   /** Whether it waits for its turn, and for the time until a failing destination is asked again. */
-  readonly waits: boolean
+  readonly waits?: boolean
   /** It asks a failing destination at once. */
   readonly isUrgent?: boolean
   /** Nothing waits for it, and the platform keeps it alive: it may carry what others have. */
@@ -24,16 +26,16 @@ export interface Run {
 
 /** Who sends. */
 export interface Sending {
-  /** What its flights are known by. */
-  readonly mark: object
   readonly outbox: Outbox
   readonly config: DeliveryConfig
-  readonly destination: Destination
-  readonly init: SenderInit
   readonly requests: Requests
   /** What nothing has become of yet. */
   readonly own: ReadonlySet<Parcel>
-  /** So many of its requests are not for `parcels`: the root's, where it is not among them. */
-  kept(parcels: readonly Parcel[]): number
-  connect(deadline: Deadline, keep?: number): Connection & Route
+  /** Nobody counts on its timers: a Durable Object may stop them. */
+  readonly isUnwatched: boolean
+  /** Sends spans that share no request with others, and says what has become of them. */
+  readonly direct?: (spans: readonly ReadableSpan[], connection: Connection & Route) => Promise<Delivery<unknown>>
+  /** So many of its requests are kept for the session's root. */
+  kept(run: Run): number
+  connect(deadline: Deadline, keep?: number, retries?: number): Connection & Route
 }

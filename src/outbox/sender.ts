@@ -1,5 +1,5 @@
 /** What one session has finished, until something has become of all of it: sent by itself, or by whoever sends next. */
-import type { Connection } from '../formats/format.ts'
+import type { Connection, FormatSession, Wire } from '../formats/format.ts'
 import { NOTHING } from '../formats/parts.ts'
 import { Deadline } from '../runtime/deadline.ts'
 import { guard, identify, warn } from '../runtime/diag.ts'
@@ -9,58 +9,51 @@ import { changed, mayWake, pause, Watch } from '../runtime/turns.ts'
 import { waitFor } from '../transport/backoff.ts'
 import { connect, type Destination, type Requests, type Route } from '../transport/connection.ts'
 import type { DeliveryConfig } from './config.ts'
-import { fly, MAX_FAILED_ALONE } from './flight.ts'
-import { type Group, nextGroup, takeOver } from './group.ts'
-import { lose, type Outbox, outboxOf, put, settle, unqueue } from './outbox.ts'
-import { type Parcel, pack, type SenderInit, tell } from './parcel.ts'
-import { type Drop, type FlushReport, reportDrop } from './report.ts'
+import { fly, take } from './flight.ts'
+import { nextGroup, takeOver } from './group.ts'
+import { lose, newOutbox, type Outbox, outboxOf, put, unqueue } from './outbox.ts'
+import type { Parcel } from './parcel.ts'
+import type { Drop, FlushReport } from './report.ts'
 import type { Run, Sending } from './run.ts'
-import type { Spool } from './spool.ts'
+
+/** What a sender is told of its session. */
+export interface SenderInit extends Partial<Pick<Sending, 'direct' | 'isUnwatched'>> {
+  /** Default: `maxRequests` for each run. */
+  readonly requests?: Requests
+  /** Whose spans these are; the last request is kept for its root. */
+  readonly session?: FormatSession
+  /** The client's. */
+  readonly onDrop?: (drop: Drop) => void
+  /** Something has become of its spans, or was tried. */
+  readonly onRun?: () => void
+}
 
 const MAX_PAUSE_MS = 100
 /** What is woken looks all the same, for what only time changes. */
 const LOOK_MS = 1000
+/** A spool has so much longer than the deadline. */
+const SPOOL_MS = 1000
 const ATTEND_MS = 60_000
-const NO_TIME = 'no time was left; see flushDeadlineMs'
 
 export class Sender implements Sending {
-  readonly mark = {}
   readonly outbox: Outbox
   readonly config: DeliveryConfig
-  readonly destination: Destination
-  readonly init: SenderInit
-  requests: Requests
   readonly own: Set<Parcel> = new Set()
-  /** Of what has come to its end. */
-  readonly #done: FlushReport = { sent: 0, dropped: 0, spooled: 0, pending: 0 }
-  #root: Parcel | undefined
-  /** Spans with an end that `onChange` was told of. */
-  #told = 0
+  readonly isUnwatched: boolean
+  readonly direct: Sending['direct']
+  requests: Requests
+  /** Counters over its life, kept by its parcels. */
+  readonly report: FlushReport = { sent: 0, dropped: 0, spooled: 0, pending: 0 }
+  readonly #init: SenderInit
 
-  constructor(config: DeliveryConfig, destination: Destination, init: SenderInit) {
+  constructor(config: DeliveryConfig, init: SenderInit) {
+    const { direct, isUnwatched = false, requests } = init
     this.config = config
-    this.destination = destination
-    this.outbox = outboxOf(destination, config)
-    this.init = init
-    this.requests = init.requests ?? { left: config.maxRequests }
-  }
-
-  /** Takes spans; the root goes first, so that it is found among those of its parcel. */
-  post(spans: readonly ReadableSpan[]): void {
-    const { config, outbox, init } = this
-    const root = init.isRoot && spans.find(init.isRoot)
-    const ordered = root ? [root, ...spans.filter((span) => span !== root)] : spans
-    const { parcels, refused } = pack(ordered, config, outbox.fits, init)
-    for (const parcel of parcels) {
-      if (parcel.hasRoot) this.#root = parcel
-      this.own.add(parcel)
-      put(outbox, parcel)
-    }
-    for (const error of refused) {
-      const drop: Drop = { spans: 1, reason: 'rejected', error }
-      add(this.#done, { dropped: 1, error })
-      reportDrop(drop, init.onDrop)
-    }
+    this.direct = direct
+    this.isUnwatched = isUnwatched
+    this.outbox = direct ? newOutbox() : outboxOf(config)
+    this.requests = requests ?? { left: config.maxRequests }
+    this.#init = init
   }
 
   /** Spans that wait, and are not on their way. */
@@ -68,179 +61,153 @@ export class Sender implements Sending {
     return [...this.own].reduce((sum, { flight, left }) => sum + (flight ? 0 : left), 0)
   }
 
-  report(): FlushReport {
-    const report = { ...this.#done }
-    for (const parcel of this.own) add(report, parcel)
-    return report
+  kept({ rest }: Run): number {
+    return this.#init.session && !rest ? 1 : 0
   }
 
-  /** Never rejects. */
-  async run(run: Run): Promise<void> {
-    const { outbox, init, config } = this
+  connect(deadline: Deadline, keep = 0, retries = 0): Connection & Route {
+    const { config, requests } = this
+    const { session } = this.#init
+    return connect(
+      { config, destination: config.destination as Destination, session, deadline, retries, keep },
+      requests,
+    )
+  }
+
+  /** Delivers `batches`, and what earlier runs have left. Never rejects. */
+  async run(run: Run, batches: readonly (readonly ReadableSpan[])[] = []): Promise<void> {
+    const { outbox, own, config } = this
     const { deadline, rest: how, tries = (config.retryAttempts ?? Number.POSITIVE_INFINITY) + 1 } = run
-    this.requests = init.requests ?? { left: config.maxRequests }
-    const mine = [...this.own]
-    // What is on its way was begun by another run.
-    for (const parcel of mine) {
-      if (parcel.failedAlone < MAX_FAILED_ALONE) parcel.tries = tries + (parcel.flight ? 1 : 0)
+    this.requests = this.#init.requests ?? { left: config.maxRequests }
+    const root = this.#init.session?.root as unknown
+    // The root goes first, so that it is found in what is encoded.
+    for (const batch of batches) {
+      this.#pack(this.direct ? batch : batch.toSorted((a, b) => Number(b === root) - Number(a === root)))
     }
+    const mine = [...own]
+    // What is on its way was begun by another run.
+    for (const parcel of mine) parcel.tries = tries + (parcel.flight ? 1 : 0)
     const watch = new Watch()
     let slept = 0
     let patience = outbox.roundTripMs
-    let isTold = false
-    let isTried = !!how
     for (;;) {
-      isTold = this.#count() || isTold
-      const rest = mine.filter(({ left, tries, flight }) => left && (flight || tries > 0))
+      for (const parcel of mine) {
+        parcel.beats++
+        if (!parcel.left) own.delete(parcel)
+      }
+      const rest = mine.filter((parcel) => own.has(parcel))
       if (!rest.length && !(run.collects && outbox.line.size + outbox.aside.size)) break
-      if (deadline.left <= 0) break
-      for (const parcel of rest) parcel.beats++
       if (!mayWake()) takeOver(outbox, watch, slept)
-      const group = nextGroup(this, run, watch, slept)
+      const isLate = deadline.left <= 0
+      const group = isLate ? undefined : nextGroup(this, run, watch, slept)
       slept = 0
       if (group) {
-        isTried = true
         await fly(this, group, run)
-        await this.#leaveOrphans(group, deadline)
+        const lost = group.parcels.filter((one) => one.isOrphan && !one.flight && (config.spool || one.tries <= 0))
+        await this.#leave(lost, 'leave', deadline)
         patience = outbox.roundTripMs
         continue
       }
-      const isLimited = !!rest.length && rest.every((one) => !one.flight && this.requests.left <= this.kept([one]))
-      if (isLimited) {
-        const limited = this.connect(deadline, this.kept(rest)).limited()
-        for (const parcel of rest) Object.assign(parcel, limited)
-      }
+      const idle = rest.filter(({ flight }) => !flight)
+      const limited = idle.length && this.connect(deadline, this.kept(run)).limited()
+      if (limited) for (const { report } of idle) report.error = limited.error
+      if (limited) for (const one of idle) one.reason = limited.reason
       const wait = waitFor(outbox.retryAt)
-      if (!run.waits || isLimited || (wait > deadline.left && !outbox.flights.size)) break
+      const isOver =
+        limited || !idle.some((parcel) => parcel.tries > 0) || (wait > deadline.left && !outbox.flights.size)
+      // What another run of its own has on its way may yet come to the spool.
+      const isGone = deadline.left <= (config.spool && how ? -SPOOL_MS : 0)
+      if (isLate || !run.waits || isOver) {
+        if (how) await this.#leave(isGone ? rest : idle, how, deadline)
+        if (isGone || !run.waits || idle.length === rest.length) break
+      }
       const { line, flights } = outbox
-      patience = Math.max(
-        patience,
-        (line.size + [...flights].reduce((sum, { parcels }) => sum + parcels.length, 0)) / 2,
-      )
-      slept = wait + (mayWake() ? (wait ? 0 : LOOK_MS) : patience)
-      await pause(outbox, slept, deadline)
+      patience = Math.max(patience, [...flights].reduce((sum, { parcels }) => sum + parcels.length, line.size) / 2)
+      slept = wait + (!mayWake() ? patience : wait ? 0 : LOOK_MS)
+      await pause(outbox, slept, deadline, SPOOL_MS)
       patience = Math.min(patience * 2, MAX_PAUSE_MS)
     }
-    if (how) await this.#leave(mine, how, deadline)
-    if (!this.#count() && !isTold && isTried && mine.length) this.#tell()
+    if (mine.length) guard('onExport', () => this.#init.onRun?.())
     // A platform that ends invocations freezes its timers, too.
-    if (how === 'leave' && mayWake() && !run.collects) attend(outbox, config, this.destination)
+    if (how === 'leave' && !run.collects && !this.direct && mayWake()) attend(outbox, config)
   }
 
-  kept(parcels: readonly Parcel[]): number {
-    const root = this.#root
-    const isGone = !this.init.isRoot || (root && !(root.left && root.hasRoot))
-    return isGone || parcels.some((parcel) => parcel === root) ? 0 : 1
-  }
-
-  connect(deadline: Deadline, keep = 0): Connection & Route {
-    const { config, destination, requests } = this
-    return connect({ config, destination, deadline, retries: 0, keep }, requests)
-  }
-
-  /** Whether more of its spans have come to their end. */
-  #count(): boolean {
-    for (const parcel of this.own) {
-      tell(parcel)
-      if (parcel.left) continue
-      this.own.delete(parcel)
-      add(this.#done, parcel)
+  /** Spans of one batch as a parcel, or as several; what has no encoded form, or is too large alone, is dropped. */
+  #pack(spans: readonly ReadableSpan[]): void {
+    const { config, outbox, own, report, direct } = this
+    const { session, onDrop } = this.#init
+    const [first] = spans
+    const parcel: Parcel = {
+      ...{ body: new Uint8Array(0), left: spans.length, report, onDrop, traceId: first?.spanContext().traceId },
+      ...{ hasRoot: !direct && first === (session?.root as unknown), isAside: false, isOrphan: false },
+      ...{ serial: 0, beats: 0, tries: 0, again: 0, failures: 0 },
     }
-    const { sent, dropped, spooled } = this.report()
-    const ended = sent + dropped + spooled
-    if (ended === this.#told) return false
-    this.#told = ended
-    this.#tell()
-    return true
-  }
-
-  #tell(): void {
-    guard('onExport', () => this.init.onChange?.())
-  }
-
-  /** Of what others have left behind, what nobody can send is not carried for ever. */
-  async #leaveOrphans({ parcels }: Group, deadline: Deadline): Promise<void> {
-    const { outbox, config } = this
-    const over = parcels.filter((one) => one.isOrphan && !one.flight && (config.spool || isOver(one, outbox)))
-    await this.#leave(over, 'leave', deadline)
+    let error = ''
+    try {
+      if (direct) parcel.spans = spans
+      else parcel.body = (config.format.wire as Wire).encode(spans)
+      const { length } = parcel.body
+      if (length > config.maxExportBytes) error = `${length} bytes are more than the limit of ${config.maxExportBytes}`
+    } catch (thrown) {
+      error = `not encodable: ${identify(thrown)}`
+    }
+    const middle = spans.length >> 1
+    if (error && middle) for (const half of [spans.slice(0, middle), spans.slice(middle)]) this.#pack(half)
+    else {
+      own.add(parcel)
+      put(outbox, parcel)
+      if (error) lose(outbox, parcel, 1, 'rejected', error)
+    }
   }
 
   /** What it could not send goes to the spool, or stays for whoever comes next. */
-  async #leave(parcels: readonly Parcel[], how: 'leave' | 'drop', deadline: Deadline): Promise<void> {
-    const { mark, outbox, own, config, destination } = this
-    let [orphans, why] = [0, '']
+  async #leave(parcels: readonly Parcel[], how: Run['rest'], deadline: Deadline): Promise<void> {
+    const { outbox, own, config, direct } = this
+    const { spool, fetch, format, destination } = config
+    let orphans = 0
+    let why: string | undefined
     for (const parcel of parcels) {
-      // Another run of its own sees to it.
-      const isSeenTo = (): boolean => !parcel.left || parcel.flight?.by === mark
-      while (parcel.left && isSeenTo() && deadline.left > 0) await pause(outbox, LOOK_MS, deadline)
-      if (isSeenTo()) continue
-      const { flight, left } = parcel
-      if (config.spool && !flight) await this.#spool(parcel, config.spool, deadline)
-      else if (how === 'drop' || config.fetch || isOver(parcel, outbox)) {
-        lose(outbox, parcel, left, parcel.reason, parcel.error ?? NO_TIME)
+      const { flight, reason, report, tries, isAside } = parcel
+      report.error ??= 'no time was left; see flushDeadlineMs'
+      const { error } = report
+      if (spool && !flight) {
+        // Nobody else is to send it meanwhile.
+        unqueue(outbox, parcel, {})
+        try {
+          const unsent = parcel.spans ?? format.wire?.split(parcel.body) ?? []
+          take(outbox, parcel, await spool.keep({ ...NOTHING, unsent, reason, error }, this.connect(deadline)))
+        } catch (thrown) {
+          report.error = `${error}; the spool failed: ${identify(thrown)}`
+        }
+        if (parcel.left) lose(outbox, parcel, parcel.left, reason, report.error)
+        changed(outbox)
+      } else if (how === 'drop' || direct || fetch || tries <= 0 || (isAside && reason === 'request-limit')) {
+        lose(outbox, parcel, parcel.left, reason, error)
       } else {
         parcel.isOrphan = true
-        tell(parcel)
-        if (!own.delete(parcel)) continue
-        orphans += left
-        why = parcel.error ??= NO_TIME
-        add(this.#done, parcel)
+        if (own.delete(parcel)) orphans += parcel.left
+        why = error
       }
     }
     if (!orphans) return
-    const place = destination.url.replace(/[?#].*/, '')
+    const place = destination?.url.replace(/[?#].*/, '')
     warn(
       `${orphans} spans for ${place} go with the next request of this isolate or process, or are lost with it: ${why}`,
       `waiting ${why}`,
     )
   }
-
-  async #spool(parcel: Parcel, spool: Spool, deadline: Deadline): Promise<void> {
-    const { outbox, config, mark } = this
-    const { reason, error } = parcel
-    // Nobody else is to send it meanwhile.
-    unqueue(outbox, parcel)
-    parcel.flight = { by: mark }
-    try {
-      const unsent = config.format.wire?.split(parcel.body) ?? []
-      const kept = await spool.keep({ ...NOTHING, unsent, reason, error }, this.connect(deadline))
-      settle(outbox, parcel, 'spooled', kept.spooled)
-      if (kept.dropped) lose(outbox, parcel, kept.dropped, 'rejected', kept.rejection)
-      if (parcel.left) parcel.error = kept.error
-    } catch (thrown) {
-      parcel.error = `${error}; the spool failed: ${identify(thrown)}`
-    }
-    if (parcel.left) lose(outbox, parcel, parcel.left, reason, parcel.error)
-    changed(outbox)
-  }
-}
-
-function add(report: FlushReport, { sent = 0, dropped = 0, spooled = 0, left = 0, error }: Partial<Parcel>): void {
-  report.sent += sent
-  report.dropped += dropped
-  report.spooled += spooled
-  report.pending += left
-  if (error) report.error = error
-}
-
-/** Whether it is of no use to try again. */
-function isOver(parcel: Parcel, { aside }: Outbox): boolean {
-  return parcel.tries <= 0 || (aside.has(parcel) && parcel.reason === 'request-limit')
 }
 
 /** A process that goes on sends what was left behind, as soon as the destination may be asked again. */
-function attend(outbox: Outbox, config: DeliveryConfig, destination: Destination): void {
+function attend(outbox: Outbox, config: DeliveryConfig): void {
   if (outbox.isAttended || !(outbox.line.size + outbox.aside.size)) return
   outbox.isAttended = true
   const timer = setTimeout(
-    () => {
-      const sender = new Sender(config, destination, { requests: { left: Number.POSITIVE_INFINITY } })
-      const deadline = new Deadline(Date.now() + ATTEND_MS)
-      const over = sender.run({ deadline, tries: 1, waits: false, carries: true, collects: true })
-      void over.then(() => {
-        outbox.isAttended = false
-        attend(outbox, config, destination)
-      })
+    async () => {
+      const sender = new Sender(config, { requests: { left: Number.POSITIVE_INFINITY } })
+      await sender.run({ deadline: new Deadline(Date.now() + ATTEND_MS), carries: true, collects: true })
+      outbox.isAttended = false
+      attend(outbox, config)
     },
     Math.max(waitFor(outbox.retryAt), LOOK_MS),
   )

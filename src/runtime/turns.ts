@@ -38,14 +38,14 @@ export async function beating<T>(holder: Holder, work: () => Promise<T>): Promis
   }
 }
 
-/** Waits `ms`, or until the state has changed, or to the deadline. */
-export async function pause(state: Awaited, ms: number, deadline: Deadline): Promise<void> {
+/** Waits `ms`, or until the state has changed, or to the deadline with its grace. */
+export async function pause(state: Awaited, ms: number, deadline: Deadline, graceMs?: number): Promise<void> {
   let wake = (): void => {}
   const woken = new Promise<void>((resolve) => {
     wake = resolve
   })
   if (mayWake()) state.waiting.add(wake)
-  await deadline.within(ms, woken).catch(() => {})
+  await deadline.within(ms, woken, graceMs).catch(() => {})
   state.waiting.delete(wake)
 }
 

@@ -28,7 +28,7 @@ const UNKNOWN_LIFETIME_MS = 60 * 60_000
 /** One that says it is good for longer is fetched anew all the same. */
 const MAX_LIFETIME_MS = 24 * 60 * 60_000
 /** What may stand in a header, and is no attack on an isolate's memory. */
-const TOKEN = /^[\x21-\x7e]{1,16384}$/
+const TOKEN = /^[\x20-\x7e]{1,16384}$/
 
 const states: Map<string, TokenState> = new Map()
 

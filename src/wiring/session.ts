@@ -28,7 +28,9 @@ function sinksOf(config: Config, session: Session, init: RootInit): Sink[] {
     // Each of ours has its share, so that one destination's faults cost the others nothing; what remains is the first's.
     const requests = { left: Math.ceil((maxRequests - own.indexOf(target)) / own.length) }
     const isForeign = 'export' in target
-    const exporter = isForeign ? target : new DestinationExporter(target, session, requests, init.isUnwatched)
+    const exporter = isForeign
+      ? target
+      : new DestinationExporter(target, { session, requests, isUnwatched: init.isUnwatched })
     return new SessionSpanProcessor(exporter, {
       ...(isForeign ? config : target),
       onDrop: config.onDrop,

@@ -58,7 +58,7 @@ test('every span ends as sent, spooled or dropped with a reason, or is pending, 
     fc.asyncProperty(
       fc.array(answer, { maxLength: 8 }),
       options,
-      fc.array(step, { maxLength: 60 }),
+      fc.array(step, { maxLength: 30 }),
       fc.nat(3),
       async (answers, given, steps, late) => {
         const backend = await scripted(...answers)
@@ -67,8 +67,8 @@ test('every span ends as sent, spooled or dropped with a reason, or is pending, 
         const client = createAgentOps({
           endpoint: `${backend.url}/v1/traces`,
           // An answer that comes later is taken for none, and its spans are sent twice.
-          exportTimeoutMs: 1000,
-          flushDeadlineMs: 1500,
+          exportTimeoutMs: 500,
+          flushDeadlineMs: 700,
           onDrop: (drop) => drops.push(drop),
           waitUntil: (promise) => void kept.push(promise),
           ...given,

@@ -145,7 +145,7 @@ describe('delivery to any OTLP endpoint', () => {
   test('without a destination spans are dropped and counted, and nothing more is said', async () => {
     const { report, drops } = await deliver({})
     expect(report).toEqual({ sent: 0, dropped: 2, spooled: 0, pending: 0 })
-    expect(drops).toEqual([{ spans: 2, reason: 'no-destination' }])
+    expect(drops).toMatchObject([{ spans: 2, reason: 'no-destination', error: undefined }])
     expect(said.filter((line) => line.includes('lost'))).toEqual([])
   })
 })

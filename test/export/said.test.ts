@@ -48,7 +48,7 @@ test('however much was said, the next is said', () => {
 
 test('a line holds nothing that moves a cursor, turns text around or ends a line, and no more than 1,000 characters', async () => {
   const hostile = '\u001b]0;owned\u0007 \u001b[2J one\r\ntwo\u2028three\u2029 \u202egnp.exe \u200b \u009b31m \ud800'
-  await sessions(refusals(() => hostile + 'x'.repeat(100_000), 1))
+  await sessions(refusals(() => hostile + 'x'.repeat(50_000), 1))
   expect(said).toHaveLength(1)
   expect(said[0]).toContain('gnp.exe')
   expect(said[0]).not.toMatch(/[\p{C}\p{Zl}\p{Zp}]/u)
