@@ -3,7 +3,7 @@ import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { type AgentOpsOptions, createAgentOps } from '../../src/index.ts'
 import { warn } from '../../src/runtime/diag.ts'
 import type { Answer } from '../support/scripted.ts'
-import { scripted } from '../support/scripted-client.ts'
+import { script, scripted } from '../support/scripted-client.ts'
 
 let said: string[] = []
 beforeEach(() => {
@@ -65,19 +65,30 @@ test('what a callback of the user’s throws is told by its class, its code and 
   for (const line of said) expect(line).toMatch(/failed; it is left out \(TypeError ERR_MINE at /)
 })
 
-test('a backend that quotes our key, token or headers shows none in a line, a report or a drop', async () => {
+test('a backend that quotes our key, token or headers, whole or cut, shows none in a line, a report or a drop', async () => {
   const [key, secret] = [crypto.randomUUID(), 'header-of-the-user-0123456789']
-  // What the tests' token endpoint gives first.
-  const token = 'token-1'
-  const text = `no access for ${key}, Bearer ${token}, ${secret}; {"k":"${JSON.stringify({ key })}"}`
-  const backend = await scripted({ body: JSON.stringify({ partialSuccess: { rejectedSpans: 1, errorMessage: text } }) })
+  const tokens = ['one', 'other'].map((of) => {
+    return `${btoa('{"alg":"none"}')}.${btoa(JSON.stringify({ exp: Date.now() / 1000 + 3600, of, key }))}.signature`
+  })
+  const text = (token: string): string =>
+    `no access for ${key}, Bearer ${token}, ${secret}, ${token.slice(0, 40)}; ${JSON.stringify({ key })}`
+  const [backend, other] = await Promise.all(
+    tokens.map(async (token) => {
+      const errorMessage = text(token)
+      const scripts = await scripted({ body: JSON.stringify({ partialSuccess: { rejectedSpans: 1, errorMessage } }) })
+      await script(`${scripts.url}-auth`, [{ body: JSON.stringify({ token }) }])
+      return scripts
+    }),
+  )
+  if (!backend || !other) throw new Error('two backends')
   const shown: unknown[] = []
   const show = (what: unknown): void => void shown.push(what)
   const headers = { 'x-team': secret }
-  const options = { apiKey: key, endpoint: `${backend.url}/v1/traces`, apiEndpoint: backend.url, headers }
-  const session = createAgentOps({ ...options, onDrop: show, onExport: show }).startSession()
+  const of = ({ url }: { url: string }) => ({ apiKey: key, endpoint: `${url}/v1/traces`, apiEndpoint: url, headers })
+  const options = { ...of(backend), exporters: [of(other)], onDrop: show, onExport: show }
+  const session = createAgentOps(options).startSession()
   shown.push(await session.end(), said)
   const all = JSON.stringify(shown)
-  expect(all).toContain('no access for [hidden], Bearer [hidden], [hidden]')
-  for (const one of [key, token, secret]) expect(all).not.toContain(one.slice(0, 12))
+  expect(all).toContain('no access for [hidden], Bearer [hidden], [hidden], [hidden]; ')
+  for (const one of [key, ...tokens, secret]) expect(all).not.toContain(one.slice(0, 12))
 })
