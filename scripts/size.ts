@@ -37,7 +37,7 @@ const ENTRIES: Entry[] = [
     name: 'agentops-edge/hono',
     code: middleware(),
     without: HONO,
-    budget: { wrangler: 36_400, vite: 36_400 },
+    budget: { wrangler: 36_500, vite: 36_500 },
   },
   {
     name: '  with otlpProtobuf',
@@ -49,13 +49,13 @@ const ENTRIES: Entry[] = [
     name: '  with agentopsV2',
     code: middleware('{ format: agentopsV2 }', `import { agentopsV2 } from 'agentops-edge/formats'`),
     without: HONO,
-    budget: { wrangler: 39_250, vite: 39_250 },
+    budget: { wrangler: 39_300, vite: 39_300 },
   },
   {
     name: '  with queueSpool',
     code: middleware('{ spool: (env) => queueSpool(env.SPOOL) }', `import { queueSpool } from 'agentops-edge/spool'`),
     without: HONO,
-    budget: { wrangler: 36_900, vite: 36_900 },
+    budget: { wrangler: 37_050, vite: 37_050 },
   },
   {
     name: '  fetchCalls and llmCalls, over the middleware',
@@ -64,7 +64,7 @@ const ENTRIES: Entry[] = [
       `import { fetchCalls, llmCalls } from 'agentops-edge/instrumentation'`,
     ),
     without: middleware(),
-    budget: { wrangler: 9_750, vite: 9_750 },
+    budget: { wrangler: 9_600, vite: 9_600 },
   },
   {
     name: '  the same and aiSpans',
@@ -73,38 +73,38 @@ const ENTRIES: Entry[] = [
       `import { aiSpans, fetchCalls, llmCalls } from 'agentops-edge/instrumentation'`,
     ),
     without: middleware(),
-    budget: { wrangler: 10_800, vite: 10_800 },
+    budget: { wrangler: 10_650, vite: 10_650 },
   },
   {
     name: '  sessionMetrics, over the metrics SDK',
     code: middleware('{ metrics: sessionMetrics() }', `import { sessionMetrics } from 'agentops-edge/metrics'`),
     without: `${middleware('', METRICS_SDK)}\nconsole.log(new MeterProvider({}), MetricReader, JsonMetricsSerializer)`,
-    budget: { wrangler: 300, vite: 300 },
+    budget: { wrangler: 250, vite: 250 },
   },
   {
     name: 'agentops-edge/workers',
     code: `import { instrument } from 'agentops-edge/workers'\n${WORKER.replace('{', 'instrument({')})`,
     without: WORKER,
-    budget: { wrangler: 38_050, vite: 38_050 },
+    budget: { wrangler: 38_150, vite: 38_150 },
   },
   {
     name: '  instrumentDurableObject alone',
     code: `import { instrumentDurableObject } from 'agentops-edge/workers'
       export const Desk = instrumentDurableObject(class {})\n${WORKER}`,
     without: `export class Desk {}\n${WORKER}`,
-    budget: { wrangler: 37_850, vite: 37_850 },
+    budget: { wrangler: 37_900, vite: 37_900 },
   },
   {
     name: 'agentops-edge/vercel',
     code: `import { withAgentOps } from 'agentops-edge/vercel'\nexport const GET = withAgentOps(() => new Response('x'))`,
     without: `export const GET = () => new Response('x')`,
-    budget: { wrangler: 37_600, vite: 37_600 },
+    budget: { wrangler: 37_650, vite: 37_650 },
   },
   {
     name: 'agentops-edge',
     code: `import { createAgentOps } from 'agentops-edge'\n${WORKER.replace("'x'", 'createAgentOps().startSession().id')}`,
     without: WORKER,
-    budget: { wrangler: 34_300, vite: 34_300 },
+    budget: { wrangler: 34_350, vite: 34_350 },
   },
   {
     name: '(OpenTelemetry’s SDK and JSON serializer alone)',
