@@ -23,10 +23,10 @@ export {
   ToolEvent,
   type ToolEventInit,
 } from './events/event.ts'
-export type { Connection, Format } from './formats/format.ts'
+export type { Connection, Format, Wire } from './formats/format.ts'
 export type { Delivery } from './formats/parts.ts'
 export type { AgentOpsOptions, DeliveryOptions, Environment, PerRequest } from './options/options.ts'
-export { type BufferOptions, SessionSpanProcessor } from './outbox/buffer.ts'
+export { type BufferOptions, SessionSpanProcessor } from './outbox/processor.ts'
 export type { Drop, FlushReport } from './outbox/report.ts'
 export type { Spool } from './outbox/spool.ts'
 export { currentSession } from './session/current.ts'

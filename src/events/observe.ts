@@ -33,14 +33,26 @@ export function observe<T>(call: () => T, settle: Settle): T {
         handleWith(result as object, then.call(result, onValue(), onError()))
         return result
       }
-      // Any other is its user's to start. Not enumerable: it must not show where the user lists the object.
-      return Object.defineProperty(result, 'then', {
-        value(this: unknown, fulfilled: unknown, rejected: unknown) {
-          return then.call(this, onValue(fulfilled), onError(rejected))
-        },
-        configurable: true,
-        writable: true,
-      })
+      // Any other is its user's to start, by whichever method. Not enumerable: they must not show where the user lists the object.
+      const methods: [name: string, method: (this: PromiseLike<unknown>, ...given: never[]) => unknown][] = [
+        ['then', (fulfilled, rejected) => then.call(result, onValue(fulfilled), onError(rejected))],
+        ['catch', (rejected) => own.then(undefined, rejected)],
+        [
+          'finally',
+          (done: () => unknown) => {
+            const after = async (): Promise<unknown> => done?.()
+            return own.then(
+              (value) => after().then(() => value),
+              (error) => after().then(() => Promise.reject(error)),
+            )
+          },
+        ],
+      ]
+      const own = result as PromiseLike<unknown>
+      for (const [name, value] of methods) {
+        if (name in own) Object.defineProperty(own, name, { value, configurable: true, writable: true })
+      }
+      return result
     }
   } catch {
     // Frozen, or it does not let itself be read: a value like any other.

@@ -10,13 +10,31 @@ export interface Format {
   readonly name: 'otlp-json' | 'otlp-protobuf' | 'agentops-v2'
   /** It speaks to `apiEndpoint` with the key itself; there is no traces URL and no token. */
   readonly api?: boolean
-  deliver(spans: readonly ReadableSpan[], connection: Connection): Promise<Delivery<ReadableSpan>>
-  /** One body for a spool: what `deliver` would still have to send. */
-  pack(spans: readonly ReadableSpan[], connection: Connection): Encoded | Promise<Encoded>
+  /** How spans become bytes that the spans of other sessions may be sent with. */
+  readonly wire?: Wire
+  /** Where there is no `wire`: sends the spans of one session. */
+  deliver?(spans: readonly ReadableSpan[], connection: Connection): Promise<Delivery<ReadableSpan>>
+  /** One body for a spool: pieces of the `wire`, or the spans that `deliver` would still have to send. */
+  pack(items: readonly unknown[], connection: Connection): Encoded | Promise<Encoded>
+  /** Statuses that are final beside those that always are. */
+  readonly final?: readonly number[]
   /** What an answer of `destination` that accepted a request refused of its `items`, and why. */
   refused?(answer: Accepted, items: number, destination: Destination): ReturnType<Refusal>
   /** Sends the (decompressed) body of a spooled batch; an OTLP body needs nothing but to be posted. */
   resend?(body: Uint8Array, connection: Connection): Promise<Delivery<unknown>>
+}
+
+/** Spans as bytes, which may be joined, and taken apart again, when the spans are no more. */
+export interface Wire {
+  /** `content-type`. */
+  readonly type: string
+  encode(spans: readonly ReadableSpan[]): Uint8Array
+  /** One body of several. */
+  join(bodies: readonly Uint8Array[]): Uint8Array
+  /** A piece for each span, in the order of their scopes' first spans. Throws where there are more than `most`: they might not fit into memory. */
+  split(body: Uint8Array, most?: number): readonly unknown[]
+  /** One body of pieces. */
+  merge(pieces: readonly unknown[]): Uint8Array
 }
 
 /** What a format needs of what the user has said. */

@@ -51,20 +51,23 @@ export interface Parts<T> {
   post(encoded: Encoded, items: number): Promise<Outcome>
   /** How many of the `items` an answer refused that accepted the request, and why. */
   refused?: Refusal
-  /** The statuses of a request that one item may have spoiled for the others. Default 400. */
+  /** The statuses of a request that one item may have spoiled for the others. Default 400 and 422. */
   spoiled?: readonly number[]
   /**
    * A delivery ends with so many refusals in a row: a backend that refuses everything is not asked for each item. Any
    * request that it takes begins the count again, so that one that takes some is searched to the end. Default 32.
    */
   maxRefusals?: number
+  /** All of it has been refused so. */
+  refusal?: Refused
 }
 
 /** As many as a search of 512 has. What comes next is asked alone: neighbours are often spoiled alike. */
 const ONE_SEARCH = 10
 
 export async function deliverInParts<T>(items: readonly T[], parts: Parts<T>): Promise<Delivery<T>> {
-  const { maxBytes, encode, post, refused, spoiled = [400], maxRefusals = 32 } = parts
+  const { maxBytes, encode, post, refused, spoiled = [400, 422], maxRefusals = 32 } = parts
+  let { refusal } = parts
   const delivery: Delivery<T> = { ...NOTHING }
   let rest = items
   /** So many at the head of `rest` hold one that spoils a request, as a refusal has shown. */
@@ -74,7 +77,7 @@ export async function deliverInParts<T>(items: readonly T[], parts: Parts<T>): P
   /** Refused alone. The more they are, the fewer are asked together, so that many do not cost a whole search each. */
   let found = 0
   /** Requests since one was taken; what is not posted costs none. */
-  let refusals = 0
+  let refusals = refusal ? 1 : 0
 
   const attempt = async (part: readonly T[]): Promise<Outcome> => {
     let encoded: Encoded
@@ -95,7 +98,8 @@ export async function deliverInParts<T>(items: readonly T[], parts: Parts<T>): P
     const fresh = refusals < ONE_SEARCH ? (items.length / (found || 1)) | 0 : 1
     // A search needs no more than the first half: the other is the spoiled one where this one is not.
     let size = Math.max(Math.min(suspects ? suspects >> 1 : fresh, limit, rest.length), 1)
-    const outcome = await attempt(rest.slice(0, size))
+    const outcome = refusal ?? (await attempt(rest.slice(0, size)))
+    refusal = undefined
     if (outcome.reason) {
       const { reason, error, status = 0 } = outcome
       if (reason !== 'rejected') {

@@ -8,9 +8,9 @@ import { plain, type Quotes, type Range, without } from '../runtime/hidden.ts'
 const CHARS = 20
 const STEP = 10
 /** Of one text; a longer one is hidden from where it is found to the end. */
-const MAX_CHARS = 4096
-/** Parts of texts, some 60 bytes each. */
-const MAX_PARTS = 4096
+const MAX_CHARS = 1024
+/** Parts of texts, some 60 bytes each; twice as many are kept. */
+const MAX_PARTS = 8192
 /** More than 20 characters in a row without a space are no sentence; so many are no code either. */
 const NO_CODE_CHARS = 100
 
@@ -28,9 +28,7 @@ export class ProviderQuotes implements Quotes {
   add(value: unknown): void {
     if (typeof value !== 'string' || (value.length < NO_CODE_CHARS && !/\s/.test(value))) return
     const text = plain(value.slice(0, MAX_CHARS))
-    const last = text.length - CHARS
-    for (let next = 0; last >= 0 && next < last + STEP; next += STEP) {
-      const at = Math.min(next, last)
+    for (let at = 0; at + CHARS <= text.length; at++) {
       this.#parts.set(text.slice(at, at + CHARS), { text, at, isCut: value.length > MAX_CHARS })
     }
     if (this.#parts.size < MAX_PARTS) return
@@ -42,13 +40,14 @@ export class ProviderQuotes implements Quotes {
     if (text.length < CHARS) return text
     const chars = plain(text)
     const found: Range[] = []
-    for (let at = 0; at + CHARS <= chars.length; at++) {
+    // All parts are kept, so that few of a text need to be looked up.
+    for (let at = 0; at + CHARS <= chars.length; at += STEP) {
       const part = chars.slice(at, at + CHARS)
       const place = this.#parts.get(part) ?? this.#older.get(part)
       if (!place) continue
       const [from, to] = around(chars, at, place)
       found.push([from, to])
-      at = to - 1
+      at = to - STEP
     }
     return without(text, chars, found)
   }
@@ -57,7 +56,7 @@ export class ProviderQuotes implements Quotes {
 /** As far as `chars` goes on as the text does, around the part that was found at `at`. */
 function around(chars: string, at: number, { text, at: offset, isCut }: Part): Range {
   let before = 0
-  // Further back another part is found.
+  // Further back it was found before.
   while (before < STEP && before < at && before < offset && chars[at - before - 1] === text[offset - before - 1])
     before++
   let length = CHARS

@@ -55,7 +55,7 @@ export function prepare(): Promise<void> | undefined {
 
 /** `init`: what the options of the user do not say; `request`: for those of them that are functions of it. */
 export function openInvocation(config: Config, init: RootInit, platform: Platform, request?: Request): Invocation {
-  const { execution, shared, endBy } = platform
+  const { execution, shared, endBy, awaited } = platform
   const waitUntil = config.waitUntil ?? (execution && originalWaitUntil(execution))
   const session = openSession(config, {
     tags: perRequest(config.tags, request),
@@ -65,6 +65,8 @@ export function openInvocation(config: Config, init: RootInit, platform: Platfor
     groupId: perRequest(config.sessionId, request) ?? init.groupId,
     waitUntil,
     lateWaitUntil: execution && weakWaitUntil(execution),
+    carries: !shared && !awaited && endBy === undefined,
+    isUnwatched: shared,
   })
   if (execution) {
     guard('finding the session by its context', () => shared || setOwner(execution, session))

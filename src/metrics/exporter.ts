@@ -47,7 +47,7 @@ export class MetricExporter implements PushMetricExporter {
       const body = JsonMetricsSerializer.serializeRequest(metrics) as Uint8Array
       const encoded = await compress({ body, headers: { 'content-type': 'application/json' } }, config.compression)
       const deadline = new Deadline(Date.now() + config.flushDeadlineMs)
-      const way = { config, destination, deadline, retries: config.retryAttempts, keep: 0 }
+      const way = { config, destination, deadline, retries: config.retryAttempts ?? Number.POSITIVE_INFINITY, keep: 0 }
       const connection = connect(way, { left: Number.POSITIVE_INFINITY })
       const outcome = await runQuietly(() => connection.post(destination.url, encoded, authorised))
       return outcome.reason && outcome.error

@@ -1,5 +1,5 @@
 /** All that was said, as it is used: what each room needs of it is a part of this. */
-import type { DeliveryConfig } from '../outbox/exporter.ts'
+import type { DeliveryConfig } from '../outbox/config.ts'
 import type { SpanExporter } from '../runtime/sdk.ts'
 import type { SessionConfig } from '../session/config.ts'
 import type { MetricsConfig } from './metrics.ts'
@@ -22,6 +22,7 @@ export type Kept =
   | 'onSpan'
   | 'redact'
   | 'metrics'
+  | 'retryAttempts'
 export type Defaulted =
   | 'mode'
   | 'scope'
@@ -35,7 +36,6 @@ export type Defaulted =
   | 'workDeadlineMs'
   | 'exportTimeoutMs'
   | 'flushDeadlineMs'
-  | 'retryAttempts'
   | 'maxExportBytes'
   | 'compression'
   | 'maxRequests'

@@ -6,9 +6,6 @@ import { PROPAGATORS } from '../propagation/propagators.ts'
 import type { Sampler } from '../runtime/sdk.ts'
 import type { AgentOpsOptions } from './options.ts'
 
-/** The defaults of `breaker`. */
-export const BREAKER = { failures: 5, cooldownMs: 30_000 }
-
 /** What is expected, and the value as it is used; undefined or an error where it cannot be. `text` is the value as text. */
 export type Kind = readonly [expected: string, check: (value: unknown, text: string, source: string) => unknown]
 
@@ -41,15 +38,7 @@ export const formatKind: Kind = [
   'otlp-json, or otlpProtobuf or agentopsV2 from agentops-edge/formats',
   (value, text) => {
     if (text === 'otlp-json' || text === 'http/json') return 'otlp-json'
-    return typeof (value as Format).deliver === 'function' ? value : undefined
-  },
-]
-export const breaker: Kind = [
-  '{ failures, cooldownMs } as whole numbers',
-  (value) => {
-    const limits = { ...BREAKER, ...(value as object) }
-    const [, check] = whole(1, 1e9)
-    return Object.values(limits).every((limit) => check(limit, `${limit}`, '')) ? limits : undefined
+    return typeof (value as Format).pack === 'function' ? value : undefined
   },
 ]
 export const spool: Kind = [

@@ -1,6 +1,6 @@
 /** What the option `metrics` takes. Types only: the core holds no metrics SDK. */
 import type { Resource } from '@opentelemetry/resources'
-import type { DeliveryConfig } from '../outbox/exporter.ts'
+import type { DeliveryConfig } from '../outbox/config.ts'
 import type { Hidden } from '../runtime/hidden.ts'
 import type { ReadableSpan } from '../runtime/sdk.ts'
 import type { Session } from '../session/session.ts'

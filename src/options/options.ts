@@ -54,14 +54,9 @@ export interface DeliveryOptions {
   exportTimeoutMs?: number
   /** Longest time for one flush with all its batches and attempts, ms, 1 to 600 000. Default 25 000, and never past 28 s after the response where the platform ends an invocation at 30. */
   flushDeadlineMs?: number
-  /** Attempts after the first, 0 to 20. Default 4. */
+  /** Attempts after the first for what a session has finished, 0 to 20. Default: as many as its time allows. */
   retryAttempts?: number
-  /**
-   * After `failures` deliveries in a row that failed with all their attempts, a delivery makes no retries (and with a
-   * spool no attempt, but for one each `cooldownMs`) until one succeeds. Default `{ failures: 5, cooldownMs: 30_000 }`.
-   */
-  breaker?: { failures?: number; cooldownMs?: number }
-  /** Takes what could not be sent (see `agentops-edge/spool`), or a function of the environment that gives it. Default: none, and spans are dropped. */
+  /** Takes what could not be sent (see `agentops-edge/spool`), or a function of the environment that gives it. Default: none, and spans stay in memory for the next request. */
   spool?: Spool | ((env: Environment) => Spool | undefined)
   /** The `fetch` to send with. Default: the platform's. */
   fetch?: typeof fetch

@@ -9,8 +9,6 @@ import type { Sampler } from '../runtime/sdk.ts'
 import type { Keep } from '../session/keep.ts'
 import type { Config, Defaulted, Kept } from './config.ts'
 import {
-  BREAKER,
-  breaker,
   content,
   flag,
   fn,
@@ -62,7 +60,6 @@ export const SETTINGS: Record<string, readonly [kind: Kind, fallback?: unknown, 
   ],
   maxExportBytes: [whole(1000, 1e8), 4 << 20],
   maxRequests: [whole(1, 1e6), MAX_REQUESTS],
-  breaker: [breaker, BREAKER],
   spool: [spool],
   exporters: [list, []],
   serviceName: [text],
@@ -92,7 +89,7 @@ export const SETTINGS: Record<string, readonly [kind: Kind, fallback?: unknown, 
   workDeadlineMs: [whole(0, 9e5), 15_000],
   exportTimeoutMs: [whole(1, 6e5), 10_000, 'OTEL_EXPORTER_OTLP_TRACES_TIMEOUT', 'OTEL_EXPORTER_OTLP_TIMEOUT'],
   flushDeadlineMs: [whole(1, 6e5), 25_000],
-  retryAttempts: [whole(0, 20), 4],
+  retryAttempts: [whole(0, 20)],
   sampler: [sampler],
   OTEL_TRACES_SAMPLER: [
     oneOf(
@@ -124,7 +121,6 @@ export interface Settings extends Pick<Config, Kept | Defaulted> {
   AGENTOPS_EXPORTER_ENDPOINT?: string
   apiEndpoint: string
   format: Format | 'otlp-json'
-  breaker: Config['breaker']
   spool?: Spool
   exporters: readonly object[]
   OTEL_EXPORTER_OTLP_ENDPOINT?: string

@@ -10,7 +10,7 @@ export interface FlushReport {
   dropped: number
   /** Handed to a spool, to be sent later. */
   spooled: number
-  /** Still in the buffer: they go with the next export. */
+  /** Not sent yet: they go with the next export, or, where the session has ended, with the next request of the isolate or process. */
   pending: number
   /** Left unsent because `keep` said no; not there where it is 0. */
   sampledOut?: number
@@ -26,6 +26,8 @@ export interface Drop {
    */
   reason: 'queue-full' | 'rejected' | 'undelivered' | 'request-limit' | 'no-destination'
   error?: string
+  /** Of the session that they are of, where they are of one. */
+  traceId?: string
 }
 
 export function sumOf(reports: readonly FlushReport[]): FlushReport {

@@ -46,6 +46,10 @@ export interface RootInit extends SessionInit {
   /** The same for what is recorded after the end; it must hold the runtime's context weakly. */
   lateWaitUntil?: WaitUntil
   onEnded?: () => void
+  /** Whether its end may deliver other sessions, too: nothing waits for it, and the platform lets it work. Default: where there is `waitUntil`. */
+  carries?: boolean
+  /** Nobody may count on its timers: a Durable Object can stop them. */
+  isUnwatched?: boolean
 }
 
 /** A parent that is no session, as a context. */

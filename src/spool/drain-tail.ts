@@ -38,7 +38,7 @@ export async function drainTail(
   env?: unknown,
 ): Promise<FlushReport> {
   const config = readConfig(options, env as Environment)
-  const { spool, retryAttempts, flushDeadlineMs, onDrop } = config
+  const { spool, retryAttempts = Number.POSITIVE_INFINITY, flushDeadlineMs, onDrop } = config
   const resend = resender(config, new Deadline(Date.now() + flushDeadlineMs), 'are dropped')
   const report: FlushReport = { sent: 0, dropped: 0, spooled: 0, pending: 0 }
   const drop = (lost: Drop): void => {

@@ -1,8 +1,8 @@
 /** Decompresses what may grow without end: gzip makes a thousand bytes of one. */
 
+import { concat } from '../runtime/bytes.ts'
 import { sleep } from '../runtime/deadline.ts'
 import { OwnError } from '../runtime/diag.ts'
-import { concat } from './bytes.ts'
 
 /** What one of them may grow to before the next is written, 16 MB, fits into an isolate. */
 const SLICE_BYTES = 16_384

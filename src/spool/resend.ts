@@ -30,8 +30,6 @@ export type Resend = (message: unknown, retries: number) => Promise<Resent>
 const MAX_BODY_BYTES = 8 << 20
 /** Of one message. A search among the 512 spans of a default batch costs fewer, however many of them are refused. */
 const MAX_REQUESTS = 1000
-/** What a backend refuses for what is in a request. Any other refusal may end with a setting, and a spool keeps for it. */
-const CONTENT: readonly number[] = [400, 413, 422]
 
 /**
  * All of it by `deadline`. A destination that has failed is not asked again, and a message that is no batch is dropped
@@ -65,10 +63,10 @@ export function resender(config: Config, deadline: Deadline, what: string): Rese
       ? await gunzip(batch.body, Math.max(MAX_BODY_BYTES, 2 * maxExportBytes))
       : batch.body
     const requests = { left: MAX_REQUESTS }
-    const way = connect({ config: target, destination, deadline, retries, keep: 0 }, requests)
-    const delivery = await resend({ ...batch, body }, keeping(way))
+    const way = connect({ config: target, destination, deadline, retries, keep: 0, keeps: true }, requests)
+    const delivery = await resend({ ...batch, body }, way)
     const { unsent } = delivery
-    if (delivery.reason === 'request-limit') {
+    if (delivery.reason === 'request-limit' && !requests.left) {
       // A message that takes so many requests would take them again.
       delivery.unsent = []
       reject(delivery, unsent.length, `it takes more than ${MAX_REQUESTS} requests`)
@@ -95,19 +93,4 @@ export function resender(config: Config, deadline: Deadline, what: string): Rese
 function resend(batch: SpooledBatch, connection: Connection): Promise<Delivery<unknown>> {
   const { resend } = connection.config.format
   return resend ? resend(batch.body, connection) : resendOtlp(batch, connection)
-}
-
-/** The same way, on which only what is in a request is refused for good. */
-function keeping(connection: Connection): Connection {
-  const { config, post } = connection
-  // AgentOps v2 answers 500 to an event that does not suit it.
-  const isContent = (status = 0): boolean => CONTENT.includes(status) || (!!config.format.api && status === 500)
-  return Object.assign(connection, {
-    async post(...args: Parameters<typeof post>) {
-      const outcome = await post(...args)
-      return outcome.reason === 'rejected' && !isContent(outcome.status)
-        ? { ...outcome, reason: 'undelivered' as const }
-        : outcome
-    },
-  })
 }

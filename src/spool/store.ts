@@ -4,7 +4,6 @@ import type { Connection, Format } from '../formats/format.ts'
 import { type Delivery, deliverInParts, reject } from '../formats/parts.ts'
 import type { Spool } from '../outbox/spool.ts'
 import { identify } from '../runtime/diag.ts'
-import type { ReadableSpan } from '../runtime/sdk.ts'
 import type { Destination } from '../transport/connection.ts'
 
 /** Encoded spans that could not be sent. Plain data, without key, token or configured header. */
@@ -32,6 +31,8 @@ export interface SpoolStore {
   put(batch: SpooledBatch): unknown
 }
 
+/** Between what the destination and what the store said. */
+export const SPOOL_FAILED = '; the spool failed: '
 /** For one batch. */
 const PUT_TIMEOUT_MS = 5000
 /** For all batches, after the deadline of their delivery. */
@@ -55,14 +56,14 @@ export function spoolTo(store: SpoolStore): Spool {
 /** `leave`: what is too large for the store stays unsent; else it is dropped. */
 export async function keepIn(
   { maxBytes = Number.POSITIVE_INFINITY, put }: SpoolStore,
-  delivery: Delivery<ReadableSpan>,
+  delivery: Delivery<unknown>,
   connection: Connection,
   leave = false,
-): Promise<Delivery<ReadableSpan>> {
+): Promise<Delivery<unknown>> {
   const { format } = connection.config
   const url = nameOf(connection.destination)
-  const large: ReadableSpan[] = []
-  let packed: readonly ReadableSpan[] = []
+  const large: unknown[] = []
+  let packed: readonly unknown[] = []
   const spooled = await deliverInParts(delivery.unsent, {
     maxBytes: leave ? Number.POSITIVE_INFINITY : maxBytes,
     encode(spans) {
@@ -81,13 +82,13 @@ export async function keepIn(
         await connection.deadline.within(PUT_TIMEOUT_MS, Promise.resolve(put(batch)), GRACE_MS)
         return { status: 200, body }
       } catch (error) {
-        return { reason: 'undelivered', error: `${delivery.error}; the spool failed: ${identify(error)}` }
+        return { reason: 'undelivered', error: `${delivery.error}${SPOOL_FAILED}${identify(error)}` }
       }
     },
   })
   const { sent, dropped, reason = delivery.reason, error = delivery.error, rejection } = spooled
   const unsent = [...large, ...spooled.unsent]
-  const kept: Delivery<ReadableSpan> = { ...delivery, spooled: sent - large.length, unsent }
+  const kept: Delivery<unknown> = { ...delivery, spooled: sent - large.length, unsent }
   if (unsent.length) Object.assign(kept, { reason, error })
   if (dropped) reject(kept, dropped, `the spool takes no such batch: ${rejection}`)
   return kept

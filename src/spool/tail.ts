@@ -7,7 +7,7 @@ import { OwnError, warn } from '../runtime/diag.ts'
 import { isWorkers } from '../runtime/platform.ts'
 import { invocationOf } from '../session/current.ts'
 import { bodyWithin, ENVELOPE_BYTES, toMessage } from './message.ts'
-import { keepIn, type SpooledBatch } from './store.ts'
+import { keepIn, SPOOL_FAILED, type SpooledBatch } from './store.ts'
 
 export interface TailSpoolOptions {
   /**
@@ -38,7 +38,7 @@ let found: Channel | null | undefined
 
 /**
  * Spools to a Tail Worker that calls `drainTail`; needs the compatibility flag `nodejs_compat` and the Worker's
- * `tail_consumers`. It is asked after the first attempt that fails. What it does not take, and all where there is no
+ * `tail_consumers`. It is asked after the first attempt that fails, or where those of other sessions have. What it does not take, and all where there is no
  * diagnostics channel, is said and goes the usual way; where no Tail Worker is attached, what it takes is lost.
  *
  * ```ts
@@ -62,7 +62,7 @@ export function tailSpool({ maxInvocationBytes = INVOCATION_BYTES }: TailSpoolOp
       const kept = await keepIn({ maxBytes: bodyWithin(MESSAGE_BYTES), put }, delivery, connection, true)
       const { length } = kept.unsent
       if (length) {
-        const why = kept.error === delivery.error ? `a message has ${MESSAGE_BYTES} bytes at most` : kept.error
+        const [, why = `a message has ${MESSAGE_BYTES} bytes at most`] = kept.error?.split(SPOOL_FAILED) ?? []
         warn(`tailSpool: ${length} spans are sent as if there were no spool: ${why}`, `tailSpool ${why}`)
       }
       return kept

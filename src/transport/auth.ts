@@ -1,31 +1,34 @@
 /**
  * AgentOps' token: fetched once per isolate and key, kept with its expiry, refreshed before it. What an isolate keeps
- * are plain values, never a promise: workerd may not let one request wait for another's I/O. So one session takes a
- * lease and fetches, the others look again on their own timers and take over a lease that ran out.
+ * are plain values, never a promise: one session takes the turn and fetches, the others look again on their own timers and
+ * take over from one that was cut off.
  */
-import { sleep } from '../runtime/deadline.ts'
+import { type Awaited, beating, changed, type Holder, pause, SILENT_MS, Watch } from '../runtime/turns.ts'
+import { type Backoff, note, waitFor } from './backoff.ts'
 import type { Authorise, Route } from './connection.ts'
 import { remembered } from './isolate.ts'
 import { fromBytes, toBytes } from './json.ts'
-import type { Outcome } from './transport.ts'
+import type { Outcome, Refused } from './transport.ts'
 
-interface TokenState {
+interface TokenState extends Backoff, Awaited {
   token: string
   /** When `token` ends, milliseconds since the epoch. */
   validUntil: number
-  /** Why there is no new one. */
-  failure?: Outcome
   /** When a new one is asked for. */
   refreshAt: number
-  leasedUntil: number
+  /** Why there is no new one. */
+  failure?: Refused
+  /** Who fetches the next one. */
+  holder?: Holder
 }
 
-const LEASE_MS = 5000
 const LOOK_AGAIN_MS = 25
-/** A dead auth server is asked once a second, not once a session. */
-const FAILURE_MS = 1000
 const REFRESH_BEFORE_MS = 5 * 60_000
 const UNKNOWN_LIFETIME_MS = 60 * 60_000
+/** One that says it is good for longer is fetched anew all the same. */
+const MAX_LIFETIME_MS = 24 * 60 * 60_000
+/** What may stand in a header, and is no attack on an isolate's memory. */
+const TOKEN = /^[\x20-\x7e]{1,16384}$/
 
 const states: Map<string, TokenState> = new Map()
 
@@ -33,9 +36,12 @@ const states: Map<string, TokenState> = new Map()
 export const authorised: Authorise = async (connection, until, attempt) => {
   const { tokenUrl, apiKey, headers } = connection.destination
   if (!tokenUrl) return attempt(headers)
-  const state = remembered(states, `${tokenUrl} ${apiKey}`, () => {
-    return { token: '', validUntil: 0, refreshAt: 0, leasedUntil: 0 }
-  })
+  const state = remembered(
+    states,
+    `${tokenUrl} ${apiKey}`,
+    (): TokenState => ({ token: '', validUntil: 0, refreshAt: 0, fails: 0, retryAt: 0, waiting: new Set() }),
+    ({ holder }) => !holder,
+  )
   for (let refreshed = false; ; refreshed = true) {
     const token = await tokenOf(state, connection, until)
     // Not its own status: after a 400 the spans would be searched for the one that caused it.
@@ -44,25 +50,27 @@ export const authorised: Authorise = async (connection, until, attempt) => {
     const outcome = await attempt({ ...headers, authorization: `Bearer ${token}` })
     if (outcome.status !== 401 || refreshed) return outcome
     // Another session may have fetched a new one already.
-    if (state.token === token) state.validUntil = state.refreshAt = 0
+    if (state.token === token) state.validUntil = 0
   }
 }
 
-async function tokenOf(state: TokenState, connection: Route, until: number): Promise<string | Outcome> {
-  for (;;) {
+async function tokenOf(state: TokenState, connection: Route, until: number): Promise<string | Refused> {
+  const { deadline, destination } = connection
+  const watch = new Watch()
+  for (let slept = 0; ; slept = LOOK_AGAIN_MS) {
     const now = Date.now()
-    const leased = now < state.leasedUntil
+    const { holder, failure, retryAt, validUntil } = state
     // While another session asks for the next one, or asking failed, the present one is good to its end.
-    if (now < state.validUntil && (leased || now < state.refreshAt)) return state.token
-    if (now < state.refreshAt && state.failure) return state.failure
-    if (now >= until || connection.deadline.left <= 0) {
-      return { reason: 'undelivered', error: `${connection.destination.tokenUrl} did not answer in time` }
+    if (now < validUntil && (holder || now < state.refreshAt || waitFor(retryAt))) return state.token
+    if (failure && waitFor(retryAt)) return { ...failure, retryAt, isRemembered: true }
+    if (now >= until || deadline.left <= 0) {
+      return { reason: 'undelivered', error: `${destination.tokenUrl} did not answer in time`, retryAt }
     }
-    if (leased) await sleep(LOOK_AGAIN_MS)
-    else {
-      const failure = await fetchToken(state, connection, until)
-      if (failure?.reason === 'request-limit') return failure
-    }
+    if (!holder) {
+      const failed = await fetchToken(state, connection, until)
+      if (failed) return failed
+    } else if (watch.silence(holder, slept) >= SILENT_MS) state.holder = undefined
+    else await pause(state, Math.min(LOOK_AGAIN_MS, until - now), deadline)
   }
 }
 
@@ -70,34 +78,34 @@ async function fetchToken(
   state: TokenState,
   { destination: { tokenUrl = '', apiKey }, send }: Route,
   until: number,
-): Promise<Outcome | undefined> {
-  const lease = Date.now() + LEASE_MS
-  state.leasedUntil = lease
-  let outcome = await send(
-    tokenUrl,
-    { body: toBytes({ api_key: apiKey }), headers: { 'content-type': 'application/json' } },
-    Math.min(until, lease),
+): Promise<Refused | undefined> {
+  const holder: Holder = { beats: 0 }
+  state.holder = holder
+  let outcome: Outcome = await beating(holder, () =>
+    send(tokenUrl, { body: toBytes({ api_key: apiKey }), headers: { 'content-type': 'application/json' } }, until),
   )
-  // Another session took over meanwhile.
-  if (state.leasedUntil === lease) state.leasedUntil = 0
   if (!outcome.reason) {
     try {
       const { token } = fromBytes<{ token: string }>(outcome.body)
+      if (!TOKEN.test(token)) throw 0
       Object.assign(state, lifetimeOf(token), { token, failure: undefined })
-      return undefined
     } catch {
       outcome = { reason: 'undelivered', error: `${tokenUrl} answered without a token` }
     }
   }
+  // Another session may have taken over meanwhile.
+  if (state.holder === holder) state.holder = undefined
   // Of this session alone.
   if (outcome.reason !== 'request-limit') {
-    state.failure = outcome
-    state.refreshAt = Date.now() + FAILURE_MS
+    // A refusal, too, is not asked for at each session.
+    note(state, outcome.reason ? { ...outcome, reason: 'undelivered', isFinal: false } : outcome)
+    state.failure = outcome.reason && outcome
   }
-  return outcome
+  changed(state)
+  return outcome.reason && { ...outcome, retryAt: state.retryAt }
 }
 
-/** From the token's own expiry (JWT, RFC 7519 `exp`); an hour from now where it has none. Throws unless it is text. */
+/** From the token's own expiry (JWT, RFC 7519 `exp`); an hour from now where it has none. */
 function lifetimeOf(token: string): Pick<TokenState, 'validUntil' | 'refreshAt'> {
   const now = Date.now()
   const [, claims = ''] = token.split('.')
@@ -105,7 +113,7 @@ function lifetimeOf(token: string): Pick<TokenState, 'validUntil' | 'refreshAt'>
   try {
     left = JSON.parse(atob(claims.replace(/-/g, '+').replace(/_/g, '/'))).exp * 1000 - now
   } catch {}
-  if (!(left > 0)) left = UNKNOWN_LIFETIME_MS
+  left = left > 0 ? Math.min(left, MAX_LIFETIME_MS) : UNKNOWN_LIFETIME_MS
   // A short-lived token is still used for half of its life.
   return { validUntil: now + left, refreshAt: now + Math.max(left - REFRESH_BEFORE_MS, left / 2) }
 }

@@ -1,8 +1,8 @@
-/** Puts the parts of the way to a destination together: breaker → retry → authorise → count → send. */
+/** Puts the parts of the way to a destination together: retry → authorise → count → send. */
 import type { Deadline } from '../runtime/deadline.ts'
 import type { Hidden } from '../runtime/hidden.ts'
+import { type Backoff, retrying } from './backoff.ts'
 import { remembered } from './isolate.ts'
-import { retrying } from './retry.ts'
 import { type Encoded, type Outcome, type Refused, send } from './transport.ts'
 
 /** Where sessions go. Where there is a `tokenUrl`, the key is exchanged for a token that exports carry. */
@@ -23,7 +23,10 @@ export interface RouteConfig {
   /** Longest time for one attempt, milliseconds. */
   readonly exportTimeoutMs: number
   readonly maxRequests: number
-  readonly breaker: { readonly failures: number; readonly cooldownMs: number }
+  readonly format?: {
+    /** Statuses that are final beside those that always are. */
+    readonly final?: readonly number[]
+  }
   /** There where what cannot be sent is not lost. */
   readonly spool?: object
 }
@@ -37,6 +40,8 @@ export interface Start {
   readonly retries: number
   /** So many of the session's requests are left for its root. */
   keep: number
+  /** What cannot be sent is not lost: what the destination, and not the content, is refused for may be sent later. Default: where there is a spool. */
+  readonly keeps?: boolean
 }
 
 /** The way to one destination, for one delivery. */
@@ -45,7 +50,9 @@ export interface Route extends Start {
   limited(): Refused | undefined
   /** One request, counted, that is given up at `until` (milliseconds since the epoch). */
   send(url: string, encoded: Encoded, until: number): Promise<Outcome>
-  /** A request that is repeated where that may help, unless the breaker is open. */
+  /** One attempt, authorised. */
+  attempt(url: string, encode: () => Encoded | Promise<Encoded>, authorise: Authorise): Promise<Outcome>
+  /** A request that is repeated where that may help. */
   post(url: string, encoded: Encoded, authorise: Authorise): Promise<Outcome>
 }
 
@@ -58,21 +65,19 @@ export type Authorise = (
 
 /** How many requests a session may still make. */
 export interface Requests {
+  /** Below 0: the platform allows none. */
   left: number
 }
 
-interface Breaker {
-  /** Deliveries in a row that failed with all their attempts. */
-  failures: number
-  /** When the next probe may be made, milliseconds since the epoch. */
-  probeAt: number
-}
+/** Statuses that say something of what was sent: it would be refused again. */
+export const OF_CONTENT: readonly number[] = [400, 413, 422]
 
-const breakers: Map<string, Breaker> = new Map()
+const backoffs: Map<string, Backoff> = new Map()
 
 export function connect<Way extends Start>(way: Way, requests: Requests): Way & Route {
   const { config, destination, deadline, retries } = way
-  const { fetch = globalThis.fetch, breaker: limits, spool } = config
+  const { fetch = globalThis.fetch, format, spool } = config
+  const keeps = way.keeps ?? !!spool
   const connection: Way & Route = {
     ...way,
     limited() {
@@ -83,33 +88,33 @@ export function connect<Way extends Start>(way: Way, requests: Requests): Way & 
       const limited = connection.limited()
       if (limited) return limited
       requests.left--
-      return send(url, encoded, fetch, until, deadline)
-    },
-    async post(url, { body, headers }, authorise) {
-      if (deadline.left <= 0) return { reason: 'undelivered', error: 'no time was left; see flushDeadlineMs' }
-      const breaker = remembered(breakers, destination.url, () => ({ failures: 0, probeAt: 0 }))
-      const open = breaker.failures >= limits.failures
-      if (open) {
-        // Without a spool the spans would be lost for certain: one attempt is made, which costs no retries.
-        if (spool && Date.now() < breaker.probeAt) {
-          return {
-            reason: 'undelivered',
-            error: `${new URL(url).origin} has failed ${breaker.failures} times in a row`,
-          }
-        }
-        breaker.probeAt = Date.now() + limits.cooldownMs
-      }
-      // Waiting for a token is part of the attempt.
-      const outcome = await retrying(open ? 0 : retries, deadline, () => {
-        const until = Date.now() + config.exportTimeoutMs
-        return authorise(connection, until, (authorisation) =>
-          connection.send(url, { body, headers: { ...authorisation, ...headers } }, until),
-        )
+      const outcome = await send(url, encoded, {
+        fetch,
+        until,
+        deadline,
+        final: format?.final,
+        hidden: destination.hidden,
       })
-      if (outcome.reason === 'undelivered') {
-        if (++breaker.failures === limits.failures) breaker.probeAt = Date.now() + limits.cooldownMs
-      } else if (outcome.status) breaker.failures = 0
+      // It makes no request any more: its own trouble, and nobody else's.
+      if (outcome.reason === 'request-limit') requests.left = -1
       return outcome
+    },
+    async attempt(url, encode, authorise) {
+      // Waiting for a token is part of the attempt.
+      const until = Date.now() + config.exportTimeoutMs
+      const outcome = await authorise(connection, until, async (authorisation) => {
+        const { body, headers } = await encode()
+        return connection.send(url, { body, headers: { ...authorisation, ...headers } }, until)
+      })
+      const { reason, status = 0 } = outcome
+      const isOfContent = OF_CONTENT.includes(status) || format?.final?.includes(status)
+      return keeps && reason === 'rejected' && !isOfContent
+        ? { ...outcome, reason: 'undelivered', isFinal: true }
+        : outcome
+    },
+    post(url, encoded, authorise) {
+      const backoff = remembered(backoffs, `${destination.url} ${destination.apiKey}`, () => ({ fails: 0, retryAt: 0 }))
+      return retrying(backoff, retries, deadline, () => connection.attempt(url, () => encoded, authorise))
     },
   }
   return connection

@@ -4,13 +4,22 @@
  */
 const MAX_NAMES = 256
 
-/** The state of this name, made at its first use. */
-export function remembered<T>(states: Map<string, T>, name: string, fresh: () => T): T {
-  let state = states.get(name)
-  if (!state) {
-    if (states.size >= MAX_NAMES) states.clear()
-    state = fresh()
-    states.set(name, state)
+/** The state of this name, made at its first use. The one that was not used for longest goes first, if it may. */
+export function remembered<T>(
+  states: Map<string, T>,
+  name: string,
+  fresh: () => T,
+  mayGo: (state: T) => boolean = () => true,
+): T {
+  const state = states.get(name) ?? fresh()
+  states.delete(name)
+  states.set(name, state)
+  if (states.size > MAX_NAMES) {
+    for (const [old, one] of states) {
+      if (!mayGo(one)) continue
+      states.delete(old)
+      break
+    }
   }
   return state
 }

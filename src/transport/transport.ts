@@ -2,7 +2,9 @@
  * One POST with a time limit. The result is a value, never an exception; a body that is not read or cancelled would hold
  * one of the six connections that a Workers request has.
  */
+import { concat } from '../runtime/bytes.ts'
 import type { Deadline } from '../runtime/deadline.ts'
+import type { Hidden } from '../runtime/hidden.ts'
 
 /** A body, and the headers that say what it is. */
 export interface Encoded {
@@ -13,7 +15,7 @@ export interface Encoded {
 export interface Accepted {
   reason?: undefined
   status: number
-  /** Empty where the answer broke off: its status had said that the request was taken. */
+  /** At most its first 64 KiB; empty where the answer broke off: its status had said that the request was taken. */
   body: Uint8Array
 }
 
@@ -24,21 +26,37 @@ export interface Refused {
   /** None where no answer came. */
   status?: number
   retryAfterMs?: number
+  /** Undelivered, and of no use to try again: it is kept for later. */
+  isFinal?: boolean
+  /** Of a token endpoint: when it may be asked again, milliseconds since the epoch. */
+  retryAt?: number
+  /** No request was made: one before has failed. */
+  isRemembered?: boolean
 }
 
 export type Outcome = Accepted | Refused
 
-/** OTLP/HTTP names these four; every other status is final. */
-const RETRYABLE: readonly number[] = [429, 502, 503, 504]
+/** What sending needs beside what is sent. */
+export interface Sending {
+  fetch: typeof globalThis.fetch
+  /** Milliseconds since the epoch. */
+  until: number
+  deadline: Deadline
+  final?: readonly number[]
+  /** What nothing that the backend says is shown with. */
+  hidden: Hidden
+}
 
-export async function send(
-  url: string,
-  { body, headers }: Encoded,
-  fetch: typeof globalThis.fetch,
-  until: number,
-  deadline: Deadline,
-): Promise<Outcome> {
-  const { origin } = new URL(url)
+/** More of an answer is not read. */
+const MAX_ANSWER = 65_536
+const MAX_WORDS = 200
+/** workerd's own refusals: no fault of the destination's. */
+const LOCAL = /too many subrequests|different request|subrequest depth/i
+
+export async function send(url: string, { body, headers }: Encoded, sending: Sending): Promise<Outcome> {
+  const { fetch, until, deadline, final, hidden } = sending
+  // A query may hold a secret.
+  const place = url.replace(/[?#].*/, '')
   // Not AbortSignal.timeout: its timer outlives the request, and keeps a Durable Object from hibernating.
   const abort = new AbortController()
   // A user's `fetch` may ignore the signal: nothing waits for it longer.
@@ -55,26 +73,55 @@ export async function send(
     const response = await within(answering)
     const { ok, status } = response
     // Once the status is here, a body that breaks off or hangs changes nothing: to send again would send twice.
-    const answer = await within(response.arrayBuffer()).catch(() => {
+    const answer = await within(beginning(response)).catch(() => {
       abort.abort()
-      return new ArrayBuffer(0)
+      return new Uint8Array(0)
     })
-    if (ok) return { status, body: new Uint8Array(answer) }
+    const isPage = ok && /^text\/html/i.test(response.headers.get('content-type') ?? '')
+    if (ok && !isPage) return { status, body: answer }
+    const mayPass = (status >= 500 || status === 408 || status === 429) && !final?.includes(status)
     return {
-      reason: RETRYABLE.includes(status) ? 'undelivered' : 'rejected',
-      error: `${origin} answered ${status}${hint(status)}`,
+      reason: mayPass ? 'undelivered' : 'rejected',
+      error: `${place} answered ${status}${isPage ? ' with a web page: check the endpoint' : hint(status)}${wordsOf(answer, hidden)}`,
       status,
       retryAfterMs: retryAfter(response.headers.get('retry-after') ?? ''),
     }
   } catch (thrown) {
     // What has not answered by now is given up, and its connection freed.
     abort.abort()
-    // Its own text may quote the request; its name is enough for a reader.
-    const name = (thrown as Error | undefined)?.name
-    const error =
-      name === 'TimeoutError' ? `${origin} did not answer in time` : `${origin} could not be reached (${name})`
-    return { reason: 'undelivered', error }
+    const { name, message, cause } = Object(thrown) as Error & { cause?: { code?: string } }
+    // Its own text may quote the request; its name, or the code of what caused it, is enough for a reader.
+    if (LOCAL.test(message))
+      return { reason: 'request-limit', error: `this invocation may make no request any more: ${name}` }
+    const why = name === 'TimeoutError' ? 'did not answer in time' : `could not be reached (${cause?.code ?? name})`
+    return { reason: 'undelivered', error: `${place} ${why}` }
   }
+}
+
+async function beginning(response: Response): Promise<Uint8Array> {
+  const { body, headers } = response
+  if (Number(headers.get('content-length') ?? Number.NaN) <= MAX_ANSWER && !headers.has('content-encoding')) {
+    return new Uint8Array(await response.arrayBuffer())
+  }
+  const reader = body?.getReader()
+  const parts: Uint8Array[] = []
+  for (let length = 0; reader && length < MAX_ANSWER; ) {
+    const { done, value } = await reader.read()
+    if (done) return concat(parts)
+    parts.push(value)
+    length += value.length
+  }
+  reader?.cancel().catch(() => {})
+  return concat(parts).subarray(0, MAX_ANSWER)
+}
+
+/** The backend's own words, unless they are a page. */
+function wordsOf(answer: Uint8Array, hidden: Hidden): string {
+  const words = hidden
+    .from(new TextDecoder().decode(answer))
+    .replace(/[\s\p{C}]+/gu, ' ')
+    .trim()
+  return words && !words.startsWith('<') ? `; it said: ${words.slice(0, MAX_WORDS)}` : ''
 }
 
 function hint(status: number): string {

@@ -1,7 +1,7 @@
 /** Puts what the user has said, a session and its sinks together. */
 import type { Config } from '../options/config.ts'
-import { SessionSpanProcessor } from '../outbox/buffer.ts'
 import { DestinationExporter } from '../outbox/exporter.ts'
+import { SessionSpanProcessor } from '../outbox/processor.ts'
 import { registerGlobal } from '../session/global.ts'
 import type { RootInit } from '../session/init.ts'
 import { Session } from '../session/session.ts'
@@ -11,7 +11,7 @@ export function openSession(config: Config, init: RootInit = {}): Session {
   if (config.instrumentations.global) registerGlobal()
   const { metrics } = config
   return new Session(config, init, (session) => ({
-    sinks: sinksOf(config, session),
+    sinks: sinksOf(config, session, init),
     meter: metrics && {
       record: (span) => metrics.record(span, session, config),
       flush: (delivered) => metrics.flush(delivered, config),
@@ -20,7 +20,7 @@ export function openSession(config: Config, init: RootInit = {}): Session {
 }
 
 /** One for each destination. */
-function sinksOf(config: Config, session: Session): Sink[] {
+function sinksOf(config: Config, session: Session, init: RootInit): Sink[] {
   const { destination, exporters, maxRequests, onExport } = config
   const targets = destination || !exporters.length ? [config, ...exporters] : exporters
   const own = targets.filter((target) => !('export' in target))
@@ -28,11 +28,14 @@ function sinksOf(config: Config, session: Session): Sink[] {
     // Each of ours has its share, so that one destination's faults cost the others nothing; what remains is the first's.
     const requests = { left: Math.ceil((maxRequests - own.indexOf(target)) / own.length) }
     const isForeign = 'export' in target
-    const exporter = isForeign ? target : new DestinationExporter(target, session, requests)
+    const exporter = isForeign
+      ? target
+      : new DestinationExporter(target, { session, requests, isUnwatched: init.isUnwatched })
     return new SessionSpanProcessor(exporter, {
       ...(isForeign ? config : target),
       onDrop: config.onDrop,
       onExport: onExport && (() => onExport(session.report())),
+      carries: init.carries ?? !!init.waitUntil,
       onOutgrown: config.keep && (() => session.outgrow()),
     })
   })

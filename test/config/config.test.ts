@@ -277,7 +277,7 @@ describe('a wrong value names itself, what was expected, and what is used', () =
     [{ workDeadlineMs: Number.NaN }, {}, /^workDeadlineMs: .* 15000 is used$/],
     [{ exportTimeoutMs: {} }, {}, /^exportTimeoutMs: .* got some object; 10000 is used$/],
     [{ flushDeadlineMs: true }, {}, /^flushDeadlineMs: .* got true; 25000 is used$/],
-    [{ retryAttempts: 21 }, {}, /^retryAttempts: expected a whole number from 0 to 20, got 21; 4 is used$/],
+    [{ retryAttempts: 21 }, {}, /^retryAttempts: expected a whole number from 0 to 20, got 21; nothing is used$/],
     [{ maxQueueSize: 'x' }, { AGENTOPS_MAX_QUEUE_SIZE: '5' }, /^maxQueueSize: .* 5 is used$/],
     [
       {},
@@ -323,8 +323,6 @@ describe('a wrong value names itself, what was expected, and what is used', () =
     [{ compression: 'br' }, {}, /^compression: expected auto or gzip or none, got "br"; "auto" is used$/],
     [{ maxExportBytes: 10 }, {}, /^maxExportBytes: .* got 10; 4194304 is used$/],
     [{ maxRequests: 0 }, {}, /^maxRequests: expected a whole number .* got 0; (12|Infinity) is used$/],
-    [{ breaker: { failures: 0 } }, {}, /^breaker: expected \{ failures, cooldownMs \} as whole numbers/],
-    [{ breaker: { after: 3.5 } }, {}, /^breaker: expected/],
     [{ spool: {} }, {}, /^spool: expected a spool of agentops-edge\/spool, or a function/],
     [{ exporters: {} }, {}, /^exporters: expected a list/],
     [{ exporters: [5] }, {}, /^exporters\[0\]: expected delivery options or a SpanExporter; it is left out$/],

@@ -1436,7 +1436,7 @@ describe('intended differences from the Python SDK', () => {
     session.record(new ToolEvent({ name: 'late' }))
     expect(await session.flush()).toEqual({ sent: 3, dropped: 0, spooled: 0, pending: 0 })
     const names = (await backend.spans()).map(({ spans }) => spans.map(({ name }) => name))
-    expect(names).toEqual([['t.tool', 'agent.session'], ['late.tool']])
+    expect(names).toEqual([['agent.session', 't.tool'], ['late.tool']])
   })
 })
 

@@ -103,7 +103,7 @@ describe('the limit of the platform', () => {
     await sleep(100)
     void session.flush()
     const [report, ms] = await timed(ended)
-    expect(report).toMatchObject({ dropped: 1 })
+    expect(report).toMatchObject({ dropped: 0, pending: 1 })
     expect(ms).toBeLessThan(5000)
   })
 
@@ -118,7 +118,7 @@ describe('the limit of the platform', () => {
       await sleep(100)
       session.endBy(Date.now() + 500)
       const [report, ms] = await timed(session.end())
-      expect(report).toMatchObject({ sent: 0, dropped: 2 })
+      expect(report).toMatchObject({ sent: 0, dropped: 0, pending: 2 })
       expect(ms).toBeLessThan(5000)
     }
   })
@@ -130,7 +130,7 @@ describe('the limit of the platform', () => {
     session.endBy(Date.now() + 500)
     session.record({ eventType: 'tools', name: 'late' })
     const [report, ms] = await timed(session.flush())
-    expect(report).toMatchObject({ dropped: 2 })
+    expect(report).toMatchObject({ dropped: 0, pending: 2 })
     expect(ms).toBeLessThan(5000)
   })
 })
@@ -141,7 +141,7 @@ test.each(['fail', 'finish'] as const)(
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'Date'] })
     try {
       const config = readConfig({
-        endpoint: 'http://127.0.0.1:9/',
+        endpoint: `http://127.0.0.1:9/${how}`,
         fetch: never,
         exportTimeoutMs: 300_000,
         compression: 'none',
@@ -167,14 +167,14 @@ test.each(['fail', 'finish'] as const)(
 )
 
 test('an export that nobody waits for has its own time, not the rest of an old flush’s', async () => {
-  const backend = await scripted({}, { delayMs: 600 })
-  const session = open({ endpoint: `${backend.url}/v1/traces`, flushDeadlineMs: 800, maxExportBatchSize: 5 })
+  const backend = await scripted({}, { delayMs: 1200 })
+  const session = open({ endpoint: `${backend.url}/v1/traces`, flushDeadlineMs: 1600, maxExportBatchSize: 5 })
   session.tool('first', () => 1)
   await session.flush()
-  await sleep(400)
-  // A full batch: it is under way until 200 ms after the flush's deadline.
+  await sleep(800)
+  // A full batch: it is under way until 400 ms after the flush's deadline.
   for (let n = 0; n < 5; n++) session.tool(`t${n}`, () => n)
-  await sleep(700)
+  await sleep(1400)
   expect(await session.end()).toMatchObject({ sent: 7, dropped: 0 })
   const accepted = (await backend.spans()).filter(({ accepted }) => accepted).flatMap(({ spans }) => spans)
   expect(accepted).toHaveLength(7)
@@ -189,11 +189,11 @@ describe('an outage during a session', () => {
       if (n % 10 === 0) await sleep(5)
     }
     expect((await backend.received()).length).toBeLessThanOrEqual(2)
-    expect(await session.end()).toMatchObject({ sent: 0, dropped: 301 })
+    expect(await session.end()).toMatchObject({ sent: 0, dropped: 0, pending: 301 })
   })
 
   test('leaves the requests that the time after it needs', async () => {
-    const backend = await scripted({ status: 429, headers: { 'retry-after': '3600' } })
+    const backend = await scripted({ status: 429, headers: { 'retry-after': '1' } })
     const options = { maxExportBatchSize: 50, exportIntervalMs: 200, maxRequests: 12 }
     const session = open({ endpoint: `${backend.url}/v1/traces`, ...options })
     for (let n = 0; n < 200; n++) {

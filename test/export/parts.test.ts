@@ -2,8 +2,7 @@
 import fc from 'fast-check'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { deliverInParts } from '../../src/formats/parts.ts'
-import { type AgentOpsOptions, createAgentOps, type Drop, type FlushReport, SessionExporter } from '../../src/index.ts'
-import type { ReadableSpan } from '../../src/runtime/sdk.ts'
+import { type AgentOpsOptions, createAgentOps, type Drop, type FlushReport } from '../../src/index.ts'
 import type { Outcome } from '../../src/transport/transport.ts'
 import type { ReceivedSpans } from '../support/scripted.ts'
 import { type Scripted, script, scripted } from '../support/scripted-client.ts'
@@ -120,20 +119,17 @@ describe('refusals', () => {
 })
 
 test('some rejected, the others undelivered: each with its own reason', async () => {
-  const backend = await scripted(POISON, { status: 503 })
-  const ended: ReadableSpan[] = []
-  const session = createAgentOps({
-    exporters: [{ export: (spans, done) => void done({ code: ended.push(...spans) && 0 }), shutdown: async () => {} }],
-  }).startSession()
-  for (const name of ['poison', 'good']) session.tool(name, () => name)
-  await session.end()
-  const exporter = new SessionExporter({ endpoint: `${backend.url}/v1/traces`, retryAttempts: 0 })
-  expect(await exporter.deliver(ended)).toEqual({
-    ...{ sent: 0, dropped: 1, spooled: 0, unsent: ended.slice(1) },
-    rejection: expect.stringContaining('400'),
-    spoiled: true,
-    reason: 'undelivered',
-    error: expect.stringContaining('503'),
+  const delivery = await deliverInParts(['poison', 'good'], {
+    maxBytes: 1000,
+    encode: (some) => ({ body: new TextEncoder().encode(some.join()), headers: {} }),
+    post: async ({ body }) =>
+      new TextDecoder().decode(body).includes('poison')
+        ? { reason: 'rejected', status: 400, error: 'answered 400' }
+        : { reason: 'undelivered', status: 503, error: 'answered 503' },
+  })
+  expect(delivery).toEqual({
+    ...{ sent: 0, dropped: 1, spooled: 0, unsent: ['good'], spoiled: true },
+    ...{ rejection: 'answered 400', reason: 'undelivered', error: 'answered 503' },
   })
 })
 

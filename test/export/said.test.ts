@@ -3,7 +3,7 @@ import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { type AgentOpsOptions, createAgentOps } from '../../src/index.ts'
 import { warn } from '../../src/runtime/diag.ts'
 import type { Answer } from '../support/scripted.ts'
-import { scripted } from '../support/scripted-client.ts'
+import { script, scripted } from '../support/scripted-client.ts'
 
 let said: string[] = []
 beforeEach(() => {
@@ -14,7 +14,8 @@ afterEach(() => vi.restoreAllMocks())
 
 async function sessions(answers: Answer[], options: AgentOpsOptions = {}): Promise<void> {
   const backend = await scripted(...answers)
-  const client = createAgentOps({ endpoint: `${backend.url}/v1/traces`, mode: 'multi', retryAttempts: 0, ...options })
+  const endpoint = `${backend.url}/v1/traces`
+  const client = createAgentOps({ endpoint, mode: 'multi', retryAttempts: 0, ...options })
   for (const _ of answers) await client.startSession().end()
 }
 const refusals = (text: (n: number) => string, count: number): Answer[] =>
@@ -35,8 +36,9 @@ test('statuses are causes of their own; the time that an attempt had is none', a
   await sessions([{ status: 400 }, { status: 422 }, { status: 422 }, { status: 401 }, { status: 401 }])
   expect(said.map((line) => /answered \d+/.exec(line)?.[0])).toEqual(['answered 400', 'answered 422', 'answered 401'])
   said.length = 0
-  for (const exportTimeoutMs of [40, 50, 60]) await sessions([{ hang: true }], { exportTimeoutMs })
-  expect(said).toHaveLength(1)
+  const endpoint = `${(await scripted({ hang: true })).url}/v1/traces`
+  for (const exportTimeoutMs of [40, 50, 60]) await sessions([{}], { endpoint, exportTimeoutMs })
+  expect(said).toEqual([expect.stringContaining(`${endpoint} did not answer in time`)])
 })
 
 test('however much was said, the next is said', () => {
@@ -46,7 +48,7 @@ test('however much was said, the next is said', () => {
 
 test('a line holds nothing that moves a cursor, turns text around or ends a line, and no more than 1,000 characters', async () => {
   const hostile = '\u001b]0;owned\u0007 \u001b[2J one\r\ntwo\u2028three\u2029 \u202egnp.exe \u200b \u009b31m \ud800'
-  await sessions(refusals(() => hostile + 'x'.repeat(100_000), 1))
+  await sessions(refusals(() => hostile + 'x'.repeat(50_000), 1))
   expect(said).toHaveLength(1)
   expect(said[0]).toContain('gnp.exe')
   expect(said[0]).not.toMatch(/[\p{C}\p{Zl}\p{Zp}]/u)
@@ -65,19 +67,30 @@ test('what a callback of the user’s throws is told by its class, its code and 
   for (const line of said) expect(line).toMatch(/failed; it is left out \(TypeError ERR_MINE at /)
 })
 
-test('a backend that quotes our key, token or headers shows none in a line, a report or a drop', async () => {
+test('a backend that quotes our key, token or headers, whole or cut, shows none in a line, a report or a drop', async () => {
   const [key, secret] = [crypto.randomUUID(), 'header-of-the-user-0123456789']
-  // What the tests' token endpoint gives first.
-  const token = 'token-1'
-  const text = `no access for ${key}, Bearer ${token}, ${secret}; {"k":"${JSON.stringify({ key })}"}`
-  const backend = await scripted({ body: JSON.stringify({ partialSuccess: { rejectedSpans: 1, errorMessage: text } }) })
+  const tokens = ['one', 'other'].map((of) => {
+    return `${btoa('{"alg":"none"}')}.${btoa(JSON.stringify({ exp: Date.now() / 1000 + 3600, of, key }))}.signature`
+  })
+  const text = (token: string): string =>
+    `no access for ${key}, Bearer ${token}, ${secret}, ${token.slice(0, 40)}; ${JSON.stringify({ key })}`
+  const [backend, other] = await Promise.all(
+    tokens.map(async (token) => {
+      const errorMessage = text(token)
+      const scripts = await scripted({ body: JSON.stringify({ partialSuccess: { rejectedSpans: 1, errorMessage } }) })
+      await script(`${scripts.url}-auth`, [{ body: JSON.stringify({ token }) }])
+      return scripts
+    }),
+  )
+  if (!backend || !other) throw new Error('two backends')
   const shown: unknown[] = []
   const show = (what: unknown): void => void shown.push(what)
   const headers = { 'x-team': secret }
-  const options = { apiKey: key, endpoint: `${backend.url}/v1/traces`, apiEndpoint: backend.url, headers }
-  const session = createAgentOps({ ...options, onDrop: show, onExport: show }).startSession()
+  const of = ({ url }: { url: string }) => ({ apiKey: key, endpoint: `${url}/v1/traces`, apiEndpoint: url, headers })
+  const options = { ...of(backend), exporters: [of(other)], onDrop: show, onExport: show }
+  const session = createAgentOps(options).startSession()
   shown.push(await session.end(), said)
   const all = JSON.stringify(shown)
-  expect(all).toContain('no access for [hidden], Bearer [hidden], [hidden]')
-  for (const one of [key, token, secret]) expect(all).not.toContain(one.slice(0, 12))
+  expect(all).toContain('no access for [hidden], Bearer [hidden], [hidden], [hidden]; ')
+  for (const one of [key, ...tokens, secret]) expect(all).not.toContain(one.slice(0, 12))
 })

@@ -129,7 +129,7 @@ describe('a backend that', () => {
   const at = (path: string): string => `http://127.0.0.1:${(server.address() as AddressInfo).port}${path}`
 
   test.each(['await', 'extension'])(
-    'hangs never makes a function time out, and the loss is said: %s',
+    'hangs never makes a function time out, and what is left is said: %s',
     async (flush) => {
       held = []
       const env = { OTEL_EXPORTER_OTLP_ENDPOINT: at('/hang'), ...(flush === 'extension' && { FLUSH: flush }) }
@@ -137,7 +137,7 @@ describe('a backend that', () => {
       for (let n = 0; n < 3; n++)
         expect(await running.invoke({ n })).toMatchObject({ timedOut: false, error: undefined })
       expect(held.length).toBeGreaterThan(0)
-      expect(running.logs.filter((line) => line === 'dropped 3 undelivered')).toHaveLength(3)
+      expect(running.logs.filter((line) => line === 'pending 3')).toHaveLength(3)
     },
   )
 
@@ -148,16 +148,16 @@ describe('a backend that', () => {
     }
     // What an invocation had no time to say is said when the process goes on.
     await running.invoke({ n: 1 })
-    await waitFor('four losses', () => running.logs.filter((line) => /^dropped \d/.test(line)).length >= 4)
+    await waitFor('four sessions', () => running.logs.filter((line) => line === 'pending 3').length >= 4)
   })
 
-  test('is dead costs an invocation its deadline at most, and the loss is said', async () => {
+  test('is dead costs an invocation its deadline at most, and what is left is said', async () => {
     const running = await start('buffered', {
       env: { OTEL_EXPORTER_OTLP_ENDPOINT: 'http://127.0.0.1:9' },
       timeoutMs: 1500,
     })
     for (let n = 0; n < 3; n++) expect(await running.invoke({ n })).toMatchObject({ timedOut: false, error: undefined })
-    expect(running.logs.filter((line) => line === 'dropped 3 undelivered')).toHaveLength(3)
+    expect(running.logs.filter((line) => line === 'pending 3')).toHaveLength(3)
   })
 
   test('hangs costs a session of one’s own its time at most', async () => {

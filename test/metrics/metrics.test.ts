@@ -81,7 +81,8 @@ describe('1,000 requests', () => {
 
   test('go in a handful of posts', () => {
     expect(posts('/v1/metrics').length).toBeLessThan(20)
-    expect(posts('/v1/traces').length).toBeGreaterThan(900)
+    // Sessions go together, too.
+    expect(posts('/v1/traces').length).toBeLessThan(500)
   })
 
   test('with the right sums, as deltas', () => {

@@ -40,6 +40,7 @@ describe('a refusal that may end with a setting or an outage keeps the message',
   })
 
   test.each<[string, Answer]>([
+    ['one 400', { status: 400 }],
     ['one 500', { status: 500 }],
     ['one 403', { status: 403 }],
     ['an answer without a token', { body: '{}' }],
@@ -56,6 +57,19 @@ describe('a refusal that may end with a setting or an outage keeps the message',
     expect(await failedOf(event, options)).toEqual(['m0'])
     await waitFor('a token', async () => (await failedOf(event, options)).length === 0)
     expect([...(await acceptedOf(backend)).values()].flat()).toEqual(['a-0', 'a-1'])
+    expect(drops).toEqual([])
+  })
+
+  test('a platform that allows no request any more', async () => {
+    const backend = await scripted({})
+    const endpoint = `${backend.url}/v1/traces`
+    const drops: Drop[] = []
+    const options: AgentOpsOptions = { endpoint, onDrop: (drop) => drops.push(drop) }
+    const event = sqs(message(endpoint, 'a'), message(endpoint, 'b'))
+    let left = 1
+    const limited = (...request: Parameters<typeof fetch>): Promise<Response> =>
+      left-- > 0 ? fetch(...request) : Promise.reject(new Error('Too many subrequests.'))
+    expect(await failedOf(event, { ...options, fetch: limited })).toEqual(['m1'])
     expect(drops).toEqual([])
   })
 

@@ -1,6 +1,8 @@
 /** The consumer of a spool, and messages that would bring it down: in the queue of a real workerd, and by hand. */
 import { describe, expect, test } from 'vitest'
-import type { SpoolMessage } from '../../src/spool/index.ts'
+import { otlpProtobuf } from '../../src/formats/index.ts'
+import type { Drop } from '../../src/index.ts'
+import { drainSpool, type SpoolMessage } from '../../src/spool/index.ts'
 import { bomb, type Made, message, otlpBody, plan } from '../support/messages.ts'
 import { type Scripted, scripted } from '../support/scripted-client.ts'
 import { acceptedOf, startSpoolWorker } from '../support/spool.ts'
@@ -73,6 +75,22 @@ describe('a message that no spool has sent', () => {
     expect(Object.values(attempts)).toEqual([1, 1])
     expect(drainDrops).toMatchObject([{ reason: 'rejected', error: expect.stringMatching(/spans|larger/) }])
     expect((await backend.received()).length).toBeLessThan(40)
+  })
+
+  test.each([
+    ['ends in a length', [10, 200]],
+    ['holds less than a length says', [10, 9, 18]],
+    ['holds numbers', [8, 1]],
+  ])('a protobuf body that %s is refused alone, where the backend refuses it', async (_, bytes) => {
+    const backend = await scripted({ status: 400 })
+    const endpoint = `${backend.url}/v1/traces`
+    const drops: Drop[] = []
+    const headers = { 'content-type': 'application/x-protobuf' }
+    const bad = message(endpoint, '', { format: 'otlp-protobuf', spans: 1, headers, body: Buffer.from(bytes) })
+    const event = { Records: [{ messageId: 'm0', body: JSON.stringify(bad) }] }
+    const options = { endpoint, format: otlpProtobuf, onDrop: (drop: Drop) => drops.push(drop) }
+    expect(await drainSpool(event, options)).toEqual({ batchItemFailures: [] })
+    expect(drops).toMatchObject([{ reason: 'rejected', error: expect.stringContaining('no OTLP as protobuf') }])
   })
 
   test('a v2 plan with 6,000 agents costs no request; the other session arrives', async () => {

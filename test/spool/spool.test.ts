@@ -1,4 +1,4 @@
-/** Spools in Node: SQS with a Lambda as its consumer, spools of one's own, and the breaker that fills them. */
+/** Spools in Node: SQS with a Lambda as its consumer, spools of one's own, and the failures that fill them. */
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { otlpProtobuf } from '../../src/formats/index.ts'
 import { type AgentOpsOptions, createAgentOps, type Drop, type FlushReport, type Spool } from '../../src/index.ts'
@@ -134,11 +134,12 @@ describe('a spool of one’s own', () => {
     ],
   ])('that %s has its spans dropped, and the error says both failures, of the spool’s its kind', async (_, put) => {
     const backend = await scripted({ status: 503 })
-    const { report, drops } = await session(to(backend, { spool: spoolTo({ put }) }))
+    const { id, report, drops } = await session(to(backend, { spool: spoolTo({ put }) }))
     // An error of the user's by where it was thrown: its message may hold a secret.
-    const error = `${new URL(backend.url).origin} answered 503; the spool failed: Error at `
+    const error = `${backend.url}/v1/traces answered 503; the spool failed: Error at `
     expect(report).toEqual({ sent: 0, dropped: 2, spooled: 0, pending: 0, error: expect.stringContaining(error) })
-    expect(drops).toEqual([{ spans: 2, reason: 'undelivered', error: report.error }])
+    const traceId = id.replaceAll('-', '')
+    expect(drops).toEqual([{ spans: 2, reason: 'undelivered', error: report.error, traceId }])
     expect(report.error).not.toContain('disk')
   })
 
@@ -162,71 +163,55 @@ describe('a spool of one’s own', () => {
 })
 
 describe('a backend that fails again and again', () => {
-  const COOLDOWN_MS = 1000
-  const breaker = { failures: 3, cooldownMs: COOLDOWN_MS }
-  const cooldown = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, COOLDOWN_MS + 50))
-
-  test('with a spool: no request until the cooldown is over, then one probe at a time; a success ends it', async () => {
-    const backend = await scripted({ status: 503 })
+  test('with a spool: who would be gone before it may be asked again spools at once; a success ends it', async () => {
+    const backend = await scripted({ status: 503, headers: { 'retry-after': '3' } })
     const { batches, spool } = keeping()
-    const options = to(backend, { spool, breaker, retryAttempts: 1 })
-    const requests = async (): Promise<number> => (await backend.received()).length
+    const options = to(backend, { spool, retryAttempts: undefined, flushDeadlineMs: 2000 })
     const several = (count: number): Promise<FlushReport[]> =>
       Promise.all(Array.from({ length: count }, async () => (await session(options)).report))
 
-    // Each of these makes a retry.
-    for (let i = 0; i < 3; i++) await session(options)
-    expect(await requests()).toBe(6)
-    await several(5)
-    expect(await requests()).toBe(6)
-    await cooldown()
-    await several(5)
-    expect(await requests()).toBe(7)
-    await several(5)
-    expect(await requests()).toBe(7)
-    expect(batches).toHaveLength(18)
+    expect(await several(1)).toEqual([SPOOLED])
+    const started = performance.now()
+    expect(await several(5)).toEqual(Array(5).fill(SPOOLED))
+    expect(performance.now() - started).toBeLessThan(1500)
+    expect(await backend.received()).toHaveLength(1)
+    expect(batches).toHaveLength(6)
 
     await script(backend.url, [{}])
-    await cooldown()
-    expect((await session(options)).report).toEqual(SENT)
-    expect(await several(3)).toEqual([SENT, SENT, SENT])
-    expect(await requests()).toBe(11)
-    expect(batches).toHaveLength(18)
+    await new Promise((resolve) => setTimeout(resolve, 3000))
+    expect(await several(5)).toEqual(Array(5).fill(SENT))
+    expect(batches).toHaveLength(6)
   })
 
-  test('without a spool: one attempt for each session, no retry', async () => {
-    const backend = await scripted({ status: 503 })
-    const options = to(backend, { breaker, retryAttempts: 1 })
-    for (let i = 0; i < 3; i++) await session(options)
-    const before = (await backend.received()).length
-    expect(before).toBe(6)
-    await Promise.all([session(options), session(options), session(options)])
-    expect(await backend.received()).toHaveLength(before + 3)
-    await script(backend.url, [{ status: 503 }, {}])
-    expect((await session(options)).report).toMatchObject({ dropped: 2 })
-    expect((await session(options)).report).toEqual(SENT)
-    // With retries again.
-    await script(backend.url, [{ status: 503 }, {}])
-    expect((await session(options)).report).toEqual(SENT)
+  test('its statuses: what may pass, and what says nothing of the spans, is spooled', async () => {
+    for (const status of [401, 403, 404, 408, 429, 500, 520, 522, 530]) {
+      const { batches, spool } = keeping()
+      const { report } = await session(to(await scripted({ status }), { spool }))
+      expect([status, report]).toEqual([status, SPOOLED])
+      expect(batches).toHaveLength(1)
+    }
   })
 
-  test('a consumer’s success closes it for the sessions too', async () => {
+  test('one failure of the token endpoint is spooled, too', async () => {
+    const backend = await scripted()
+    await script(`${backend.url}-auth`, [{ status: 500 }])
+    const { batches, spool } = keeping()
+    const options = { apiKey: crypto.randomUUID(), apiEndpoint: backend.url }
+    expect((await session(to(backend, { spool, ...options }))).report).toEqual(SPOOLED)
+    expect(batches).toHaveLength(1)
+  })
+
+  test.each([401, 403, 500, 522])('%i: a consumer keeps its message', async (status) => {
     const backend = await scripted({ status: 503 })
     const bodies: string[] = []
-    const options = to(backend, {
-      spool: sqsSpool((body) => void bodies.push(body)),
-      breaker: { failures: 1, cooldownMs: 1_000_000 },
-    })
+    const options = to(backend, { spool: sqsSpool((body) => void bodies.push(body)) })
     await session(options)
+    await script(backend.url, [{ status }])
+    const event = { Records: bodies.map((body) => ({ messageId: '1', body })) }
+    expect((await drainSpool(event, options)).batchItemFailures).toHaveLength(1)
     await script(backend.url, [{}])
-    expect((await session(options)).report).toEqual(SPOOLED)
-    const { batchItemFailures } = await drainSpool(
-      { Records: bodies.map((body) => ({ messageId: '1', body })) },
-      options,
-    )
-    expect(batchItemFailures).toEqual([])
-    expect((await session(options)).report).toEqual(SENT)
-    expect([...(await acceptedOf(backend)).values()].flat()).toHaveLength(6)
+    expect((await drainSpool(event, options)).batchItemFailures).toEqual([])
+    expect([...(await acceptedOf(backend)).values()].flat()).toHaveLength(2)
   })
 })
 
@@ -259,7 +244,8 @@ describe('a consumer’s own options', () => {
     const drops: Drop[] = []
     const bodies: string[] = []
     await session(to(backend, { spool: sqsSpool((body) => void bodies.push(body)) }))
-    await script(backend.url, [{ when: 't.tool', status: 400 }, { status: 503 }])
+    // The root is the first of them.
+    await script(backend.url, [{ when: 'agent.session', status: 400 }, { status: 503 }])
     const event = { Records: bodies.map((body) => ({ messageId: '1', body })) }
     const { batchItemFailures } = await drainSpool(event, to(backend, { onDrop: (drop) => drops.push(drop) }))
     expect(batchItemFailures).toHaveLength(1)
@@ -272,14 +258,12 @@ describe('a consumer’s own options', () => {
     const spool = sqsSpool((body) => void bodies.push(body))
     await session({ exporters: [to(backend, { spool })] })
     const event = { Records: bodies.map((body, i) => ({ messageId: `m${i}`, body })) }
-    // The second time its breaker is open: what is in a queue is tried all the same.
-    for (const failures of [1000, 1]) {
-      const before = (await backend.received()).length
-      const exporters = [to(backend, { spool, retryAttempts: 3, breaker: { failures, cooldownMs: 1_000_000 } })]
-      for (let i = 1; i <= 2; i++) {
-        expect((await drainSpool(event, { exporters })).batchItemFailures).toHaveLength(1)
-        expect(await backend.received()).toHaveLength(before + i)
-      }
+    const before = (await backend.received()).length
+    const exporters = [to(backend, { spool, retryAttempts: 3 })]
+    // What is in a queue is tried whatever sessions wait for.
+    for (let i = 1; i <= 4; i++) {
+      expect((await drainSpool(event, { exporters })).batchItemFailures).toHaveLength(1)
+      expect(await backend.received()).toHaveLength(before + i)
     }
     expect(bodies).toHaveLength(1)
   })

@@ -87,6 +87,24 @@ describe('what the Worker cannot send, its Tail Worker sends', () => {
     expect(await namesOf(backend)).toEqual(['tool published.tool'])
   })
 
+  test('and of one that has no request left but its root’s, what it had finished', async () => {
+    const backend = await scripted({})
+    const worker = await start(backend, { exportIntervalMs: 100, maxRequests: 1 })
+    await fetch(`${worker.url}/abort`)
+    expect(await arrived(backend, 1)).toEqual(['tool published.tool'])
+    expect(await requests(backend)).toEqual({ own: 0, tail: 1 })
+  })
+
+  test('while the destination is left alone, what others finish is published at once, with no request', async () => {
+    const backend = await scripted(FROM_TAIL, { ...DOWN, headers: { 'retry-after': '20' } })
+    const worker = await start(backend)
+    await worker.ask('a')
+    await arrived(backend, 2)
+    await worker.ask('b')
+    expect(await arrived(backend, 4)).toEqual([...Array(2).fill('POST /ask.session'), 'tool a.tool', 'tool b.tool'])
+    expect(await requests(backend)).toEqual({ own: 1, tail: 2 })
+  })
+
   test('from a backend that answers, nothing is published', async () => {
     const backend = await scripted()
     const worker = await start(backend)
@@ -170,7 +188,7 @@ describe('limits', () => {
   })
 
   test('what the platform drops, as the Worker has logged too much, is said by the Tail Worker', async () => {
-    const backend = await scripted(FROM_TAIL, DOWN)
+    const backend = await scripted(FROM_TAIL, DOWN, {})
     const worker = await start(backend, {}, { TAIL_SPOOL: '{ "maxInvocationBytes": 400000 }' })
     await worker.ask(...Array(40).fill(10_000))
     const line = (): boolean => worker.logs.some((said) => said.includes('drainTail: an invocation has logged'))
@@ -210,7 +228,7 @@ describe('the Tail Worker’s own outage', () => {
     await script(backend.url, [{}])
     await worker.ask('b')
     expect(await arrived(backend, 4)).toEqual([...Array(2).fill('POST /ask.session'), 'tool a.tool', 'tool b.tool'])
-    await waitFor('the last', () => worker.said().some(({ drained }) => drained?.sent === 2))
+    await waitFor('the last', () => worker.said().some(({ drained }) => drained?.pending === 0))
     expect(
       worker
         .said()

@@ -63,6 +63,7 @@ const MAX_AGENTS = 512
 export const agentopsV2: Format = {
   name: 'agentops-v2',
   api: true,
+  final: [500],
 
   async deliver(spans, connection) {
     const total: Delivery<ReadableSpan> = { ...NOTHING }
@@ -90,7 +91,8 @@ export const agentopsV2: Format = {
     return total
   },
 
-  async pack(spans, connection) {
+  async pack(items, connection) {
+    const spans = items as readonly ReadableSpan[]
     const sent = await sentOf(connection, spans)
     const plan = planOf(await itemsOf(spans, sent, connection), sent, connection)
     return compress(encode(plan), connection.config.compression)

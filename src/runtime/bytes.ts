@@ -1,4 +1,4 @@
-/** Bytes in a row. */
+/** Bytes put together. */
 export function concat(parts: readonly Uint8Array[]): Uint8Array {
   const whole = new Uint8Array(parts.reduce((length, part) => length + part.length, 0))
   let at = 0

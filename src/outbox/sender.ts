@@ -1,0 +1,254 @@
+/** What one session has finished, until something has become of all of it: sent by itself, or by whoever sends next. */
+import type { Connection, FormatSession, Wire } from '../formats/format.ts'
+import { NOTHING } from '../formats/parts.ts'
+import { Deadline } from '../runtime/deadline.ts'
+import { guard, identify, warn } from '../runtime/diag.ts'
+import type { ReadableSpan } from '../runtime/sdk.ts'
+import { unref } from '../runtime/timers.ts'
+import { changed, mayWake, pause, Watch } from '../runtime/turns.ts'
+import { waitFor } from '../transport/backoff.ts'
+import { connect, type Destination, type Requests, type Route } from '../transport/connection.ts'
+import type { DeliveryConfig } from './config.ts'
+import { fly, take } from './flight.ts'
+import { nextGroup, takeOver } from './group.ts'
+import { lose, newOutbox, type Outbox, outboxOf, put, queue, replaceBody, unqueue } from './outbox.ts'
+import type { Parcel } from './parcel.ts'
+import type { Drop, FlushReport } from './report.ts'
+import type { Run, Sending } from './run.ts'
+import type { Spool } from './spool.ts'
+
+/** What a sender is told of its session. */
+export interface SenderInit extends Partial<Pick<Sending, 'direct' | 'isUnwatched'>> {
+  /** Default: `maxRequests` for each run. */
+  readonly requests?: Requests
+  /** Whose spans these are; the last request is kept for its root. */
+  readonly session?: FormatSession
+  /** The client's. */
+  readonly onDrop?: (drop: Drop) => void
+  /** Something has become of its spans, or was tried. */
+  readonly onRun?: () => void
+}
+
+const MAX_PAUSE_MS = 100
+/** What is woken looks all the same, for what only time changes. */
+const LOOK_MS = 1000
+/** A spool has so much longer than the deadline. */
+const SPOOL_MS = 1000
+const ATTEND_MS = 60_000
+
+export class Sender implements Sending {
+  readonly outbox: Outbox
+  readonly config: DeliveryConfig
+  readonly own: Set<Parcel> = new Set()
+  readonly isUnwatched: boolean
+  readonly direct: Sending['direct']
+  requests: Requests
+  /** Counters over its life, kept by its parcels. */
+  readonly report: FlushReport = { sent: 0, dropped: 0, spooled: 0, pending: 0 }
+  readonly #init: SenderInit
+
+  constructor(config: DeliveryConfig, init: SenderInit) {
+    const { direct, isUnwatched = false, requests } = init
+    this.config = config
+    this.direct = direct
+    this.isUnwatched = isUnwatched
+    this.outbox = direct ? newOutbox() : outboxOf(config)
+    this.requests = requests ?? { left: config.maxRequests }
+    this.#init = init
+  }
+
+  /** Spans that wait, and are not on their way. */
+  get waiting(): number {
+    return [...this.own].reduce((sum, { flight, left }) => sum + (flight ? 0 : left), 0)
+  }
+
+  kept({ rest }: Run): number {
+    return this.#init.session && !rest ? 1 : 0
+  }
+
+  connect(deadline: Deadline, keep = 0, retries = 0): Connection & Route {
+    const { config, requests } = this
+    const { session } = this.#init
+    return connect(
+      { config, destination: config.destination as Destination, session, deadline, retries, keep },
+      requests,
+    )
+  }
+
+  /** Delivers `batches`, and what earlier runs have left. Never rejects. */
+  async run(run: Run, batches: readonly (readonly ReadableSpan[])[] = []): Promise<void> {
+    const { outbox, own, config } = this
+    const { deadline, rest: how, tries = (config.retryAttempts ?? Number.POSITIVE_INFINITY) + 1 } = run
+    this.requests = this.#init.requests ?? { left: config.maxRequests }
+    const root = this.#init.session?.root as unknown
+    // The root goes first, so that it is found in what is encoded.
+    for (const batch of batches) {
+      this.#pack(this.direct ? batch : batch.toSorted((a, b) => Number(b === root) - Number(a === root)))
+    }
+    const mine = [...own]
+    // What is on its way was begun by another run.
+    for (const parcel of mine) parcel.tries = tries + (parcel.flight ? 1 : 0)
+    const watch = new Watch()
+    let slept = 0
+    let patience = outbox.roundTripMs
+    for (;;) {
+      for (const parcel of mine) {
+        parcel.beats++
+        if (!parcel.left) own.delete(parcel)
+      }
+      const rest = mine.filter((parcel) => own.has(parcel))
+      if (!rest.length && !(run.collects && outbox.line.size + outbox.aside.size)) break
+      const failing = this.#failing(rest)
+      if (failing) {
+        failing.report.error ??= 'another session’s attempt has just failed'
+        await this.#spool(failing, deadline)
+        continue
+      }
+      if (!mayWake()) takeOver(outbox, watch, slept)
+      const isLate = deadline.left <= 0
+      const group = isLate ? undefined : nextGroup(this, run, watch, slept)
+      slept = 0
+      if (group) {
+        await fly(this, group, run)
+        const lost = group.parcels.filter((one) => one.isOrphan && !one.flight && (config.spool || one.tries <= 0))
+        await this.#leave(lost, 'leave', deadline)
+        patience = outbox.roundTripMs
+        continue
+      }
+      const idle = rest.filter(({ flight }) => !flight)
+      const limited = idle.length && this.connect(deadline, this.kept(run)).limited()
+      if (limited) for (const { report } of idle) report.error = limited.error
+      if (limited) for (const one of idle) one.reason = limited.reason
+      const wait = waitFor(outbox.retryAt)
+      const isOver =
+        limited || !idle.some((parcel) => parcel.tries > 0) || (wait > deadline.left && !outbox.flights.size)
+      // What another run of its own has on its way may yet come to the spool.
+      const isGone = deadline.left <= (config.spool && how ? -SPOOL_MS : 0)
+      if (isLate || !run.waits || isOver) {
+        if (how) await this.#leave(isGone ? rest : idle, how, deadline)
+        if (isGone || !run.waits || idle.length === rest.length) break
+      }
+      const { line, flights } = outbox
+      patience = Math.max(patience, [...flights].reduce((sum, { parcels }) => sum + parcels.length, line.size) / 2)
+      slept = wait + (!mayWake() ? patience : wait ? 0 : LOOK_MS)
+      await pause(outbox, slept, deadline, SPOOL_MS)
+      patience = Math.min(patience * 2, MAX_PAUSE_MS)
+    }
+    if (mine.length) guard('onExport', () => this.#init.onRun?.())
+    // A platform that ends invocations freezes its timers, too.
+    if (how === 'leave' && !run.collects && !this.direct && mayWake()) attend(outbox, config)
+  }
+
+  /** Spans of one batch as a parcel, or as several; what has no encoded form, or is too large alone, is dropped. */
+  #pack(spans: readonly ReadableSpan[]): void {
+    const { config, outbox, own, report, direct } = this
+    const { session, onDrop } = this.#init
+    const [first] = spans
+    const parcel: Parcel = {
+      ...{ body: new Uint8Array(0), left: spans.length, report, onDrop, traceId: first?.spanContext().traceId },
+      ...{ hasRoot: !direct && first === (session?.root as unknown), isAside: false, isOrphan: false },
+      ...{ serial: 0, beats: 0, tries: 0, again: 0, failures: 0 },
+    }
+    let error = ''
+    try {
+      if (direct) parcel.spans = spans
+      else parcel.body = (config.format.wire as Wire).encode(spans)
+      const { length } = parcel.body
+      if (length > config.maxExportBytes) error = `${length} bytes are more than the limit of ${config.maxExportBytes}`
+    } catch (thrown) {
+      error = `not encodable: ${identify(thrown)}`
+    }
+    const middle = spans.length >> 1
+    if (error && middle) for (const half of [spans.slice(0, middle), spans.slice(middle)]) this.#pack(half)
+    else {
+      own.add(parcel)
+      put(outbox, parcel)
+      if (error) lose(outbox, parcel, 1, 'rejected', error)
+    }
+  }
+
+  /** What it could not send goes to the spool, or stays for whoever comes next. */
+  async #leave(parcels: readonly Parcel[], how: Run['rest'], deadline: Deadline): Promise<void> {
+    const { outbox, own, config, direct } = this
+    const { spool, fetch, destination } = config
+    let orphans = 0
+    let why: string | undefined
+    for (const parcel of parcels) {
+      const { flight, report, tries, isAside } = parcel
+      report.error ??= 'no time was left; see flushDeadlineMs'
+      if (spool && !flight && !parcel.isOffered) await this.#spool(parcel, deadline)
+      const { left, reason } = parcel
+      const { error } = report
+      const isOwn = own.delete(parcel)
+      if (!left) continue
+      if (how === 'drop' || direct || fetch || tries <= 0 || (isAside && reason === 'request-limit')) {
+        lose(outbox, parcel, left, reason, error)
+      } else {
+        parcel.isOrphan = true
+        if (isOwn) orphans += left
+        why = error
+      }
+    }
+    if (!orphans) return
+    const place = destination?.url.replace(/[?#].*/, '')
+    warn(
+      `${orphans} spans for ${place} go with the next request of this isolate or process, or are lost with it: ${why}`,
+      `waiting ${why}`,
+    )
+  }
+
+  /** One that a spool may have at once, as it costs nothing: who waits may be thrown away meanwhile. */
+  #failing(parcels: readonly Parcel[]): Parcel | undefined {
+    const { outbox, config, direct } = this
+    if (!config.spool?.prompt) return undefined
+    return parcels.find(({ flight, isOffered, tries, reason, again }) => {
+      // What was refused together with others is tried alone first.
+      const hasFailed = tries <= 0 || (direct ? reason : reason === 'request-limit')
+      return !flight && !isOffered && (hasFailed || waitFor(again) || waitFor(outbox.retryAt))
+    })
+  }
+
+  /** What a spool need not take, and does not, is queued again. */
+  async #spool(parcel: Parcel, deadline: Deadline): Promise<void> {
+    const { outbox, config } = this
+    const { spans, report, reason } = parcel
+    const { error } = report
+    const { wire } = config.format
+    const spool = config.spool as Spool
+    parcel.isOffered = true
+    // Nobody else is to send it meanwhile.
+    unqueue(outbox, parcel, {})
+    try {
+      const unsent = spans ?? wire?.split(parcel.body) ?? []
+      const kept = await spool.keep({ ...NOTHING, unsent, reason, error }, this.connect(deadline))
+      take(outbox, parcel, kept)
+      if (spool.prompt && wire && parcel.left) {
+        const left = new Set(kept.unsent)
+        // The root stays the first.
+        replaceBody(parcel, wire.merge(unsent.filter((piece) => left.has(piece))))
+        parcel.hasRoot &&= left.has(unsent[0])
+      }
+    } catch (thrown) {
+      report.error = `${error}; the spool failed: ${identify(thrown)}`
+    }
+    if (spool.prompt) queue(outbox, parcel)
+    else if (parcel.left) lose(outbox, parcel, parcel.left, reason, report.error)
+    changed(outbox)
+  }
+}
+
+/** A process that goes on sends what was left behind, as soon as the destination may be asked again. */
+function attend(outbox: Outbox, config: DeliveryConfig): void {
+  if (outbox.isAttended || !(outbox.line.size + outbox.aside.size)) return
+  outbox.isAttended = true
+  const timer = setTimeout(
+    async () => {
+      const sender = new Sender(config, { requests: { left: Number.POSITIVE_INFINITY } })
+      await sender.run({ deadline: new Deadline(Date.now() + ATTEND_MS), carries: true, collects: true })
+      outbox.isAttended = false
+      attend(outbox, config)
+    },
+    Math.max(waitFor(outbox.retryAt), LOOK_MS),
+  )
+  unref(timer)
+}

@@ -1,0 +1,63 @@
+/** When a destination, or a token endpoint, is asked again: a state of its own, that all its senders keep to. */
+import type { Deadline } from '../runtime/deadline.ts'
+import type { Outcome } from './transport.ts'
+
+export interface Backoff {
+  /** Attempts in a row that failed. */
+  fails: number
+  /** No request before, milliseconds since the epoch. */
+  retryAt: number
+}
+
+const FIRST_MS = 500
+const MAX_MS = 15_000
+/** Of a `Retry-After`. */
+const MOST_MS = 60_000
+const LEAST_MS = 100
+
+/** Exponential, from half of the time to all of it. */
+export function delayOf(fails: number): number {
+  return Math.min(FIRST_MS * 2 ** (fails - 1), MAX_MS) * (0.5 + Math.random() / 2)
+}
+
+/** Milliseconds until `at`; none where that is further than anything waits: the clock has been set. */
+export function waitFor(at: number): number {
+  const ms = at - Date.now()
+  return ms > 0 && ms <= MOST_MS ? ms : 0
+}
+
+/** What an attempt means for the next one. */
+export function note(backoff: Backoff, outcome: Outcome): void {
+  if (!outcome.reason) backoff.fails = backoff.retryAt = 0
+  else if (outcome.reason === 'undelivered' && !outcome.isFinal) {
+    const { retryAt, retryAfterMs } = outcome
+    if (retryAt === undefined) backoff.fails++
+    const wait =
+      retryAfterMs === undefined ? delayOf(backoff.fails) : Math.min(Math.max(retryAfterMs, LEAST_MS), MOST_MS)
+    backoff.retryAt = retryAt ?? Date.now() + wait
+  }
+}
+
+/**
+ * Makes an attempt, and again where its failure may pass, when `backoff` says so and inside one deadline. `retries`:
+ * attempts after the first; where there is none, the first does not wait.
+ */
+export async function retrying(
+  backoff: Backoff,
+  retries: number,
+  deadline: Deadline,
+  attempt: () => Promise<Outcome>,
+): Promise<Outcome> {
+  let outcome: Outcome = { reason: 'undelivered', error: 'no time was left; see flushDeadlineMs' }
+  for (let tried = 0; ; ) {
+    const wait = retries ? waitFor(backoff.retryAt) : 0
+    // A deadline that comes nearer meanwhile ends the wait.
+    if (wait > 0 && wait < deadline.left) await deadline.within(wait, new Promise(() => {})).catch(() => {})
+    if (wait >= deadline.left) return outcome
+    outcome = await attempt()
+    note(backoff, outcome)
+    if (outcome.reason !== 'undelivered' || outcome.isFinal) return outcome
+    // What is only remembered was no attempt.
+    if (!retries || (!outcome.isRemembered && ++tried > retries)) return outcome
+  }
+}
