@@ -90,6 +90,9 @@ export class Sender implements Sending {
     const watch = new Watch()
     let slept = 0
     let patience = outbox.roundTripMs
+    // Where it failed before, an invocation waits for one attempt: an outage is not to cost each of them its deadline.
+    let asks = !!run.collects && !!outbox.fails && !(outbox.isTold && waitFor(outbox.retryAt))
+    const waits = run.waits && !asks
     for (;;) {
       for (const parcel of mine) {
         parcel.beats++
@@ -99,9 +102,10 @@ export class Sender implements Sending {
       if (!rest.length && !(run.collects && outbox.line.size + outbox.aside.size)) break
       if (!mayWake()) takeOver(outbox, watch, slept)
       const isLate = deadline.left <= 0
-      const group = isLate ? undefined : nextGroup(this, run, watch, slept)
+      const group = isLate ? undefined : nextGroup(this, asks ? { ...run, asks } : run, watch, slept)
       slept = 0
       if (group) {
+        asks = false
         await fly(this, group, run)
         const lost = group.parcels.filter((one) => one.isOrphan && !one.flight && (config.spool || one.tries <= 0))
         await this.#leave(lost, 'leave', deadline)
@@ -117,9 +121,9 @@ export class Sender implements Sending {
         limited || !idle.some((parcel) => parcel.tries > 0) || (wait > deadline.left && !outbox.flights.size)
       // What another run of its own has on its way may yet come to the spool.
       const isGone = deadline.left <= (config.spool && how ? -SPOOL_MS : 0)
-      if (isLate || !run.waits || isOver) {
+      if (isLate || !waits || isOver) {
         if (how) await this.#leave(isGone ? rest : idle, how, deadline)
-        if (isGone || !run.waits || idle.length === rest.length) break
+        if (isGone || !waits || idle.length === rest.length) break
       }
       const { line, flights } = outbox
       patience = Math.max(patience, [...flights].reduce((sum, { parcels }) => sum + parcels.length, line.size) / 2)

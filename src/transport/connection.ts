@@ -40,6 +40,8 @@ export interface Start {
   readonly retries: number
   /** So many of the session's requests are left for its root. */
   keep: number
+  /** An attempt takes no longer, milliseconds. Default: `exportTimeoutMs`. */
+  attemptMs?: number
   /** What cannot be sent is not lost: what the destination, and not the content, is refused for may be sent later. Default: where there is a spool. */
   readonly keeps?: boolean
 }
@@ -103,7 +105,7 @@ export function connect<Way extends Start>(way: Way, requests: Requests): Way & 
     },
     attempt(url, encode, authorise) {
       // Waiting for a token is part of the attempt.
-      const until = Date.now() + config.exportTimeoutMs
+      const until = Date.now() + Math.min(config.exportTimeoutMs, connection.attemptMs ?? Number.POSITIVE_INFINITY)
       return authorise(connection, until, async (authorisation) => {
         const { body, headers } = await encode()
         return connection.send(url, { body, headers: { ...authorisation, ...headers } }, until)

@@ -1,0 +1,119 @@
+/** Backends that hang, refuse, and come back, beside a function on the real runtime client that is frozen in between. */
+import { setTimeout as sleep } from 'node:timers/promises'
+import { afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import {
+  bundleFunction,
+  type FunctionOptions,
+  installRuntimeClient,
+  type RunningFunction,
+  startFunction,
+} from '../support/lambda.ts'
+import { MoodyBackend } from '../support/moody.ts'
+
+/** Of `buffered`: the root and two tools. */
+const SPANS = 3
+/** A busy machine. */
+const SLACK_MS = 400
+
+let module = ''
+let backend: MoodyBackend
+const started: RunningFunction[] = []
+
+beforeAll(async () => {
+  await installRuntimeClient()
+  module = await bundleFunction('test/fixtures/functions.ts')
+}, 300_000)
+beforeEach(async () => {
+  backend = new MoodyBackend()
+  await backend.open()
+})
+afterEach(async () => {
+  await Promise.all(started.splice(0).map((running) => running.stop()))
+  await backend.close()
+})
+
+async function start(handler: string, options: Partial<FunctionOptions> = {}): Promise<RunningFunction> {
+  const env = { OTEL_EXPORTER_OTLP_ENDPOINT: backend.url, ...options.env }
+  const running = await startFunction({ timeoutMs: 60_000, ...options, handler: `${module}.${handler}`, env })
+  started.push(running)
+  return running
+}
+
+describe('a backend that hangs', () => {
+  test('holds an answer 3 s, and what is left goes with the next invocation', async () => {
+    const plain = await start('buffered', { env: { OTEL_SDK_DISABLED: 'true' } })
+    const running = await start('buffered')
+    backend.mood = 'hang'
+    for (let n = 0; n < 3; n++) {
+      const without = await plain.invoke({ n })
+      const { ms, error } = await running.invoke({ n })
+      expect(error).toBeUndefined()
+      expect(ms - without.ms).toBeLessThan(3200 + SLACK_MS)
+    }
+    backend.mood = 'up'
+    const { ms } = await running.invoke({ n: 3 })
+    expect(ms).toBeLessThan(1000 + SLACK_MS)
+    expect(backend.arrived).toEqual({ spans: 4 * SPANS, copies: 0 })
+  })
+
+  test('keeps to a deadline that the user has named, ten times in a row', async () => {
+    const running = await start('buffered', { env: { DEADLINE: '300' } })
+    backend.mood = 'hang'
+    for (let n = 0; n < 9; n++) expect((await running.invoke({ n })).ms).toBeLessThan(500 + SLACK_MS)
+    backend.mood = 'up'
+    await running.invoke({ n: 9 })
+    await running.invoke({ n: 10 })
+    expect(backend.arrived).toEqual({ spans: 11 * SPANS, copies: 0 })
+  })
+
+  test('holds no answer of an extension', async () => {
+    const running = await start('buffered', { env: { FLUSH: 'extension' } })
+    backend.mood = 'hang'
+    for (let n = 0; n < 2; n++) expect((await running.invoke({ n })).responseMs).toBeLessThan(300 + SLACK_MS)
+    backend.mood = 'up'
+    await running.invoke({ n: 2 })
+    expect(backend.arrived).toEqual({ spans: 3 * SPANS, copies: 0 })
+  })
+})
+
+test('a refused connection costs its retries once, then nothing much', async () => {
+  const running = await start('buffered')
+  await backend.close()
+  expect((await running.invoke({ n: 0 })).ms).toBeLessThan(3200 + SLACK_MS)
+  for (let n = 1; n < 9; n++) expect((await running.invoke({ n })).ms).toBeLessThan(100 + SLACK_MS)
+  await backend.open()
+  await running.invoke({ n: 9 })
+  expect(backend.arrived).toEqual({ spans: 10 * SPANS, copies: 0 })
+})
+
+test('a backend that says when it may be asked again is not asked before', async () => {
+  const running = await start('buffered')
+  backend.mood = 'refuse'
+  backend.retryAfter = '30'
+  for (let n = 0; n < 5; n++) expect((await running.invoke({ n })).ms).toBeLessThan(500 + SLACK_MS)
+  expect(backend.paths).toHaveLength(1)
+})
+
+test('a connection that died in silence during the freeze costs a quarter of a second', async () => {
+  const running = await start('buffered')
+  for (let n = 1; n < 4; n++) {
+    await running.invoke({ n })
+    await sleep(1200)
+    expect(backend.killSockets()).toBeGreaterThan(0)
+    const { ms } = await running.invoke({ n })
+    expect(ms).toBeGreaterThan(240)
+    expect(ms).toBeLessThan(750 + SLACK_MS)
+    expect(backend.arrived).toEqual({ spans: n * 2 * SPANS, copies: 0 })
+  }
+  expect(running.logs).toEqual([])
+})
+
+test('a slow backend is sent each span once, however long the freeze', async () => {
+  const running = await start('buffered')
+  backend.delayMs = 400
+  await running.invoke({ n: 0 })
+  await sleep(1200)
+  await running.invoke({ n: 1 })
+  expect(backend.paths).toHaveLength(2)
+  expect(backend.arrived).toEqual({ spans: 2 * SPANS, copies: 0 })
+})
