@@ -42,6 +42,8 @@ export interface Outbox extends Backoff, Awaited {
   died: number
   /** Somebody looks after what is left behind. */
   isAttended: boolean
+  /** Sends what was left behind: there where something was. */
+  collect?: (ms: number) => Promise<void>
 }
 
 /** All that waits in an isolate; its counters are those of everything that was ever handed over. */

@@ -3,6 +3,7 @@ import type { Connection, FormatSession, Wire } from '../formats/format.ts'
 import { NOTHING } from '../formats/parts.ts'
 import { Deadline } from '../runtime/deadline.ts'
 import { guard, identify, warn } from '../runtime/diag.ts'
+import { onLeaving } from '../runtime/leaving.ts'
 import type { ReadableSpan } from '../runtime/sdk.ts'
 import { unref } from '../runtime/timers.ts'
 import { changed, mayWake, pause, Watch } from '../runtime/turns.ts'
@@ -11,6 +12,7 @@ import { connect, type Destination, type Requests, type Route } from '../transpo
 import type { DeliveryConfig } from './config.ts'
 import { fly, take } from './flight.ts'
 import { nextGroup, takeOver } from './group.ts'
+import { leftBehind } from './left.ts'
 import { lose, newOutbox, type Outbox, outboxOf, put, unqueue } from './outbox.ts'
 import type { Parcel } from './parcel.ts'
 import type { Drop, FlushReport } from './report.ts'
@@ -133,7 +135,7 @@ export class Sender implements Sending {
     }
     if (mine.length) guard('onExport', () => this.#init.onRun?.())
     // A platform that ends invocations freezes its timers, too.
-    if (how === 'leave' && !run.collects && !this.direct && mayWake()) attend(outbox, config)
+    if (how === 'leave' && !run.collects && !this.direct && mayWake()) attend(outbox)
   }
 
   /** Spans of one batch as a parcel, or as several; what has no encoded form, or is too large alone, is dropped. */
@@ -167,7 +169,7 @@ export class Sender implements Sending {
   /** What it could not send goes to the spool, or stays for whoever comes next. */
   async #leave(parcels: readonly Parcel[], how: Run['rest'], deadline: Deadline): Promise<void> {
     const { outbox, own, config, direct } = this
-    const { spool, fetch, format, destination } = config
+    const { spool, fetch, isFetchLasting, format, destination } = config
     let orphans = 0
     let why: string | undefined
     for (const parcel of parcels) {
@@ -185,7 +187,13 @@ export class Sender implements Sending {
         }
         if (parcel.left) lose(outbox, parcel, parcel.left, reason, report.error)
         changed(outbox)
-      } else if (how === 'drop' || direct || fetch || tries <= 0 || (isAside && reason === 'request-limit')) {
+      } else if (
+        how === 'drop' ||
+        direct ||
+        (fetch && !isFetchLasting) ||
+        tries <= 0 ||
+        (isAside && reason === 'request-limit')
+      ) {
         lose(outbox, parcel, parcel.left, reason, error)
       } else {
         parcel.isOrphan = true
@@ -194,6 +202,11 @@ export class Sender implements Sending {
       }
     }
     if (!orphans) return
+    onLeaving(leftBehind)
+    outbox.collect = (ms) => {
+      const sender = new Sender(config, { requests: { left: Number.POSITIVE_INFINITY } })
+      return sender.run({ deadline: new Deadline(Date.now() + ms), carries: true, collects: true })
+    }
     const place = destination?.url.replace(/[?#].*/, '')
     warn(
       `${orphans} spans for ${place} go with the next request of this isolate or process, or are lost with it: ${why}`,
@@ -203,15 +216,14 @@ export class Sender implements Sending {
 }
 
 /** A process that goes on sends what was left behind, as soon as the destination may be asked again. */
-function attend(outbox: Outbox, config: DeliveryConfig): void {
+function attend(outbox: Outbox): void {
   if (outbox.isAttended || !(outbox.line.size + outbox.aside.size)) return
   outbox.isAttended = true
   const timer = setTimeout(
     async () => {
-      const sender = new Sender(config, { requests: { left: Number.POSITIVE_INFINITY } })
-      await sender.run({ deadline: new Deadline(Date.now() + ATTEND_MS), carries: true, collects: true })
+      await outbox.collect?.(ATTEND_MS)
       outbox.isAttended = false
-      attend(outbox, config)
+      attend(outbox)
     },
     Math.max(waitFor(outbox.retryAt), LOOK_MS),
   )

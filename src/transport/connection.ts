@@ -20,6 +20,8 @@ export interface Destination {
 /** What the way to a destination needs of what the user has said. */
 export interface RouteConfig {
   readonly fetch?: typeof globalThis.fetch
+  /** `fetch` is the process's, and no request's: it may send later. Default `false`. */
+  readonly isFetchLasting?: boolean
   /** Longest time for one attempt, milliseconds. */
   readonly exportTimeoutMs: number
   readonly maxRequests: number

@@ -14,6 +14,8 @@ export class MoodyBackend {
   readonly names: string[] = []
   /** Requests, in any mood, by path. */
   readonly paths: string[] = []
+  /** How their bodies were encoded. */
+  readonly encodings: (string | undefined)[] = []
   readonly #sockets = new Set<Socket>()
   readonly #dead = new Set<Socket>()
   readonly #server: Server = createServer((request, response) => {
@@ -68,6 +70,7 @@ export class MoodyBackend {
     const parts: Buffer[] = []
     for await (const part of request) parts.push(part)
     this.paths.push(`${request.url}`)
+    this.encodings.push(request.headers['content-encoding'])
     if (this.#dead.has(request.socket) || this.mood === 'hang') return undefined
     if (this.mood === 'refuse') return false
     if (request.url === '/v1/traces') {
