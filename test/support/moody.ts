@@ -1,7 +1,12 @@
 /** A backend of traces and metrics that changes its mood, on one port: what comes while it is `up` is kept. */
 import { createServer, type IncomingMessage, type Server } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
-import { decodeOtlp } from './otlp-decoder.ts'
+import { decodeContent, decodeOtlp } from './otlp-decoder.ts'
+
+interface Metric {
+  name: string
+  sum: { dataPoints: { asDouble?: number; asInt?: number | string }[] }
+}
 
 export class MoodyBackend {
   /** `hang`: takes requests, and never answers. `refuse`: 503, with `retryAfter` if there is one. */
@@ -14,6 +19,8 @@ export class MoodyBackend {
   readonly names: string[] = []
   /** Requests, in any mood, by path. */
   readonly paths: string[] = []
+  /** Bodies of metrics that it took. */
+  readonly metrics: string[] = []
   /** How their bodies were encoded. */
   readonly encodings: (string | undefined)[] = []
   readonly #sockets = new Set<Socket>()
@@ -59,6 +66,17 @@ export class MoodyBackend {
     return { spans, copies: this.spans.length - spans }
   }
 
+  /** Sessions that its metrics count, and their requests. */
+  get counted(): { sessions: number; posts: number } {
+    const points = this.metrics.flatMap((body) =>
+      JSON.parse(body).resourceMetrics.flatMap(({ scopeMetrics }: { scopeMetrics: { metrics: Metric[] }[] }) =>
+        scopeMetrics.flatMap(({ metrics }) => metrics.filter(({ name }) => name === 'agentops.sessions')),
+      ),
+    ) as Metric[]
+    const values = points.flatMap(({ sum }) => sum.dataPoints.map(({ asDouble, asInt }) => Number(asDouble ?? asInt)))
+    return { sessions: values.reduce((sum, value) => sum + value, 0), posts: this.metrics.length }
+  }
+
   async close(): Promise<void> {
     if (!this.#server.listening) return
     this.#server.closeAllConnections()
@@ -73,8 +91,10 @@ export class MoodyBackend {
     this.encodings.push(request.headers['content-encoding'])
     if (this.#dead.has(request.socket) || this.mood === 'hang') return undefined
     if (this.mood === 'refuse') return false
+    const wire = Buffer.concat(parts)
+    if (request.url === '/v1/metrics') this.metrics.push(Buffer.from(decodeContent(wire, request.headers)).toString())
     if (request.url === '/v1/traces') {
-      for (const { traceId, spanId, name } of decodeOtlp(Buffer.concat(parts), request.headers)) {
+      for (const { traceId, spanId, name } of decodeOtlp(wire, request.headers)) {
         this.spans.push(`${traceId} ${spanId}`)
         this.names.push(name)
       }
