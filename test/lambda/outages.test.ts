@@ -45,16 +45,16 @@ describe('a backend that hangs', () => {
     const plain = await start('buffered', { env: { OTEL_SDK_DISABLED: 'true' } })
     const running = await start('buffered')
     backend.mood = 'hang'
-    for (let n = 0; n < 3; n++) {
+    for (let n = 0; n < 2; n++) {
       const without = await plain.invoke({ n })
       const { ms, error } = await running.invoke({ n })
       expect(error).toBeUndefined()
       expect(ms - without.ms).toBeLessThan(3200 + SLACK_MS)
     }
     backend.mood = 'up'
-    const { ms } = await running.invoke({ n: 3 })
+    const { ms } = await running.invoke({ n: 2 })
     expect(ms).toBeLessThan(1000 + SLACK_MS)
-    expect(backend.arrived).toEqual({ spans: 4 * SPANS, copies: 0 })
+    expect(backend.arrived).toEqual({ spans: 3 * SPANS, copies: 0 })
   })
 
   test('keeps to a deadline that the user has named, ten times in a row', async () => {
@@ -65,15 +65,6 @@ describe('a backend that hangs', () => {
     await running.invoke({ n: 9 })
     await running.invoke({ n: 10 })
     expect(backend.arrived).toEqual({ spans: 11 * SPANS, copies: 0 })
-  })
-
-  test('holds no answer of an extension', async () => {
-    const running = await start('buffered', { env: { FLUSH: 'extension' } })
-    backend.mood = 'hang'
-    for (let n = 0; n < 2; n++) expect((await running.invoke({ n })).responseMs).toBeLessThan(300 + SLACK_MS)
-    backend.mood = 'up'
-    await running.invoke({ n: 2 })
-    expect(backend.arrived).toEqual({ spans: 3 * SPANS, copies: 0 })
   })
 })
 
@@ -97,7 +88,7 @@ test('a backend that says when it may be asked again is not asked before', async
 
 test('a connection that died in silence during the freeze costs a quarter of a second', async () => {
   const running = await start('buffered')
-  for (let n = 1; n < 4; n++) {
+  for (let n = 1; n < 3; n++) {
     await running.invoke({ n })
     await sleep(1200)
     expect(backend.killSockets()).toBeGreaterThan(0)

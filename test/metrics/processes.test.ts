@@ -93,13 +93,11 @@ describe('hono/aws-lambda', () => {
   test('with a backend that hangs: in the time of the traces, and none is lost', async () => {
     const running = await start()
     backend.mood = 'hang'
-    for (let n = 0; n < 2; n++) {
-      const { ms, error } = await running.invoke(event)
-      expect(error).toBeUndefined()
-      expect(ms).toBeLessThan(3600)
-    }
+    const { ms, error } = await running.invoke(event)
+    expect(error).toBeUndefined()
+    expect(ms).toBeLessThan(3600)
     backend.mood = 'up'
     await running.invoke(event)
-    expect(backend.counted).toEqual({ sessions: 3, posts: 1 })
+    expect(backend.counted).toEqual({ sessions: 2, posts: 1 })
   })
 })
