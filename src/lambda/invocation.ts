@@ -3,6 +3,7 @@
 import { configReader } from '../http/config-reader.ts'
 import { judgeByStatus, recordStatus } from '../http/outcome.ts'
 import { type Invocation, MARGIN_MS, openInvocation } from '../lifetime/invocation.ts'
+import type { Config } from '../options/config.ts'
 import type { FlushReport } from '../outbox/report.ts'
 import { linksOf, readInbound } from '../propagation/inbound.ts'
 import { Deadline } from '../runtime/deadline.ts'
@@ -12,6 +13,7 @@ import { setOwner } from '../session/current.ts'
 import type { Session } from '../session/session.ts'
 import { openBatch } from './batch.ts'
 import { runningExtension, startExtension } from './extension.ts'
+import { isManaged, managed } from './managed.ts'
 import type { LambdaOptions, LambdaOptionsOf } from './options.ts'
 import { lambdaResource } from './resource.ts'
 import { fieldsOf, inboundOf, triggerOf } from './trigger.ts'
@@ -47,11 +49,17 @@ export function lambdaOpener(options: LambdaOptionsOf | undefined): OpenLambda {
     },
     () => lambdaResource(env()),
   )
+  const managedOf: WeakMap<Config, Config> = new WeakMap()
   const open: OpenLambda = (event, context) => {
     const wasCold = cold && env().AWS_LAMBDA_INITIALIZATION_TYPE !== 'provisioned-concurrency'
     cold = false
     own = {}
-    const read = readConfig(env(), [event, context])
+    let read = readConfig(env(), [event, context])
+    if (isManaged(env())) {
+      const kept = managedOf.get(read) ?? managed(read)
+      managedOf.set(read, kept)
+      read = kept
+    }
     const { flush = 'await', xray = false } = own
     if (flush !== 'await' && flush !== 'extension') warn('flush: expected await or extension; await is used')
     if (flush === 'extension') startExtension()
@@ -62,7 +70,9 @@ export function lambdaOpener(options: LambdaOptionsOf | undefined): OpenLambda {
     const carrier = messages.length === 1 ? messages[0]?.carrier : trigger.carrier
     const inbound = inboundOf(carrier, xray, header)
     const isXray = xray && !carrier?.get('traceparent') && !!inbound.get('traceparent')
-    const config = isXray ? decidedHere(read) : read
+    const decided = isXray ? decidedHere(read) : read
+    // The messages' spans end together, with the handler.
+    const config = messages.length < decided.maxQueueSize / 2 ? decided : withRoomFor(messages.length, decided)
     const invocation = openInvocation(
       config,
       {
@@ -118,6 +128,10 @@ export function lambdaOpener(options: LambdaOptionsOf | undefined): OpenLambda {
     if (!opened) guard('the extension', () => runningExtension()?.hold(context.awsRequestId, Promise.resolve()))
     return opened
   }
+}
+
+function withRoomFor(messages: number, config: Config): Config {
+  return { ...config, maxQueueSize: config.maxQueueSize + messages }
 }
 
 /** Where the response goes first, nothing is encoded in the turn that returns it. */

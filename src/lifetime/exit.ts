@@ -6,6 +6,7 @@
  * ends by the signal. An empty event loop (`beforeExit`): each session has one flush, so that none brings the next.
  */
 import { guard, warn } from '../runtime/diag.ts'
+import { leaving } from '../runtime/leaving.ts'
 import { isWorkers } from '../runtime/platform.ts'
 import { later, watchDue } from '../runtime/timers.ts'
 import type { Session } from '../session/session.ts'
@@ -74,18 +75,37 @@ function sessions(): Session[] {
 
 function watch(process: Process): void {
   watching = true
-  const globals = globalThis as { [SHARED]?: Watch }
-  const { empty, term } = globals[SHARED] ?? install(process)
+  const { empty, term } = sharedOf(process)
   const runDue = watchDue()
   empty.add(() => {
     // Bodies that nobody reads and work that never settles: their sessions end now.
     runDue()
     const fresh = sessions().filter((session) => !flushedAtEnd.has(session))
-    if (!fresh.length) return
     for (const session of fresh) flushedAtEnd.add(session)
-    void Promise.all(fresh.map((session) => session.leave(FLUSH_MS, true))).then(() => nameRunning(fresh))
+    const left = leaving()
+    const sent = left.map(({ send }) => send(FLUSH_MS))
+    void Promise.all([...fresh.map((session) => session.leave(FLUSH_MS, true)), ...sent]).then(() => {
+      // What is left would be sent, and fail, for ever.
+      for (const { lose } of left) lose?.()
+      nameRunning(fresh)
+    })
   })
+  term.add(sendLeft)
   term.add(() => Promise.all(sessions().map((session) => session.leave(FLUSH_MS, false))))
+}
+
+const sendLeft = (): Promise<unknown> => Promise.all(leaving().map(({ send }) => send(FLUSH_MS)))
+
+/** On Lambda: the environment ends by SIGTERM where there is an extension; otherwise it is never told. */
+export function atShutdown(): void {
+  const { process } = globalThis as unknown as { process?: Process }
+  if (watching || typeof process?.prependListener !== 'function') return
+  watching = true
+  sharedOf(process).term.add(sendLeft)
+}
+
+function sharedOf(process: Process): Watch {
+  return (globalThis as { [SHARED]?: Watch })[SHARED] ?? install(process)
 }
 
 function install(process: Process): Watch {

@@ -17,7 +17,7 @@ import type { RootInit } from '../session/init.ts'
 import { ownScope } from '../session/scope.ts'
 import type { Session } from '../session/session.ts'
 import { openSession } from '../wiring/session.ts'
-import { atExit } from './exit.ts'
+import { atExit, atShutdown } from './exit.ts'
 import type { Platform } from './platform.ts'
 import { type Execution, interceptWaitUntil, originalWaitUntil, type WaitUntil } from './wait-until.ts'
 
@@ -73,7 +73,10 @@ export function openInvocation(config: Config, init: RootInit, platform: Platfor
     guard('watching waitUntil', () => interceptWaitUntil(execution))
   }
   const forget = waitUntil || endBy !== undefined ? undefined : atExit(session)
-  if (endBy !== undefined) session.endBy(endBy)
+  if (endBy !== undefined) {
+    session.endBy(endBy)
+    guard('watching for the end', atShutdown)
+  }
   const context = ownScope(session)
 
   const end: Invocation['end'] = (judge, work) => {

@@ -23,6 +23,7 @@ export class MetricExporter implements PushMetricExporter {
   readonly #config: MetricsConfig
   readonly #destination: Destination | undefined
   #running: Promise<void> = Promise.resolve()
+  #hasFailed = false
 
   /** `config`: options as for `createAgentOps`, of which the delivery options count, or a Config that is read already. */
   constructor(config: AgentOpsOptions | Config = {}, env?: Environment, endpoint?: string) {
@@ -30,24 +31,30 @@ export class MetricExporter implements PushMetricExporter {
     this.#destination = destinationOf(this.#config, endpoint)
   }
 
-  export(metrics: ResourceMetrics, callback: (result: ExportResult) => void): void {
+  /**
+   * `by`: when it must be over, milliseconds since the epoch, where somebody waits; default `flushDeadlineMs` from now. Who
+   * waits does so for one attempt only, once the export before has failed.
+   */
+  export(metrics: ResourceMetrics, callback: (result: ExportResult) => void, by?: number): void {
     const earlier = this.#running
-    this.#running = this.#post(metrics).then((error) => {
+    this.#running = this.#post(metrics, by).then((error) => {
+      this.#hasFailed = !!error
       if (error) warn(`metrics were lost: ${error}`, 'metrics were lost')
       callback(error ? { code: FAILED, error: new Error(error) } : { code: SUCCESS })
       return earlier
     })
   }
 
-  async #post(metrics: ResourceMetrics): Promise<string | undefined> {
+  async #post(metrics: ResourceMetrics, by?: number): Promise<string | undefined> {
     const config = this.#config
     const destination = this.#destination
     if (!destination) return 'no endpoint'
     try {
       const body = JsonMetricsSerializer.serializeRequest(metrics) as Uint8Array
       const encoded = await compress({ body, headers: { 'content-type': 'application/json' } }, config.compression)
-      const deadline = new Deadline(Date.now() + config.flushDeadlineMs)
-      const way = { config, destination, deadline, retries: config.retryAttempts ?? Number.POSITIVE_INFINITY, keep: 0 }
+      const deadline = new Deadline(by ?? Date.now() + config.flushDeadlineMs)
+      const retries = by && this.#hasFailed ? 0 : (config.retryAttempts ?? Number.POSITIVE_INFINITY)
+      const way = { config, destination, deadline, retries, keep: 0 }
       const connection = connect(way, { left: Number.POSITIVE_INFINITY })
       const outcome = await runQuietly(() => connection.post(destination.url, encoded, authorised))
       return outcome.reason && outcome.error

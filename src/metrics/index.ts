@@ -18,14 +18,18 @@ import {
   type ViewOptions,
 } from '@opentelemetry/sdk-metrics'
 import type { MetricsConfig, MetricsRecorder } from '../options/metrics.ts'
-import { sleep } from '../runtime/deadline.ts'
+import { Deadline, sleep } from '../runtime/deadline.ts'
 import { identify, warn } from '../runtime/diag.ts'
+import { type Leaving, onLeaving } from '../runtime/leaving.ts'
 import { DELTA, ERROR } from '../runtime/otel.ts'
 import { runQuietly } from '../runtime/scope.ts'
 import type { ReadableSpan } from '../runtime/sdk.ts'
 import * as key from '../runtime/semconv.ts'
+import { unref } from '../runtime/timers.ts'
+import { mayWake } from '../runtime/turns.ts'
 import { VERSION } from '../runtime/version.ts'
 import type { Session } from '../session/session.ts'
+import { remembered } from '../transport/isolate.ts'
 import { MetricExporter } from './exporter.ts'
 
 export type { MetricsConfig, MetricsRecorder } from '../options/metrics.ts'
@@ -43,10 +47,10 @@ export interface SessionMetricsOptions {
   exporters?: readonly PushMetricExporter[]
 }
 
-/** The metrics of one Config. */
+/** The metrics of one destination, and one resource. */
 interface State {
-  /** Sends what has been added up. */
-  send(): Promise<void>
+  /** Sends what has been added up; `by`: when it must be over, milliseconds since the epoch. */
+  send(by?: number): Promise<void>
   tokens: Histogram
   operations: Histogram
   requests: Histogram
@@ -56,6 +60,8 @@ interface State {
   processed: Counter
   /** Until when somebody else is going to send, milliseconds since the epoch. */
   leasedUntil: number
+  /** On a process that lives on: for those that end before. */
+  timer?: ReturnType<typeof setTimeout>
 }
 
 const INTERVAL_MS = 10_000
@@ -83,14 +89,29 @@ class SessionReader extends MetricReader {
 /** Made once, outside of any function that makes options for each request. */
 export function sessionMetrics(options: SessionMetricsOptions = {}): MetricsRecorder {
   const { exportIntervalMs: interval = INTERVAL_MS } = options
-  const states: WeakMap<MetricsConfig, State> = new WeakMap()
+  /** A new environment a request makes a new Config a request; a `fetch` may be one request's. */
+  const byConfig: WeakMap<MetricsConfig, State> = new WeakMap()
+  const byFetch: WeakMap<object, Map<string, State>> = new WeakMap()
+  const common: Map<string, State> = new Map()
+  const leave: Leaving = { send: (ms) => Promise.all([...common.values()].map(({ send }) => send(Date.now() + ms))) }
 
   const stateOf = (config: MetricsConfig): State => {
-    let state = states.get(config)
-    if (!state) {
-      state = stateFor(config, options)
-      states.set(config, state)
-    }
+    const known = byConfig.get(config)
+    if (known) return known
+    const { destination, fetch, isFetchLasting, resource, OTEL_EXPORTER_OTLP_METRICS_ENDPOINT: named } = config
+    const { url, apiKey, tokenUrl, headers } = destination ?? {}
+    const own = fetch && !isFetchLasting
+    const states = own ? (byFetch.get(fetch) ?? new Map<string, State>()) : common
+    if (own) byFetch.set(fetch, states)
+    else onLeaving(leave)
+    const name = JSON.stringify([url, apiKey, tokenUrl, headers, named, resource.attributes])
+    const state = remembered(
+      states,
+      name,
+      () => stateFor(config, options),
+      ({ leasedUntil }) => leasedUntil < Date.now(),
+    )
+    byConfig.set(config, state)
     return state
   }
 
@@ -99,7 +120,7 @@ export function sessionMetrics(options: SessionMetricsOptions = {}): MetricsReco
       record(stateOf(config), span, session)
     },
 
-    flush({ report, waitUntil, endBy }, config) {
+    flush({ report, begun, waitUntil, endBy }, config) {
       const state = stateOf(config)
       const { sent, dropped, spooled, sampledOut = 0 } = report
       state.exported.add(sent)
@@ -107,7 +128,18 @@ export function sessionMetrics(options: SessionMetricsOptions = {}): MetricsReco
       if (spooled) state.exported.add(spooled, { [key.ERROR_TYPE]: 'spooled' })
       if (sampledOut) state.processed.add(sampledOut, { [key.ERROR_TYPE]: 'sampled_out' })
       const now = Date.now()
-      if (state.leasedUntil > now) return undefined
+      if (state.leasedUntil > now) {
+        const isAlive = !waitUntil && endBy === Number.POSITIVE_INFINITY && mayWake()
+        if (isAlive && !state.timer) {
+          state.timer = setTimeout(() => {
+            state.timer = undefined
+            state.leasedUntil = Date.now() + interval
+            void state.send()
+          }, state.leasedUntil - now)
+          unref(state.timer)
+        }
+        return undefined
+      }
       const wait = Math.max(0, Math.min(interval, endBy - now - MARGIN_MS))
       const sendLater = async (): Promise<void> => {
         await sleep(wait)
@@ -119,12 +151,15 @@ export function sessionMetrics(options: SessionMetricsOptions = {}): MetricsReco
         waitUntil(sendLater())
         return undefined
       }
+      const by = Math.min(begun + config.flushDeadlineMs, endBy)
+      // The traces have taken all the time there was.
+      if (by <= now) return undefined
       // The invocation may be frozen with its end: who ends next after the interval sends, and is waited for.
       state.leasedUntil = now + interval
-      return state.send()
+      return state.send(by)
     },
 
-    forceFlush: async (config) => states.get(config)?.send(),
+    forceFlush: async (config) => byConfig.get(config)?.send(),
   }
 }
 
@@ -154,23 +189,28 @@ function stateFor(config: MetricsConfig, { endpoint, views = [], exporters = [] 
     exported: counter('otel.sdk.exporter.span.exported', '{span}'),
     processed: counter('otel.sdk.processor.span.processed', '{span}'),
     leasedUntil: 0,
-    async send() {
-      await Promise.all(targets.map(({ exporter, reader }) => collect(exporter, reader)))
+    async send(by) {
+      await Promise.all(targets.map(({ exporter, reader }) => collect(exporter, reader, by)))
     },
   }
 }
 
 /** Never rejects. */
-async function collect(exporter: PushMetricExporter, reader: MetricReader): Promise<void> {
+async function collect(exporter: PushMetricExporter, reader: MetricReader, by?: number): Promise<void> {
   try {
     const { resourceMetrics } = await reader.collect()
     const isEmpty = resourceMetrics.scopeMetrics.every(({ metrics }) => metrics.every((one) => !one.dataPoints.length))
     if (isEmpty) return
-    const { code, error } = await new Promise<{ code: number; error?: Error }>((resolve, reject) => {
-      const running: unknown = runQuietly(() => exporter.export(resourceMetrics, resolve))
+    const exported = new Promise<{ code: number; error?: Error }>((resolve, reject) => {
+      const running: unknown = runQuietly(() => (exporter as MetricExporter).export(resourceMetrics, resolve, by))
       // Some are async, and say that they failed in a rejection.
       Promise.resolve(running).catch(reject)
     })
+    // Ours keeps to it by itself, and says what failed; another's may keep to none.
+    const limit = new Deadline(by ?? Number.POSITIVE_INFINITY)
+    const { code, error } = await (by && !(exporter instanceof MetricExporter)
+      ? limit.within(Number.POSITIVE_INFINITY, exported)
+      : exported)
     if (code && !(exporter instanceof MetricExporter)) throw error
   } catch (error) {
     warn(`a metric exporter failed; what it was given is lost (${identify(error)})`, 'a metric exporter failed')

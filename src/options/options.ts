@@ -52,7 +52,7 @@ export interface DeliveryOptions {
   maxExportBytes?: number
   /** Longest time for one attempt, ms, 1 to 600 000. Default 10 000. Env: `OTEL_EXPORTER_OTLP_TRACES_TIMEOUT`, `OTEL_EXPORTER_OTLP_TIMEOUT`. */
   exportTimeoutMs?: number
-  /** Longest time for one flush with all its batches and attempts, ms, 1 to 600 000. Default 25 000, and never past 28 s after the response where the platform ends an invocation at 30. */
+  /** Longest time for one flush with all its batches and attempts, ms, 1 to 600 000. Default 25 000, on Lambda 3000, and never past 28 s after the response where the platform ends an invocation at 30. */
   flushDeadlineMs?: number
   /** Attempts after the first for what a session has finished, 0 to 20. Default: as many as its time allows. */
   retryAttempts?: number

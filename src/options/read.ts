@@ -15,6 +15,9 @@ import { resourceOf } from './resource.ts'
 import { OWN, SETTINGS, type Settings } from './settings.ts'
 import { type Say, sourcesOf } from './sources.ts'
 
+/** A response waits for it there, and what is left goes with the next invocation. */
+const LAMBDA_FLUSH_MS = 3000
+
 /**
  * `options` go before `env`, and `env` before the process's environment. `say`: where a complaint goes. `parent`: the
  * settings of those options whose `exporters` these are one of; they take the place of the environment and the defaults.
@@ -30,6 +33,8 @@ export function readConfig(
   const given = (options ?? {}) as Record<string, unknown>
 
   const sources = sourcesOf(given, env, !!parent, say)
+  // Vercel's functions have this variable, too, and a `waitUntil`.
+  const isLambda = sources.read('AWS_LAMBDA_RUNTIME_API') && !sources.read('VERCEL')
   // The first usable source; unset and empty are the same, and what cannot be used is said.
   const picked: Record<string, unknown> = {}
   /** Who named it: the options, or a variable (in capitals). */
@@ -47,6 +52,7 @@ export function readConfig(
       else namers[name] = source
     }
     used ??= parent && !OWN.test(name) ? parent[name] : fallback
+    if (name === 'flushDeadlineMs' && used === fallback && !parent && !namers[name] && isLambda) used = LAMBDA_FLUSH_MS
     picked[name] = used
     for (const complaint of wrong) say(`${complaint}${show(used, name)} is used`)
   }

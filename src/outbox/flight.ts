@@ -17,6 +17,12 @@ import type { Run, Sending } from './run.ts'
 
 /** What fails so often alone, while others pass, is to blame itself. */
 const MAX_FAILURES = 4
+/** So long after an answer its connection is taken for a living one. */
+const FRESH_MS = 1000
+/** So many may have been kept. */
+const MAX_DIED = 3
+/** So long one that may have died in silence is waited for, or four round trips. */
+const STALE_MS = 250
 /** So long the timers of an object may stand still. */
 const UNWATCHED_MS = 60_000
 
@@ -64,6 +70,8 @@ async function send(sender: Sending, flight: Flight, run: Run): Promise<void> {
   const spans = parcels.reduce((sum, { left }) => sum + left, 0)
   const whole = parcels.length > 1 ? wire.join(parcels.map(({ body }) => body)) : first.body
   const route = sender.connect(run.deadline, sender.kept(run))
+  const isStale = isStaleFor(outbox, run)
+  route.attemptMs = attemptMs(outbox, run, isStale)
   const post = (body: Uint8Array): Promise<Outcome> =>
     runQuietly(() =>
       route.attempt(
@@ -75,6 +83,7 @@ async function send(sender: Sending, flight: Flight, run: Run): Promise<void> {
   const refused: Refusal = (answer, items) => format.refused?.(answer, items, destination)
   const begun = Date.now()
   const outcome = await post(whole)
+  if (outcome.status) Object.assign(outbox, { answeredAt: Date.now(), died: 0 })
   if (!outcome.reason) {
     note(outbox, outcome)
     outbox.passed++
@@ -106,6 +115,8 @@ async function send(sender: Sending, flight: Flight, run: Run): Promise<void> {
     parcel.report.error = error
   }
   if (reason === 'request-limit' || !held.length) return
+  // No fault of the destination's: the next attempt has another connection, and soon a new one.
+  if (isStale && !status && !outcome.isRemembered && ++outbox.died < MAX_DIED) return
   if (reason === 'undelivered' && !isFinal) {
     if (!outcome.isRemembered) for (const parcel of held) parcel.tries--
     if (outcome.retryAt !== undefined || !isTheirs(outbox, held)) note(outbox, outcome)
@@ -147,6 +158,17 @@ async function send(sender: Sending, flight: Flight, run: Run): Promise<void> {
     if (delivery.unsent.length) replaceBody(first, wire.merge(delivery.unsent))
     take(outbox, first, delivery)
   }
+}
+
+/** Whether the process may have been frozen since the last answer, and the connections of before be dead. */
+function isStaleFor({ passed, fails, answeredAt }: Outbox, { collects }: Run): boolean {
+  return !!collects && passed > 0 && !fails && Date.now() - answeredAt > FRESH_MS
+}
+
+/** Where somebody waits an attempt leaves time for another, unless those before have failed for being too short. */
+function attemptMs({ roundTripMs, fails }: Outbox, run: Run, isStale: boolean): number | undefined {
+  if (!run.collects || fails) return undefined
+  return Math.max(isStale ? STALE_MS : (run.deadline.left * 2) / 3, roundTripMs * 4)
 }
 
 /** What a delivery says of a parcel. */

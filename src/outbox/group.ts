@@ -17,6 +17,8 @@ const LANES = 4
 const MOST_FLIGHTS = 32
 /** An attempt's time, at most: who has less left carries nobody else's. */
 const CARRY_MS = 10_000
+/** Who collects has no other time than this one. */
+const COLLECT_MS = 100
 /** Requests that a carrier has left: where what it carries is refused, its own goes alone. */
 const CARRY_REQUESTS = 2
 /** So long nobody has looked after a parcel before somebody else does. */
@@ -35,13 +37,14 @@ export function nextGroup(sender: Sending, run: Run, watch: Watch, slept: number
   if (sender.direct) return mine.length && !flights.size ? { parcels: mine.slice(0, 1), isLane: true } : undefined
   const watched = [...flights].filter((flight) => !flight.isUnwatched)
   // A destination that fails is asked when it may be, by one at a time.
-  const mustWait = !run.isUrgent && (waitFor(outbox.retryAt) || (fails && watched.length))
+  const isEarly = !run.asks && waitFor(outbox.retryAt)
+  const mustWait = !run.isUrgent && (isEarly || (fails && watched.length))
   if (mustWait || left <= sender.kept(run)) return undefined
   const isCrowded = !isUnwatched && watched.length >= MOST_FLIGHTS
   const mayCarry =
     (run.carries || (run.collects && !mine.length)) &&
     left > CARRY_REQUESTS &&
-    run.deadline.left > Math.min(config.exportTimeoutMs, CARRY_MS)
+    run.deadline.left > (run.collects ? COLLECT_MS : Math.min(config.exportTimeoutMs, CARRY_MS))
   for (const one of isCrowded ? [] : aside) {
     const isLost = mayCarry && !own.has(one) && (one.isOrphan || watch.silence(one, slept) >= ADOPT_MS)
     if (isLost) one.isOrphan = true

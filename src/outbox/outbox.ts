@@ -36,8 +36,14 @@ export interface Outbox extends Backoff, Awaited {
   /** Requests that the destination took. */
   passed: number
   roundTripMs: number
+  /** When it answered last, milliseconds since the epoch. */
+  answeredAt: number
+  /** Connections that were silent since. */
+  died: number
   /** Somebody looks after what is left behind. */
   isAttended: boolean
+  /** Sends what was left behind: there where something was. */
+  collect?: (ms: number) => Promise<void>
 }
 
 /** All that waits in an isolate; its counters are those of everything that was ever handed over. */
@@ -61,7 +67,7 @@ const ROUND_TRIP_MS = 10
 export function newOutbox(): Outbox {
   return {
     ...{ line: new Set(), aside: new Set(), flights: new Set(), waiting: new Set() },
-    ...{ fails: 0, retryAt: 0, spans: 0, bytes: 0, passed: 0 },
+    ...{ fails: 0, retryAt: 0, answeredAt: 0, died: 0, spans: 0, bytes: 0, passed: 0 },
     ...{ size: MAX_SPANS, fits: Number.POSITIVE_INFINITY, roundTripMs: ROUND_TRIP_MS, isAttended: false },
   }
 }

@@ -240,8 +240,8 @@ export class SessionSpanProcessor implements SpanProcessor {
       waits: true,
       isUrgent: this.#isLeaving,
       carries,
-      // A platform that ends invocations may have frozen the ones before.
-      collects: isLast && !carries && this.#limit < Number.POSITIVE_INFINITY,
+      // A platform that ends invocations may have frozen the ones before; behind the end it freezes this one.
+      collects: isLast && !carries && !this.#late && this.#limit < Number.POSITIVE_INFINITY,
       rest: isLast ? 'leave' : undefined,
     })
     if (this.#sender.waiting) this.#arm()

@@ -18,8 +18,10 @@ export interface Run {
   readonly isUrgent?: boolean
   /** Nothing waits for it, and the platform keeps it alive: it may carry what others have. */
   readonly carries?: boolean
-  /** It sends, after its own, what was left behind. */
+  /** The platform freezes the process behind it, and somebody waits: it sends, after its own, what was left behind before. */
   readonly collects?: boolean
+  /** It asks a failing destination at once, unless that has said when, or somebody else is asking. */
+  readonly asks?: boolean
   /** What becomes of what it could not send: it is left behind, or dropped. Default: its session tries again. */
   readonly rest?: 'leave' | 'drop'
 }

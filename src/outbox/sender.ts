@@ -3,6 +3,7 @@ import type { Connection, FormatSession, Wire } from '../formats/format.ts'
 import { NOTHING } from '../formats/parts.ts'
 import { Deadline } from '../runtime/deadline.ts'
 import { guard, identify, warn } from '../runtime/diag.ts'
+import { onLeaving } from '../runtime/leaving.ts'
 import type { ReadableSpan } from '../runtime/sdk.ts'
 import { unref } from '../runtime/timers.ts'
 import { changed, mayWake, pause, Watch } from '../runtime/turns.ts'
@@ -11,6 +12,7 @@ import { connect, type Destination, type Requests, type Route } from '../transpo
 import type { DeliveryConfig } from './config.ts'
 import { fly, take } from './flight.ts'
 import { nextGroup, takeOver } from './group.ts'
+import { leftBehind } from './left.ts'
 import { lose, newOutbox, type Outbox, outboxOf, put, queue, replaceBody, unqueue } from './outbox.ts'
 import type { Parcel } from './parcel.ts'
 import type { Drop, FlushReport } from './report.ts'
@@ -91,6 +93,9 @@ export class Sender implements Sending {
     const watch = new Watch()
     let slept = 0
     let patience = outbox.roundTripMs
+    // Where it failed before, an invocation waits for one attempt: an outage is not to cost each of them its deadline.
+    let asks = !!run.collects && !!outbox.fails && !(outbox.isTold && waitFor(outbox.retryAt))
+    const waits = run.waits && !asks
     for (;;) {
       for (const parcel of mine) {
         parcel.beats++
@@ -106,9 +111,10 @@ export class Sender implements Sending {
       }
       if (!mayWake()) takeOver(outbox, watch, slept)
       const isLate = deadline.left <= 0
-      const group = isLate ? undefined : nextGroup(this, run, watch, slept)
+      const group = isLate ? undefined : nextGroup(this, asks ? { ...run, asks } : run, watch, slept)
       slept = 0
       if (group) {
+        asks = false
         await fly(this, group, run)
         const lost = group.parcels.filter((one) => one.isOrphan && !one.flight && (config.spool || one.tries <= 0))
         await this.#leave(lost, 'leave', deadline)
@@ -124,9 +130,9 @@ export class Sender implements Sending {
         limited || !idle.some((parcel) => parcel.tries > 0) || (wait > deadline.left && !outbox.flights.size)
       // What another run of its own has on its way may yet come to the spool.
       const isGone = deadline.left <= (config.spool && how ? -SPOOL_MS : 0)
-      if (isLate || !run.waits || isOver) {
+      if (isLate || !waits || isOver) {
         if (how) await this.#leave(isGone ? rest : idle, how, deadline)
-        if (isGone || !run.waits || idle.length === rest.length) break
+        if (isGone || !waits || idle.length === rest.length) break
       }
       const { line, flights } = outbox
       patience = Math.max(patience, [...flights].reduce((sum, { parcels }) => sum + parcels.length, line.size) / 2)
@@ -136,7 +142,7 @@ export class Sender implements Sending {
     }
     if (mine.length) guard('onExport', () => this.#init.onRun?.())
     // A platform that ends invocations freezes its timers, too.
-    if (how === 'leave' && !run.collects && !this.direct && mayWake()) attend(outbox, config)
+    if (how === 'leave' && !run.collects && !this.direct && mayWake()) attend(outbox)
   }
 
   /** Spans of one batch as a parcel, or as several; what has no encoded form, or is too large alone, is dropped. */
@@ -170,7 +176,7 @@ export class Sender implements Sending {
   /** What it could not send goes to the spool, or stays for whoever comes next. */
   async #leave(parcels: readonly Parcel[], how: Run['rest'], deadline: Deadline): Promise<void> {
     const { outbox, own, config, direct } = this
-    const { spool, fetch, destination } = config
+    const { spool, fetch, isFetchLasting, destination } = config
     let orphans = 0
     let why: string | undefined
     for (const parcel of parcels) {
@@ -181,7 +187,13 @@ export class Sender implements Sending {
       const { error } = report
       const isOwn = own.delete(parcel)
       if (!left) continue
-      if (how === 'drop' || direct || fetch || tries <= 0 || (isAside && reason === 'request-limit')) {
+      if (
+        how === 'drop' ||
+        direct ||
+        (fetch && !isFetchLasting) ||
+        tries <= 0 ||
+        (isAside && reason === 'request-limit')
+      ) {
         lose(outbox, parcel, left, reason, error)
       } else {
         parcel.isOrphan = true
@@ -190,6 +202,11 @@ export class Sender implements Sending {
       }
     }
     if (!orphans) return
+    onLeaving(leftBehind)
+    outbox.collect = (ms) => {
+      const sender = new Sender(config, { requests: { left: Number.POSITIVE_INFINITY } })
+      return sender.run({ deadline: new Deadline(Date.now() + ms), carries: true, collects: true })
+    }
     const place = destination?.url.replace(/[?#].*/, '')
     warn(
       `${orphans} spans for ${place} go with the next request of this isolate or process, or are lost with it: ${why}`,
@@ -238,15 +255,14 @@ export class Sender implements Sending {
 }
 
 /** A process that goes on sends what was left behind, as soon as the destination may be asked again. */
-function attend(outbox: Outbox, config: DeliveryConfig): void {
+function attend(outbox: Outbox): void {
   if (outbox.isAttended || !(outbox.line.size + outbox.aside.size)) return
   outbox.isAttended = true
   const timer = setTimeout(
     async () => {
-      const sender = new Sender(config, { requests: { left: Number.POSITIVE_INFINITY } })
-      await sender.run({ deadline: new Deadline(Date.now() + ATTEND_MS), carries: true, collects: true })
+      await outbox.collect?.(ATTEND_MS)
       outbox.isAttended = false
-      attend(outbox, config)
+      attend(outbox)
     },
     Math.max(waitFor(outbox.retryAt), LOOK_MS),
   )

@@ -71,9 +71,10 @@ export class Ending {
     guard('ending the session', () => session.close())
     session.ended()
     this.#decide()
+    const begun = Date.now()
     await Promise.all(sinks.map((sink) => sink.close()))
     const report = this.report()
-    const delivered: Delivered = { report, waitUntil: this.waitUntil, endBy: this.#limit }
+    const delivered: Delivered = { report, begun, waitUntil: this.waitUntil, endBy: this.#limit }
     // Metrics of many sessions go in one request; only where nothing keeps the runtime alive for it is it waited for.
     await guard('metrics', () => meter?.flush(delivered))
     // The session stays in AsyncLocalStorage for as long as the request's code may run; the runtime's context must not.

@@ -24,6 +24,8 @@ export interface Sink extends SpanProcessor {
 /** A session that has ended and is delivered. */
 export interface Delivered {
   report: FlushReport
+  /** When its delivery began, milliseconds since the epoch: `flushDeadlineMs` counts from there. */
+  begun: number
   waitUntil?: (promise: Promise<unknown>) => void
   /** When the platform ends the invocation, milliseconds since the epoch. */
   endBy: number

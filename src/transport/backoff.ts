@@ -7,6 +7,8 @@ export interface Backoff {
   fails: number
   /** No request before, milliseconds since the epoch. */
   retryAt: number
+  /** The destination has said so itself, by `Retry-After`. */
+  isTold?: boolean
 }
 
 const FIRST_MS = 500
@@ -35,6 +37,7 @@ export function note(backoff: Backoff, outcome: Outcome): void {
     const wait =
       retryAfterMs === undefined ? delayOf(backoff.fails) : Math.min(Math.max(retryAfterMs, LEAST_MS), MOST_MS)
     backoff.retryAt = retryAt ?? Date.now() + wait
+    backoff.isTold = retryAfterMs !== undefined
   }
 }
 

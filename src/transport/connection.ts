@@ -20,6 +20,8 @@ export interface Destination {
 /** What the way to a destination needs of what the user has said. */
 export interface RouteConfig {
   readonly fetch?: typeof globalThis.fetch
+  /** `fetch` is the process's, and no request's: it may send later. Default `false`. */
+  readonly isFetchLasting?: boolean
   /** Longest time for one attempt, milliseconds. */
   readonly exportTimeoutMs: number
   readonly maxRequests: number
@@ -40,6 +42,8 @@ export interface Start {
   readonly retries: number
   /** So many of the session's requests are left for its root. */
   keep: number
+  /** An attempt takes no longer, milliseconds. Default: `exportTimeoutMs`. */
+  attemptMs?: number
   /** What cannot be sent is not lost: what the destination, and not the content, is refused for may be sent later. Default: where there is a spool. */
   readonly keeps?: boolean
 }
@@ -101,7 +105,7 @@ export function connect<Way extends Start>(way: Way, requests: Requests): Way & 
     },
     async attempt(url, encode, authorise) {
       // Waiting for a token is part of the attempt.
-      const until = Date.now() + config.exportTimeoutMs
+      const until = Date.now() + Math.min(config.exportTimeoutMs, connection.attemptMs ?? Number.POSITIVE_INFINITY)
       const outcome = await authorise(connection, until, async (authorisation) => {
         const { body, headers } = await encode()
         return connection.send(url, { body, headers: { ...authorisation, ...headers } }, until)

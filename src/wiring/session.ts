@@ -33,6 +33,7 @@ function sinksOf(config: Config, session: Session, init: RootInit): Sink[] {
       : new DestinationExporter(target, { session, requests, isUnwatched: init.isUnwatched })
     return new SessionSpanProcessor(exporter, {
       ...(isForeign ? config : target),
+      maxQueueSize: config.maxQueueSize,
       onDrop: config.onDrop,
       onExport: onExport && (() => onExport(session.report())),
       carries: init.carries ?? !!init.waitUntil,

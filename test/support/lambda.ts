@@ -117,6 +117,8 @@ export interface RunningFunction {
   initMs: number
   /** What the process has written, line by line. */
   logs: string[]
+  /** As Lambda does where an extension is registered; gives how the process ended. */
+  shutdown(): Promise<{ code: number | null; signal: string | null }>
   /** Whether the process is stopped now. */
   readonly frozen: boolean
   stop(): Promise<void>
@@ -304,6 +306,14 @@ export async function startFunction({
         queue.push({ id, event, options, deadline, begun, chunks: [], streamed: false, exit, settle })
         serve()
       }),
+    async shutdown() {
+      child?.kill('SIGCONT')
+      child?.kill('SIGTERM')
+      const limit = setTimeout(() => child?.kill('SIGKILL'), 2000)
+      const [code, signal] = await exited
+      clearTimeout(limit)
+      return { code, signal }
+    },
     async stop() {
       child?.kill('SIGKILL')
       await exited

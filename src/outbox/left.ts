@@ -1,0 +1,17 @@
+/** What sessions have left behind in an isolate, when its process ends. */
+import type { Leaving } from '../runtime/leaving.ts'
+import { isolate, lose } from './outbox.ts'
+
+export const leftBehind: Leaving = {
+  send(ms) {
+    const outboxes = [...isolate().outboxes.values()]
+    return Promise.all(outboxes.map(({ line, aside, collect }) => line.size + aside.size && collect?.(ms)))
+  },
+  lose() {
+    for (const outbox of isolate().outboxes.values()) {
+      for (const parcel of [...outbox.line, ...outbox.aside]) {
+        if (parcel.isOrphan) lose(outbox, parcel, parcel.left, parcel.reason, parcel.report.error)
+      }
+    }
+  },
+}
