@@ -17,14 +17,11 @@ import type { Run, Sending } from './run.ts'
 
 /** What fails so often alone, while others pass, is to blame itself. */
 const MAX_FAILURES = 4
-/** So long the timers of an object may stand still. */
-const UNWATCHED_MS = 60_000
 
 /** Never rejects. */
 export async function fly(sender: Sending, { parcels, isLane }: Group, run: Run): Promise<void> {
   const { outbox, isUnwatched, direct } = sender
-  const notBefore = isUnwatched ? Date.now() + UNWATCHED_MS : 0
-  const flight: Flight = { beats: 0, parcels, isLane, isUnwatched, notBefore }
+  const flight: Flight = { beats: 0, parcels, isLane, isUnwatched, at: Date.now() }
   for (const parcel of parcels) unqueue(outbox, parcel, flight)
   outbox.flights.add(flight)
   try {
