@@ -23,14 +23,11 @@ const FRESH_MS = 1000
 const MAX_DIED = 3
 /** So long one that may have died in silence is waited for, or four round trips. */
 const STALE_MS = 250
-/** So long the timers of an object may stand still. */
-const UNWATCHED_MS = 60_000
 
 /** Never rejects. */
 export async function fly(sender: Sending, { parcels, isLane }: Group, run: Run): Promise<void> {
   const { outbox, isUnwatched, direct } = sender
-  const notBefore = isUnwatched ? Date.now() + UNWATCHED_MS : 0
-  const flight: Flight = { beats: 0, parcels, isLane, isUnwatched, notBefore }
+  const flight: Flight = { beats: 0, parcels, isLane, isUnwatched, at: Date.now() }
   for (const parcel of parcels) unqueue(outbox, parcel, flight)
   outbox.flights.add(flight)
   try {

@@ -23,16 +23,18 @@ const COLLECT_MS = 100
 const CARRY_REQUESTS = 2
 /** So long nobody has looked after a parcel before somebody else does. */
 const ADOPT_MS = 1500
+/** So long the timers of an object may stand still. */
+const UNWATCHED_MS = 60_000
 
 /** Undefined: nothing, or not now. `slept`: by the sender's own timers, since it asked last. */
 export function nextGroup(sender: Sending, run: Run, watch: Watch, slept: number): Group | undefined {
   const { outbox, own, config, isUnwatched } = sender
-  const { fails, flights, line, aside } = outbox
+  const { fails, flights, line, orphans, aside } = outbox
   const { left } = sender.requests
   const mine: Parcel[] = []
   for (const one of own) {
     // The root goes first: without it the backend has no session to show the others in.
-    if (!one.flight && one.tries > 0 && !waitFor(one.again)) mine[one.hasRoot ? 'unshift' : 'push'](one)
+    if (one.left && !one.flight && one.tries > 0 && !waitFor(one.again)) mine[one.hasRoot ? 'unshift' : 'push'](one)
   }
   if (sender.direct) return mine.length && !flights.size ? { parcels: mine.slice(0, 1), isLane: true } : undefined
   const watched = [...flights].filter((flight) => !flight.isUnwatched)
@@ -44,7 +46,8 @@ export function nextGroup(sender: Sending, run: Run, watch: Watch, slept: number
   const mayCarry =
     (run.carries || (run.collects && !mine.length)) &&
     left > CARRY_REQUESTS &&
-    run.deadline.left > (run.collects ? COLLECT_MS : Math.min(config.exportTimeoutMs, CARRY_MS))
+    run.deadline.left >
+      (run.collects ? COLLECT_MS : Math.min(config.exportTimeoutMs, config.flushDeadlineMs / 2, CARRY_MS))
   for (const one of isCrowded ? [] : aside) {
     const isLost = mayCarry && !own.has(one) && (one.isOrphan || watch.silence(one, slept) >= ADOPT_MS)
     if (isLost) one.isOrphan = true
@@ -61,8 +64,8 @@ export function nextGroup(sender: Sending, run: Run, watch: Watch, slept: number
   const maxSpans = Math.min(left > 1 ? outbox.size : MAX_SPANS, config.maxExportBatchSize)
   const maxBytes = Math.min(MAX_GROUP_BYTES, config.maxExportBytes, outbox.fits)
   // Its own first: who has sent is done.
-  for (const one of new Set(isLane ? [...mine, ...line] : mine)) {
-    if (!line.has(one) || waitFor(one.again)) continue
+  for (const one of new Set(isLane ? [...mine, ...orphans, ...line] : mine)) {
+    if (one.isAside || waitFor(one.again)) continue
     spans += one.left
     bytes += one.body.length
     if (parcels.length && (spans > maxSpans || bytes > maxBytes)) break
@@ -74,7 +77,8 @@ export function nextGroup(sender: Sending, run: Run, watch: Watch, slept: number
 /** Whoever sends, and is silent, was cut off: others send again what it had. */
 export function takeOver(outbox: Outbox, watch: Watch, slept: number): void {
   for (const flight of outbox.flights) {
-    if (watch.silence(flight, slept) < SILENT_MS || Date.now() < flight.notBefore) continue
+    if (watch.silence(flight, slept) < SILENT_MS || (flight.isUnwatched && Date.now() < flight.at + UNWATCHED_MS))
+      continue
     outbox.flights.delete(flight)
     for (const one of flight.parcels) if (one.flight === flight) queue(outbox, one)
   }

@@ -17,16 +17,18 @@ export interface Flight extends Holder {
   readonly isLane: boolean
   /** Nobody does: a Durable Object's, whose timers may be stopped. */
   readonly isUnwatched: boolean
-  /** However silent, it is not given up before; milliseconds since the epoch. */
-  readonly notBefore: number
+  /** When it began, milliseconds since the epoch. */
+  readonly at: number
 }
 
 export interface Outbox extends Backoff, Awaited {
   /** Whatever anybody may send, the first first. */
   readonly line: Set<Parcel>
+  /** The same of sessions that wait no longer. */
+  readonly orphans: Set<Parcel>
   readonly aside: Set<Parcel>
   readonly flights: Set<Flight>
-  /** Of what stands in `line`. */
+  /** Of what stands in `line`, and of the orphans. */
   spans: number
   bytes: number
   /** Spans in the next request: half as many after each failure, twice as many after each success. */
@@ -40,8 +42,8 @@ export interface Outbox extends Backoff, Awaited {
   answeredAt: number
   /** Connections that were silent since. */
   died: number
-  /** Somebody looks after what is left behind. */
-  isAttended: boolean
+  /** Until then somebody looks after what is left behind, milliseconds since the epoch. */
+  attendedUntil: number
   /** Sends what was left behind: there where something was. */
   collect?: (ms: number) => Promise<void>
 }
@@ -66,9 +68,9 @@ const ROUND_TRIP_MS = 10
 
 export function newOutbox(): Outbox {
   return {
-    ...{ line: new Set(), aside: new Set(), flights: new Set(), waiting: new Set() },
+    ...{ line: new Set(), orphans: new Set(), aside: new Set(), flights: new Set(), waiting: new Set() },
     ...{ fails: 0, retryAt: 0, answeredAt: 0, died: 0, spans: 0, bytes: 0, passed: 0 },
-    ...{ size: MAX_SPANS, fits: Number.POSITIVE_INFINITY, roundTripMs: ROUND_TRIP_MS, isAttended: false },
+    ...{ size: MAX_SPANS, fits: Number.POSITIVE_INFINITY, roundTripMs: ROUND_TRIP_MS, attendedUntil: 0 },
   }
 }
 
@@ -93,8 +95,8 @@ export function outboxOf({ destination, format, compression, fetch }: DeliveryCo
 }
 
 /** Nothing waits in it, and nothing is on its way. */
-export function isEmpty({ line, aside, flights }: Outbox): boolean {
-  return !(line.size + aside.size + flights.size)
+export function isEmpty({ line, orphans, aside, flights }: Outbox): boolean {
+  return !(line.size + orphans.size + aside.size + flights.size)
 }
 
 /** Takes a parcel that has just been made; where they are too many, the oldest goes. */
@@ -107,7 +109,7 @@ export function put(outbox: Outbox, parcel: Parcel): void {
   while (all.bytes > MAX_BYTES) {
     let [from, oldest] = [outbox, parcel]
     for (const one of all.outboxes.values()) {
-      for (const waiting of [...one.aside, ...one.line]) {
+      for (const waiting of [...one.aside, ...one.orphans, ...one.line]) {
         if (waiting.serial < oldest.serial) [from, oldest] = [one, waiting]
       }
     }
@@ -123,7 +125,7 @@ export function queue(outbox: Outbox, parcel: Parcel): void {
   if (!parcel.left) return
   if (parcel.isAside) outbox.aside.add(parcel)
   else {
-    outbox.line.add(parcel)
+    outbox[parcel.isOrphan ? 'orphans' : 'line'].add(parcel)
     outbox.spans += parcel.left
     outbox.bytes += parcel.body.length
   }
@@ -133,7 +135,7 @@ export function queue(outbox: Outbox, parcel: Parcel): void {
 export function unqueue(outbox: Outbox, parcel: Parcel, flight?: object): void {
   parcel.flight = flight
   outbox.aside.delete(parcel)
-  if (!outbox.line.delete(parcel)) return
+  if (!outbox.line.delete(parcel) && !outbox.orphans.delete(parcel)) return
   outbox.spans -= parcel.left
   outbox.bytes -= parcel.body.length
 }

@@ -32,10 +32,16 @@ export interface SenderInit extends Partial<Pick<Sending, 'direct' | 'isUnwatche
 }
 
 const MAX_PAUSE_MS = 100
+/** Of all that wait, however many they are. */
+const LOOKS_PER_MS = 1.5
 /** What is woken looks all the same, for what only time changes. */
 const LOOK_MS = 1000
 /** A spool has so much longer than the deadline. */
 const SPOOL_MS = 1000
+/** A flight that most are faster than. */
+const OLD_MS = 1000
+/** As long as it takes to find out. */
+const LINGER_MS = 2000
 const ATTEND_MS = 60_000
 
 export class Sender implements Sending {
@@ -87,7 +93,7 @@ export class Sender implements Sending {
     for (const batch of batches) {
       this.#pack(this.direct ? batch : batch.toSorted((a, b) => Number(b === root) - Number(a === root)))
     }
-    const mine = [...own]
+    const mine = [...own].filter(({ left }) => left)
     // What is on its way was begun by another run.
     for (const parcel of mine) parcel.tries = tries + (parcel.flight ? 1 : 0)
     const watch = new Watch()
@@ -96,13 +102,25 @@ export class Sender implements Sending {
     // Where it failed before, an invocation waits for one attempt: an outage is not to cost each of them its deadline.
     let asks = !!run.collects && !!outbox.fails && !(outbox.isTold && waitFor(outbox.retryAt))
     const waits = run.waits && !asks
+    let lingers: number | undefined
     for (;;) {
       for (const parcel of mine) {
         parcel.beats++
         if (!parcel.left) own.delete(parcel)
       }
       const rest = mine.filter((parcel) => own.has(parcel))
-      if (!rest.length && !(run.collects && outbox.line.size + outbox.aside.size)) break
+      const isLate = deadline.left <= 0
+      if (
+        !rest.length &&
+        !((run.carries || run.collects) && outbox.orphans.size + (run.collects ? outbox.aside.size : 0))
+      ) {
+        if (isLate || !run.carries || !mayBeLost(outbox)) break
+        // One at a time sees to it that nothing of those who were cut off stays.
+        if (lingers === undefined && Date.now() < outbox.attendedUntil) break
+        lingers = (lingers ?? LINGER_MS) - slept
+        outbox.attendedUntil = Date.now() + lingers
+        if (lingers <= 0) break
+      }
       const failing = this.#failing(rest)
       if (failing) {
         failing.report.error ??= 'another session’s attempt has just failed'
@@ -110,7 +128,6 @@ export class Sender implements Sending {
         continue
       }
       if (!mayWake()) takeOver(outbox, watch, slept)
-      const isLate = deadline.left <= 0
       const group = isLate ? undefined : nextGroup(this, asks ? { ...run, asks } : run, watch, slept)
       slept = 0
       if (group) {
@@ -126,16 +143,18 @@ export class Sender implements Sending {
       if (limited) for (const { report } of idle) report.error = limited.error
       if (limited) for (const one of idle) one.reason = limited.reason
       const wait = waitFor(outbox.retryAt)
-      const isOver =
-        limited || !idle.some((parcel) => parcel.tries > 0) || (wait > deadline.left && !outbox.flights.size)
+      const isOver = limited || !idle.some(({ tries }) => tries > 0) || (wait > deadline.left && !outbox.flights.size)
       // What another run of its own has on its way may yet come to the spool.
       const isGone = deadline.left <= (config.spool && how ? -SPOOL_MS : 0)
       if (isLate || !waits || isOver) {
         if (how) await this.#leave(isGone ? rest : idle, how, deadline)
-        if (isGone || !waits || idle.length === rest.length) break
+        if (isGone || !waits || (idle.length === rest.length && lingers === undefined)) break
       }
       const { line, flights } = outbox
-      patience = Math.max(patience, [...flights].reduce((sum, { parcels }) => sum + parcels.length, line.size) / 2)
+      patience = Math.max(
+        patience,
+        [...flights].reduce((sum, { parcels }) => sum + parcels.length, line.size) / LOOKS_PER_MS,
+      )
       slept = wait + (!mayWake() ? patience : wait ? 0 : LOOK_MS)
       await pause(outbox, slept, deadline, SPOOL_MS)
       patience = Math.min(patience * 2, MAX_PAUSE_MS)
@@ -197,6 +216,10 @@ export class Sender implements Sending {
         lose(outbox, parcel, left, reason, error)
       } else {
         parcel.isOrphan = true
+        if (!flight) {
+          unqueue(outbox, parcel)
+          queue(outbox, parcel)
+        }
         if (isOwn) orphans += left
         why = error
       }
@@ -254,17 +277,20 @@ export class Sender implements Sending {
   }
 }
 
+/** Whether something may have been left by a sender that was cut off; the clock is no proof, but a reason to look. */
+function mayBeLost({ aside, flights }: Outbox): boolean {
+  return !mayWake() && (aside.size > 0 || [...flights].some(({ at }) => at + OLD_MS < Date.now()))
+}
+
 /** A process that goes on sends what was left behind, as soon as the destination may be asked again. */
 function attend(outbox: Outbox): void {
-  if (outbox.isAttended || !(outbox.line.size + outbox.aside.size)) return
-  outbox.isAttended = true
-  const timer = setTimeout(
-    async () => {
-      await outbox.collect?.(ATTEND_MS)
-      outbox.isAttended = false
-      attend(outbox)
-    },
-    Math.max(waitFor(outbox.retryAt), LOOK_MS),
-  )
+  const wait = Math.max(waitFor(outbox.retryAt), LOOK_MS)
+  if (Date.now() < outbox.attendedUntil || !(outbox.orphans.size + outbox.aside.size)) return
+  outbox.attendedUntil = Date.now() + wait + ATTEND_MS
+  const timer = setTimeout(async () => {
+    await outbox.collect?.(ATTEND_MS)
+    outbox.attendedUntil = 0
+    attend(outbox)
+  }, wait)
   unref(timer)
 }
