@@ -39,13 +39,17 @@ export function observe<T>(call: () => T, settle: Settle): T {
         ['catch', (rejected) => own.then(undefined, rejected)],
         [
           'finally',
-          (done: () => unknown) => {
-            const after = async (): Promise<unknown> => done?.()
-            return own.then(
-              (value) => after().then(() => value),
-              (error) => after().then(() => Promise.reject(error)),
-            )
-          },
+          (done: () => unknown) =>
+            own.then(
+              async (value) => {
+                await done?.()
+                return value
+              },
+              async (error) => {
+                await done?.()
+                throw error
+              },
+            ),
         ],
       ]
       const own = result as PromiseLike<unknown>

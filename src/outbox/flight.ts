@@ -67,7 +67,7 @@ async function send(sender: Sending, flight: Flight, run: Run): Promise<void> {
   const spans = parcels.reduce((sum, { left }) => sum + left, 0)
   const whole = parcels.length > 1 ? wire.join(parcels.map(({ body }) => body)) : first.body
   const route = sender.connect(run.deadline, sender.kept(run))
-  const isStale = isStaleFor(outbox, run)
+  const isStale = isStaleFor(sender, run)
   route.attemptMs = attemptMs(outbox, run, isStale)
   const post = (body: Uint8Array): Promise<Outcome> =>
     runQuietly(() =>
@@ -157,9 +157,9 @@ async function send(sender: Sending, flight: Flight, run: Run): Promise<void> {
   }
 }
 
-/** Whether the process may have been frozen since the last answer, and the connections of before be dead. */
-function isStaleFor({ passed, fails, answeredAt }: Outbox, { collects }: Run): boolean {
-  return !!collects && passed > 0 && !fails && Date.now() - answeredAt > FRESH_MS
+/** Whether the process may have been frozen between the last answer and this session, and the connections of before be dead. */
+function isStaleFor({ outbox: { passed, fails, answeredAt }, madeAt }: Sending, { collects }: Run): boolean {
+  return !!collects && passed > 0 && !fails && madeAt - answeredAt > FRESH_MS
 }
 
 /** Where somebody waits an attempt leaves time for another, unless those before have failed for being too short. */

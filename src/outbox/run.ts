@@ -29,6 +29,8 @@ export interface Run {
 /** Who sends. */
 export interface Sending {
   readonly outbox: Outbox
+  /** When its session began, milliseconds since the epoch. */
+  readonly madeAt: number
   readonly config: DeliveryConfig
   readonly requests: Requests
   /** What nothing has become of yet. */

@@ -46,6 +46,7 @@ const ATTEND_MS = 60_000
 
 export class Sender implements Sending {
   readonly outbox: Outbox
+  readonly madeAt: number = Date.now()
   readonly config: DeliveryConfig
   readonly own: Set<Parcel> = new Set()
   readonly isUnwatched: boolean

@@ -1,5 +1,6 @@
 /** Puts the parts of the way to a destination together: retry → authorise → count → send. */
 import type { Deadline } from '../runtime/deadline.ts'
+import { guard } from '../runtime/diag.ts'
 import type { Hidden } from '../runtime/hidden.ts'
 import { type Backoff, retrying } from './backoff.ts'
 import { remembered } from './isolate.ts'
@@ -80,7 +81,9 @@ const backoffs: Map<string, Backoff> = new Map()
 
 export function connect<Way extends Start>(way: Way, requests: Requests): Way & Route {
   const { config, destination, deadline, retries } = way
-  const { fetch = globalThis.fetch, format, spool } = config
+  const { format, spool } = config
+  // The global one may be a getter of the user's; without any an attempt fails.
+  const fetch = config.fetch ?? (guard('looking for fetch', () => globalThis.fetch) as typeof globalThis.fetch)
   const keeps = way.keeps ?? !!spool
   const connection: Way & Route = {
     ...way,

@@ -33,7 +33,9 @@ test.each<[string, (promise: Promise<string>) => Promise<unknown>]>([
       return send()
     })
   const good = session.tool('good', () => lazy(async () => 'answer'))
-  const bad = session.tool('bad', () => lazy(() => Promise.reject(new RangeError('refused'))))
+  const bad = session.tool('bad', () =>
+    lazy(() => new Promise((_, reject) => setTimeout(reject, 1, new RangeError('refused')))),
+  )
   expect(good).toBeInstanceOf(Promise)
   expect(sent).toBe(0)
   expect(await use(good)).toBe('answer')
