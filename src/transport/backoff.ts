@@ -33,6 +33,8 @@ export function note(backoff: Backoff, outcome: Outcome): void {
   if (!outcome.reason) backoff.fails = backoff.retryAt = 0
   else if (outcome.reason === 'undelivered' && !outcome.isFinal) {
     const { retryAt, retryAfterMs } = outcome
+    // Of several at the same time the first counts.
+    if (waitFor(backoff.retryAt) && retryAt === undefined && retryAfterMs === undefined) return
     if (retryAt === undefined) backoff.fails++
     const wait =
       retryAfterMs === undefined ? delayOf(backoff.fails) : Math.min(Math.max(retryAfterMs, LEAST_MS), MOST_MS)
