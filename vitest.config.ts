@@ -11,6 +11,9 @@ const LONG = [
   'test/lifetime/*.test.ts',
   'test/lambda/answers.test.ts',
 ]
+// Minutes together, and of no use beside anything else: `npm run soak`.
+const SOAK = ['test/outbox/{many,cuts,content}.test.ts', 'test/long/lambda.test.ts']
+const isSoak = !!process.env.SOAK
 // Generous: the machine that runs them may be busy.
 const timeouts = { testTimeout: 60_000, hookTimeout: 60_000 }
 
@@ -19,7 +22,7 @@ const config: ViteUserConfig = defineConfig({
     globalSetup: ['test/support/global-setup.ts'],
     projects: [
       // More than cores, as some only wait.
-      { extends: true, test: { ...timeouts, name: 'node', include: [...CORE, ...LONG], maxWorkers: 3 } },
+      { extends: true, test: { ...timeouts, name: 'node', include: [...CORE, ...LONG], exclude: SOAK, maxWorkers: 3 } },
       {
         extends: true,
         plugins: [
@@ -34,8 +37,8 @@ const config: ViteUserConfig = defineConfig({
         test: {
           ...timeouts,
           name: 'end-to-end',
-          include: ['test/**/*.test.ts'],
-          exclude: [...CORE, ...LONG],
+          include: isSoak ? SOAK : ['test/**/*.test.ts'],
+          exclude: isSoak ? [] : [...CORE, ...LONG, ...SOAK],
           fileParallelism: false,
         },
       },

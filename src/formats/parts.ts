@@ -2,7 +2,6 @@
  * Sends items in as few requests as the limits allow: halved where a body is too large, searched by halves for the one
  * item that makes a backend refuse all of them.
  */
-import { identify } from '../runtime/diag.ts'
 import type { Accepted, Encoded, Outcome, Refused } from '../transport/transport.ts'
 
 /** What became of some items. */
@@ -84,7 +83,7 @@ export async function deliverInParts<T>(items: readonly T[], parts: Parts<T>): P
     try {
       encoded = await encode(part)
     } catch (error) {
-      return { reason: 'rejected', status: spoiled[0], error: `not encodable: ${identify(error)}` }
+      return { reason: 'rejected', status: spoiled[0], error: `not encodable (${(error as Error | undefined)?.name})` }
     }
     const { length } = encoded.body
     if (length > maxBytes) {
