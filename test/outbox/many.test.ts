@@ -4,7 +4,7 @@ import { expectWhole } from '../support/books.ts'
 import { startLedger } from '../support/ledger.ts'
 import { startOutboxWorker } from '../support/outbox.ts'
 
-test('4,000 sessions that end at once, 300 ms a round trip: all sent within 12 s, at most 3,000 looks a second', async (t) => {
+test('4,000 sessions that end at once, 300 ms a round trip: all sent, at most 3,000 looks a second', async (t) => {
   const ledger = await startLedger(t, () => ({ delayMs: 300 }))
   const worker = await startOutboxWorker(t, { endpoint: `${ledger.url}/v1/traces` })
   const begun = performance.now()
