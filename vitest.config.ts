@@ -12,7 +12,9 @@ const LONG = [
   'test/lambda/answers.test.ts',
 ]
 // Minutes together, and of no use beside anything else: `npm run soak`.
-const SOAK = ['test/outbox/{many,cuts,content}.test.ts', 'test/long/lambda.test.ts']
+const SOAK = ['test/outbox/{many,cuts,content}.test.ts', 'test/lambda/outages.test.ts', 'test/long/lambda.test.ts']
+// In it, too: here with two of its combinations, there with all.
+const SWEEP = 'test/instrumentation/sweep.test.ts'
 const isSoak = !!process.env.SOAK
 // Generous: the machine that runs them may be busy.
 const timeouts = { testTimeout: 60_000, hookTimeout: 60_000 }
@@ -37,7 +39,7 @@ const config: ViteUserConfig = defineConfig({
         test: {
           ...timeouts,
           name: 'end-to-end',
-          include: isSoak ? SOAK : ['test/**/*.test.ts'],
+          include: isSoak ? [...SOAK, SWEEP] : ['test/**/*.test.ts'],
           exclude: isSoak ? [] : [...CORE, ...LONG, ...SOAK],
           fileParallelism: false,
         },

@@ -94,7 +94,10 @@ async function sweepInNode(combination: Combination): Promise<Swept> {
   }
 }
 
-describe.each(COMBINATIONS)('instrumentations: %s', (combination) => {
+// The others are a matter of minutes: `npm run soak`.
+const SWEPT = process.env.SOAK ? COMBINATIONS : COMBINATIONS.filter((one) => one === 'none' || one === 'all')
+
+describe.each(SWEPT)('instrumentations: %s', (combination) => {
   const ways: readonly Way[] = combination === 'all' ? ['json', 'spool', 'protobuf'] : ['json', 'spool']
   let inWorkerd: Swept
   let inNode: Swept
