@@ -185,19 +185,17 @@ export function take(outbox: Outbox, parcel: Parcel, delivery: Delivery<unknown>
 }
 
 /**
- * Whether a failure that may pass is that of the spans themselves: those that failed before, and while others passed.
+ * Whether a failure that may pass is that of the spans themselves: those that failed before, and again while others passed.
  * Their own sessions send them; what then fails alone holds nobody else up, and is not carried for ever.
  */
 function isTheirs(outbox: Outbox, parcels: readonly Parcel[]): boolean {
-  let isOf = true
+  const isKnown = parcels.every(({ isSuspect }) => isSuspect)
   for (const parcel of parcels) {
     const isAgain = (parcel.passed ?? outbox.passed) < outbox.passed
-    isOf &&= isAgain && parcel.isAside
     parcel.passed = outbox.passed
-    if (!isAgain) continue
-    if (parcel.isAside && ++parcel.failures >= MAX_FAILURES) parcel.tries = 0
-    parcel.again = Date.now() + delayOf(parcel.failures + 1)
-    parcel.isAside = true
+    if (isAgain && parcel.isSuspect && ++parcel.failures >= MAX_FAILURES) parcel.tries = 0
+    if (isAgain) parcel.isSuspect = parcel.isAside = true
+    if (parcel.isSuspect) parcel.again = Date.now() + delayOf(isAgain ? parcel.failures + 1 : MAX_FAILURES)
   }
-  return isOf
+  return isKnown
 }

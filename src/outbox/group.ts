@@ -9,6 +9,8 @@ export interface Group {
   readonly parcels: readonly Parcel[]
   /** Others wait for its end. */
   readonly isLane: boolean
+  /** Something that waits has found no room in it. */
+  readonly isFull?: boolean
 }
 
 /** At the same time; one alone carries no more than a request's spans a round trip. */
@@ -48,7 +50,8 @@ export function nextGroup(sender: Sending, run: Run, watch: Watch, slept: number
     left > CARRY_REQUESTS &&
     run.deadline.left >
       (run.collects ? COLLECT_MS : Math.min(config.exportTimeoutMs, config.flushDeadlineMs / 2, CARRY_MS))
-  for (const one of isCrowded ? [] : aside) {
+  // Whether an outage is over is shown by those that nothing is known of.
+  for (const one of isCrowded || (fails && line.size + orphans.size) ? [] : aside) {
     const isLost = mayCarry && !own.has(one) && (one.isOrphan || watch.silence(one, slept) >= ADOPT_MS)
     if (isLost) one.isOrphan = true
     if (mine.includes(one) || (isLost && !waitFor(one.again))) return { parcels: [one], isLane: false }
@@ -68,7 +71,7 @@ export function nextGroup(sender: Sending, run: Run, watch: Watch, slept: number
     if (one.isAside || waitFor(one.again)) continue
     spans += one.left
     bytes += one.body.length
-    if (parcels.length && (spans > maxSpans || bytes > maxBytes)) break
+    if (parcels.length && (spans > maxSpans || bytes > maxBytes)) return { parcels, isLane, isFull: isLane }
     parcels.push(one)
   }
   return parcels.length ? { parcels, isLane } : undefined
@@ -77,8 +80,7 @@ export function nextGroup(sender: Sending, run: Run, watch: Watch, slept: number
 /** Whoever sends, and is silent, was cut off: others send again what it had. */
 export function takeOver(outbox: Outbox, watch: Watch, slept: number): void {
   for (const flight of outbox.flights) {
-    if (watch.silence(flight, slept) < SILENT_MS || (flight.isUnwatched && Date.now() < flight.at + UNWATCHED_MS))
-      continue
+    if (watch.silence(flight, slept) < SILENT_MS || (flight.isUnwatched && waitFor(flight.at + UNWATCHED_MS))) continue
     outbox.flights.delete(flight)
     for (const one of flight.parcels) if (one.flight === flight) queue(outbox, one)
   }

@@ -32,6 +32,8 @@ export interface Parcel extends Holder {
   again: number
   /** Its own session sends it: it was refused, or has failed, together with others. */
   isAside: boolean
+  /** It has failed again while others passed. */
+  isSuspect: boolean
   /** What had passed when it failed last, and how often it failed alone while others passed. */
   passed?: number
   failures: number

@@ -104,6 +104,7 @@ export class Sender implements Sending {
     let asks = !!run.collects && !!outbox.fails && !(outbox.isTold && waitFor(outbox.retryAt))
     const waits = run.waits && !asks
     let lingers: number | undefined
+    let goesOn = false
     for (;;) {
       for (const parcel of mine) {
         parcel.beats++
@@ -111,13 +112,13 @@ export class Sender implements Sending {
       }
       const rest = mine.filter((parcel) => own.has(parcel))
       const isLate = deadline.left <= 0
-      if (
-        !rest.length &&
-        !((run.carries || run.collects) && outbox.orphans.size + (run.collects ? outbox.aside.size : 0))
-      ) {
+      const { line, orphans, aside, flights } = outbox
+      // Others go on where something has found no room, or nobody else may come for it.
+      const more = run.collects ? orphans.size + aside.size : run.carries && (orphans.size || goesOn)
+      if (!rest.length && (lingers !== undefined || !more)) {
         if (isLate || !run.carries || !mayBeLost(outbox)) break
         // One at a time sees to it that nothing of those who were cut off stays.
-        if (lingers === undefined && Date.now() < outbox.attendedUntil) break
+        if (lingers === undefined && waitFor(outbox.attendedUntil)) break
         lingers = (lingers ?? LINGER_MS) - slept
         outbox.attendedUntil = Date.now() + lingers
         if (lingers <= 0) break
@@ -134,6 +135,7 @@ export class Sender implements Sending {
       if (group) {
         asks = false
         await fly(this, group, run)
+        goesOn = !!group.isFull
         const lost = group.parcels.filter((one) => one.isOrphan && !one.flight && (config.spool || one.tries <= 0))
         await this.#leave(lost, 'leave', deadline)
         patience = outbox.roundTripMs
@@ -144,20 +146,20 @@ export class Sender implements Sending {
       if (limited) for (const { report } of idle) report.error = limited.error
       if (limited) for (const one of idle) one.reason = limited.reason
       const wait = waitFor(outbox.retryAt)
-      const isOver = limited || !idle.some(({ tries }) => tries > 0) || (wait > deadline.left && !outbox.flights.size)
+      const isOver = limited || !idle.some(({ tries }) => tries > 0) || (wait > deadline.left && !flights.size)
       // What another run of its own has on its way may yet come to the spool.
-      const isGone = deadline.left <= (config.spool && how ? -SPOOL_MS : 0)
+      const graceMs = config.spool && how ? SPOOL_MS : 0
+      const isGone = deadline.left <= -graceMs
       if (isLate || !waits || isOver) {
         if (how) await this.#leave(isGone ? rest : idle, how, deadline)
         if (isGone || !waits || (idle.length === rest.length && lingers === undefined)) break
       }
-      const { line, flights } = outbox
       patience = Math.max(
         patience,
         [...flights].reduce((sum, { parcels }) => sum + parcels.length, line.size) / LOOKS_PER_MS,
       )
       slept = wait + (!mayWake() ? patience : wait ? 0 : LOOK_MS)
-      await pause(outbox, slept, deadline, SPOOL_MS)
+      await pause(outbox, slept, deadline, graceMs)
       patience = Math.min(patience * 2, MAX_PAUSE_MS)
     }
     if (mine.length) guard('onExport', () => this.#init.onRun?.())
@@ -172,7 +174,12 @@ export class Sender implements Sending {
     const [first] = spans
     const parcel: Parcel = {
       ...{ body: new Uint8Array(0), left: spans.length, report, onDrop, traceId: first?.spanContext().traceId },
-      ...{ hasRoot: !direct && first === (session?.root as unknown), isAside: false, isOrphan: false },
+      ...{
+        hasRoot: !direct && first === (session?.root as unknown),
+        isAside: false,
+        isSuspect: false,
+        isOrphan: false,
+      },
       ...{ serial: 0, beats: 0, tries: 0, again: 0, failures: 0 },
     }
     let error = ''
@@ -280,14 +287,14 @@ export class Sender implements Sending {
 
 /** Whether something may have been left by a sender that was cut off; the clock is no proof, but a reason to look. */
 function mayBeLost({ aside, flights }: Outbox): boolean {
-  return !mayWake() && (aside.size > 0 || [...flights].some(({ at }) => at + OLD_MS < Date.now()))
+  return !mayWake() && (aside.size > 0 || [...flights].some(({ at }) => Math.abs(Date.now() - at) > OLD_MS))
 }
 
 /** A process that goes on sends what was left behind, as soon as the destination may be asked again. */
 function attend(outbox: Outbox): void {
   const wait = Math.max(waitFor(outbox.retryAt), LOOK_MS)
-  if (Date.now() < outbox.attendedUntil || !(outbox.orphans.size + outbox.aside.size)) return
-  outbox.attendedUntil = Date.now() + wait + ATTEND_MS
+  if (waitFor(outbox.attendedUntil) || !(outbox.orphans.size + outbox.aside.size)) return
+  outbox.attendedUntil = Date.now() + ATTEND_MS
   const timer = setTimeout(async () => {
     await outbox.collect?.(ATTEND_MS)
     outbox.attendedUntil = 0

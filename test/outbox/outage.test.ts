@@ -66,7 +66,7 @@ describe.concurrent('nothing is lost', () => {
 
   test('a session that cannot wait any longer leaves its spans to the next request', async (t) => {
     const ledger = await startLedger(t, ({ at }) => ({ status: at < 2000 ? 503 : 200 }))
-    const worker = await startOutboxWorker(t, { endpoint: `${ledger.url}/v1/traces`, flushDeadlineMs: 300 })
+    const worker = await startOutboxWorker(t, { endpoint: `${ledger.url}/v1/traces`, flushDeadlineMs: 1000 })
     ledger.restart()
     for (let n = 0; n < 5; n++) await worker.ask('/many?sessions=1')
     await new Promise((resolve) => setTimeout(resolve, 2500))
