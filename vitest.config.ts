@@ -12,7 +12,11 @@ const LONG = [
   'test/lambda/answers.test.ts',
 ]
 // Minutes together, and of no use beside anything else: `npm run soak`.
-const SOAK = ['test/outbox/{many,cuts,content}.test.ts', 'test/lambda/outages.test.ts', 'test/long/lambda.test.ts']
+const SOAK = [
+  'test/outbox/{many,cuts,content,minutes}.test.ts',
+  'test/lambda/outages.test.ts',
+  'test/long/lambda.test.ts',
+]
 // In it, too: here with two of its combinations, there with all.
 const SWEEP = 'test/instrumentation/sweep.test.ts'
 const isSoak = !!process.env.SOAK
