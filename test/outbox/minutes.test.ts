@@ -8,45 +8,40 @@ const KEY = '66666666-6666-4666-8666-666666666666'
 const isToken = ({ path }: Booked): boolean => path.endsWith('/token')
 const isPoisoned = ({ spans }: Booked): boolean => spans.some(({ name }) => name === 'poison.tool')
 
-describe.concurrent(
-  'nothing is lost, nothing is sent twice',
-  { timeout: 120_000 },
-  () => {
-    test.for([8000, 15_000])('503 for %i ms', async (ms, t) => {
-      const ledger = await startLedger(t, ({ at }) => ({ status: at < ms ? 503 : 200 }))
-      const worker = await startOutboxWorker(t, { endpoint: `${ledger.url}/v1/traces` })
-      ledger.restart()
-      const sessions = await worker.traffic(20, ms + 3000)
-      await worker.settled()
-      expectWhole(ledger, sessions)
-      expectBackoff(ledger.posts().filter(({ status }) => status === 503))
-      expect(worker.logs).toEqual([])
-    })
+describe.concurrent('nothing is lost, nothing is sent twice', { timeout: 300_000 }, () => {
+  test.for([8000, 15_000])('503 for %i ms', async (ms, t) => {
+    const ledger = await startLedger(t, ({ at }) => ({ status: at < ms ? 503 : 200 }))
+    const worker = await startOutboxWorker(t, { endpoint: `${ledger.url}/v1/traces` })
+    ledger.restart()
+    const sessions = await worker.traffic(20, ms + 3000)
+    await worker.settled()
+    expectWhole(ledger, sessions)
+    expectBackoff(ledger.posts().filter(({ status }) => status === 503))
+    expect(worker.logs).toEqual([])
+  })
 
-    test('connections refused for 10 s', async (t) => {
-      const ledger = await startLedger(t)
-      await ledger.shut()
-      const worker = await startOutboxWorker(t, { endpoint: `${ledger.url}/v1/traces` })
-      const opening = new Promise((resolve) => setTimeout(resolve, 10_000)).then(ledger.open)
-      const sessions = await worker.traffic(20, 12_000)
-      await opening
-      await worker.settled()
-      expectWhole(ledger, sessions)
-    })
+  test('connections refused for 10 s', async (t) => {
+    const ledger = await startLedger(t)
+    await ledger.shut()
+    const worker = await startOutboxWorker(t, { endpoint: `${ledger.url}/v1/traces` })
+    const opening = new Promise((resolve) => setTimeout(resolve, 10_000)).then(ledger.open)
+    const sessions = await worker.traffic(20, 12_000)
+    await opening
+    await worker.settled()
+    expectWhole(ledger, sessions)
+  })
 
-    test('the token endpoint answers 503 for 6 s', async (t) => {
-      const ledger = await startLedger(t, (booked) => ({ status: isToken(booked) && booked.at < 6000 ? 503 : 200 }))
-      const options = { endpoint: `${ledger.url}/v1/traces`, apiKey: KEY, apiEndpoint: ledger.url }
-      const worker = await startOutboxWorker(t, options)
-      ledger.restart()
-      const sessions = await worker.traffic(20, 8000)
-      await worker.settled()
-      expectWhole(ledger, sessions)
-      expectBackoff(ledger.requests.filter(isToken).slice(0, -1))
-    })
-  },
-  300_000,
-)
+  test('the token endpoint answers 503 for 6 s', async (t) => {
+    const ledger = await startLedger(t, (booked) => ({ status: isToken(booked) && booked.at < 6000 ? 503 : 200 }))
+    const options = { endpoint: `${ledger.url}/v1/traces`, apiKey: KEY, apiEndpoint: ledger.url }
+    const worker = await startOutboxWorker(t, options)
+    ledger.restart()
+    const sessions = await worker.traffic(20, 8000)
+    await worker.settled()
+    expectWhole(ledger, sessions)
+    expectBackoff(ledger.requests.filter(isToken).slice(0, -1))
+  })
+})
 
 test('503 by content in 1 of 200 sessions for 60 s: all others arrive, and the backend is never left alone for long', async (t) => {
   const ledger = await startLedger(t, (booked) => ({ status: isPoisoned(booked) ? 503 : 200, delayMs: 20 }))

@@ -114,7 +114,7 @@ test('no cap lets the next one through: the oldest is forgotten, long after', ()
     secrets.unshift(secret)
     hidden.add(secret)
     quotes.add(secret)
-    if (n % 1000 > 40) continue
+    if (n % 1000 > 40 || n % 10) continue
     for (const one of secrets.slice(0, 50)) {
       expect(hidden.from(`it is ${one}, as said`)).not.toContain(one.slice(0, 24))
       expect(quotes.from(`it is ${one}, as said`)).not.toContain(one.slice(0, 30))
