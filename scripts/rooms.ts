@@ -17,7 +17,7 @@ const FLOORS: readonly (readonly string[])[] = [
   ['options'],
   ['propagation'],
   ['session'],
-  ['events'],
+  ['events', 'tracing'],
   ['outbox'],
   ['formats'],
   ['transport'],

@@ -1,11 +1,11 @@
 /** The built-in format: OTLP/HTTP as JSON. */
-import { JsonTraceSerializer } from '@opentelemetry/otlp-transformer'
 import { concat } from '../runtime/bytes.ts'
 import { fromBytes, toBytes } from '../transport/json.ts'
 import type { Format } from './format.ts'
 import { otlp, tooMany } from './otlp.ts'
+import { otlpMessage } from './otlp-message.ts'
 
-/** As the serializer writes it: no space, and nothing beside `resourceSpans`. */
+/** As `otlpMessage` is written: no space, and nothing beside `resourceSpans`. */
 const HEAD = '{"resourceSpans":['
 const TAIL = ']}'
 
@@ -21,8 +21,10 @@ interface Piece {
   span: object
 }
 
-export const otlpJson: Format = /* @__PURE__ */ otlp('otlp-json', JsonTraceSerializer, {
+export const otlpJson: Format = /* @__PURE__ */ otlp('otlp-json', {
   type: 'application/json',
+  encode: (spans) => toBytes(otlpMessage(spans)),
+  answer: fromBytes,
 
   join(bodies) {
     const [head, comma, tail] = [HEAD, ',', TAIL].map((text) => new TextEncoder().encode(text)) as Uint8Array[]

@@ -2,14 +2,18 @@
 import { ProtobufTraceSerializer } from '@opentelemetry/otlp-transformer'
 import { concat } from '../runtime/bytes.ts'
 import { OwnError } from '../runtime/diag.ts'
+import type { ReadableSpan } from '../runtime/sdk.ts'
 import type { Format } from './format.ts'
 import { otlp, tooMany } from './otlp.ts'
 
 /** One span, and what is around it: of its scope, of its resource; the innermost first. */
 type Piece = [span: Uint8Array, ...around: Uint8Array[]]
 
-export const otlpProtobuf: Format = /* @__PURE__ */ otlp('otlp-protobuf', ProtobufTraceSerializer, {
+export const otlpProtobuf: Format = /* @__PURE__ */ otlp('otlp-protobuf', {
   type: 'application/x-protobuf',
+  // Its type allows for no body; the serializer always makes one.
+  encode: (spans) => ProtobufTraceSerializer.serializeRequest(spans as ReadableSpan[]) as Uint8Array,
+  answer: (body) => ProtobufTraceSerializer.deserializeResponse(body),
   // Messages in a row are one message.
   join: concat,
   // ExportTraceServiceRequest.resource_spans, ResourceSpans.scope_spans, ScopeSpans.spans.

@@ -1,8 +1,15 @@
 /** The resource that all spans share: what the user says goes before what the platform says. */
 import type { Attributes } from '@opentelemetry/api'
-import { defaultResource, type Resource, resourceFromAttributes } from '@opentelemetry/resources'
+import type { Resource } from '@opentelemetry/resources'
 import { isNode } from '../runtime/platform.ts'
-import { AGENTOPS_SDK_NAME, AGENTOPS_SDK_VERSION, SDK_LANGUAGE, SERVICE_NAME } from '../runtime/semconv.ts'
+import {
+  AGENTOPS_SDK_NAME,
+  AGENTOPS_SDK_VERSION,
+  SDK_LANGUAGE,
+  SDK_NAME,
+  SDK_VERSION,
+  SERVICE_NAME,
+} from '../runtime/semconv.ts'
 import { VERSION } from '../runtime/version.ts'
 import { shown } from '../session/hide.ts'
 import { redactAll } from '../session/redact.ts'
@@ -11,10 +18,13 @@ import type { Sources } from './sources.ts'
 
 /** `detected`: what an adapter knows of its platform. */
 export function resourceOf(settings: Settings, sources: Sources, detected: Attributes): Resource {
-  const { attributes: sdk } = defaultResource()
   const layers: Attributes[] = [
-    // The SDK's own default of the name shows the path of the running program, and its build for the edge says "webjs".
-    { ...sdk, [SERVICE_NAME]: 'unknown_service', [SDK_LANGUAGE]: isNode() ? 'nodejs' : sdk[SDK_LANGUAGE] },
+    {
+      [SERVICE_NAME]: 'unknown_service',
+      [SDK_LANGUAGE]: isNode() ? 'nodejs' : 'webjs',
+      [SDK_NAME]: 'agentops-edge',
+      [SDK_VERSION]: VERSION,
+    },
     detected,
     sources.pairs('OTEL_RESOURCE_ATTRIBUTES'),
     { [SERVICE_NAME]: settings.OTEL_SERVICE_NAME },
@@ -31,5 +41,14 @@ export function resourceOf(settings: Settings, sources: Sources, detected: Attri
   )
   redactAll((_, value) => shown(value, settings.hidden), described)
   if (settings.redact) redactAll(settings.redact, described)
-  return resourceFromAttributes(described)
+  return resource(described)
+}
+
+/** In the form of the SDK, of which exporters read the attributes. */
+function resource(attributes: Attributes): Resource {
+  return {
+    attributes,
+    merge: (other) => resource({ ...attributes, ...other?.attributes }),
+    getRawAttributes: () => Object.entries(attributes),
+  }
 }

@@ -1,8 +1,5 @@
 /** The platform's clock, and the forms of a time. */
-import type { HrTime } from '@opentelemetry/api'
-
-/** Nanoseconds since the Unix epoch. */
-export type Nanos = bigint
+import type { HrTime, TimeInput } from '@opentelemetry/api'
 
 /** Milliseconds since the Unix epoch; a fraction carries microseconds. */
 export type Now = () => number
@@ -23,14 +20,37 @@ export function systemNow(): number {
   return origin + monotonic
 }
 
-export function fromMillis(millis: number): Nanos {
-  return BigInt(Math.round(millis * 1000)) * 1000n
+/** Seconds and nanoseconds, of a time in whole microseconds. */
+export function fromMillis(millis: number): HrTime {
+  const micros = Math.round(millis * 1000)
+  const seconds = Math.floor(micros / 1e6)
+  return [seconds, (micros - seconds * 1e6) * 1000]
 }
 
-export function fromHrTime([seconds, nanos]: HrTime): Nanos {
-  return BigInt(seconds) * 1_000_000_000n + BigInt(nanos)
+/**
+ * A time in any of the forms that OpenTelemetry's API takes: milliseconds since the epoch, a Date, seconds and
+ * nanoseconds, or what `performance.now()` gave. Undefined where it is no time that OTLP can hold.
+ */
+export function toHrTime(time: TimeInput | undefined): HrTime | undefined {
+  if (Array.isArray(time)) return time.length === 2 && time[0] * 1000 < MAX_MILLIS && time[1] >= 0 ? time : undefined
+  const millis = Number(time)
+  if (!(millis >= 0 && millis < MAX_MILLIS)) return undefined
+  return fromMillis(
+    typeof time === 'number' && millis <= performance.now() ? systemNow() - performance.now() + millis : millis,
+  )
 }
 
-export function toHrTime(time: Nanos): HrTime {
-  return [Number(time / 1_000_000_000n), Number(time % 1_000_000_000n)]
+/** How much later `a` is than `b`, seconds and nanoseconds; negative seconds where it is earlier. */
+export function since(a: HrTime, b: HrTime): HrTime {
+  const nanos = a[1] - b[1]
+  return nanos < 0 ? [a[0] - b[0] - 1, nanos + 1e9] : [a[0] - b[0], nanos]
+}
+
+export function plus(time: HrTime, by: HrTime): HrTime {
+  const nanos = time[1] + by[1]
+  return nanos < 1e9 ? [time[0] + by[0], nanos] : [time[0] + by[0] + 1, nanos - 1e9]
+}
+
+export function later(a: HrTime, b: HrTime): HrTime {
+  return since(a, b)[0] < 0 ? b : a
 }

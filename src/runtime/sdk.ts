@@ -1,20 +1,12 @@
 /**
- * The only file that imports OpenTelemetry's SDK, so that its successor costs one file. It is bundled into `dist`: no
- * peer of it can meet those of another package beside us.
+ * What OpenTelemetry's SDK calls things: types only. Spans of a session are this library's own (`tracing`), in the form
+ * that the SDK's exporters and processors take.
  */
-
 export type {
-  IdGenerator,
   ReadableSpan,
   Sampler,
   SamplingResult,
   Span as SdkSpan,
   SpanExporter,
   SpanProcessor,
-  TracerProviderOptions,
-} from '@opentelemetry/sdk-trace'
-export {
-  RandomIdGenerator,
-  TraceIdRatioBasedSampler,
-  TracerProvider,
 } from '@opentelemetry/sdk-trace'

@@ -1,19 +1,14 @@
 /** What a session needs of what the user has said. */
 import type { Resource } from '@opentelemetry/resources'
 import type { Hidden } from '../runtime/hidden.ts'
-import type { Sampler, SdkSpan } from '../runtime/sdk.ts'
+import type { SdkSpan } from '../runtime/sdk.ts'
+import type { SamplingConfig } from '../tracing/sampler.ts'
 import type { InstrumentationConfig } from './instruments.ts'
 import type { Keep } from './keep.ts'
 import type { Redact } from './redact.ts'
 
-export interface SessionConfig extends InstrumentationConfig {
+export interface SessionConfig extends InstrumentationConfig, SamplingConfig {
   readonly resource: Resource
-  /** A share of sessions, decided by trace id, or the user's own sampler. */
-  readonly sampler: number | Sampler
-  /** Whether a caller's sampled flag goes before `sampler`. */
-  readonly parentBased: boolean
-  /** There where metrics count what is not sampled, too. */
-  readonly metrics?: object
   /** Of which one has to say yes. */
   readonly keep?: readonly Keep[]
   readonly onSpan?: (span: SdkSpan) => void

@@ -22,7 +22,9 @@ import type { SdkSpan } from '../runtime/sdk.ts'
 import * as key from '../runtime/semconv.ts'
 import { cut } from '../runtime/serialize.ts'
 import { VERSION } from '../runtime/version.ts'
-import { SessionClock } from './clock.ts'
+import { SessionClock } from '../tracing/clock.ts'
+import { samplerOf } from '../tracing/sampler.ts'
+import { SessionTracerProvider } from '../tracing/tracer.ts'
 import type { SessionConfig } from './config.ts'
 import { isEndState, STATUS } from './end-state.ts'
 import { Ending } from './ending.ts'
@@ -35,7 +37,6 @@ import { brief, EventRecorder, failSpan, type Work, type WorkLast } from './reco
 import { redactedText } from './redact.ts'
 import { scopedIn, withSession } from './scope.ts'
 import { counting, type Outlets } from './sink.ts'
-import { SessionTracerProvider } from './tracer.ts'
 import type { EndState, SessionStats } from './view.ts'
 
 /** What only the session itself changes. */
@@ -103,10 +104,9 @@ export class Session extends Printed implements InstrumentedSession {
 
     const { sinks, meter } = outlets(this)
     this.#ending = new Ending(this, { sinks, meter }, init.waitUntil, init.lateWaitUntil)
-    this.tracerProvider = new SessionTracerProvider(config, meter ? [...sinks, counting(meter)] : [...sinks], {
-      clock: this.#clock,
-      traceId,
-      flags,
+    this.tracerProvider = new SessionTracerProvider({
+      ...{ clock: this.#clock, traceId, flags, resource: config.resource, sampler: samplerOf(config) },
+      sinks: meter ? [...sinks, counting(meter)] : sinks,
       rootSpanId: () => (this.root ? undefined : init.rootSpanId),
       parentOf: (context) => this.#parentOf(context),
       opened: (span) => this.#recorder.opened(span, activeContext()),

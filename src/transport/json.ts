@@ -1,7 +1,11 @@
 /** JSON as bytes, and back: what requests and answers hold. */
 
+/** As JSON writes half a surrogate pair, behind whole escapes. It has no form in UTF-8, and a strict decoder refuses it. */
+const HALF = /(?<!\\)((?:\\\\)*)\\ud[89a-f]../g
+
 export function toBytes(value: unknown): Uint8Array {
-  return new TextEncoder().encode(JSON.stringify(value))
+  const text = JSON.stringify(value)
+  return new TextEncoder().encode(text.includes('\\ud') ? text.replace(HALF, '$1\ufffd') : text)
 }
 
 /** Throws where `bytes` are no JSON; what it gives is whatever was sent. */

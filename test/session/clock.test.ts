@@ -1,14 +1,15 @@
-import { DiagLogLevel, diag } from '@opentelemetry/api'
+import { DiagLogLevel, diag, type HrTime } from '@opentelemetry/api'
 import { afterEach, expect, test, vi } from 'vitest'
 import { ActionEvent, createAgentOps, ToolEvent } from '../../src/index.ts'
-import { fromHrTime } from '../../src/runtime/clock.ts'
-import { SessionClock } from '../../src/session/clock.ts'
+import { fromMillis } from '../../src/runtime/clock.ts'
+import { SessionClock } from '../../src/tracing/clock.ts'
 import { named, spansOf, toCollector } from '../support/collected.ts'
 
 afterEach(() => diag.disable())
 
 const FROZEN = 1_790_000_000_123
 const MS = 1_000_000n
+const nanos = ([seconds, nanos]: HrTime): bigint => BigInt(seconds) * 1000n * MS + BigInt(nanos)
 
 test('a frozen clock: 20 events in one millisecond keep order, unique starts, end ≥ start, no SDK warning', async () => {
   const warnings: unknown[] = []
@@ -62,14 +63,14 @@ test('an event span has the event’s own times', async () => {
   })
 })
 
-test('an event that began before the session starts 1 ns after the root and keeps its own timestamp', async () => {
+test('an event that began before the session starts 1 ns after the root and keeps its own timestamps and duration', async () => {
   const session = createAgentOps(toCollector({ clock: () => FROZEN })).startSession({ name: 's' })
   session.record(new ToolEvent({ name: 'early', initTimestamp: FROZEN - 60_000, endTimestamp: FROZEN - 30_000 }))
   await session.end()
   const spans = await spansOf(session)
   const early = named(spans, 'early.tool')
   expect(early.start).toBe(named(spans, 's.session').start + 1n)
-  expect(early.end).toBe(early.start)
+  expect(early.end).toBe(early.start + 30_000n * MS)
   expect(early.attributes['event.timestamp']).toBe(new Date(FROZEN - 60_000).toISOString())
 })
 
@@ -106,16 +107,25 @@ test.each([
 
 test('10,000 starts in one millisecond are unique, and a remembered microsecond costs no walk', () => {
   const clock = new SessionClock(() => FROZEN)
-  const starts = Array.from({ length: 10_000 }, (_, n) =>
-    fromHrTime(clock.start(n % 2 ? undefined : BigInt(FROZEN) * MS)),
-  )
+  const starts = Array.from({ length: 10_000 }, (_, n) => nanos(clock.start(n % 2 ? undefined : fromMillis(FROZEN))))
   expect(new Set(starts).size).toBe(10_000)
   expect(starts.every((start) => start - BigInt(FROZEN) * MS < 11_000n)).toBe(true)
 })
 
 test('the platform’s clock gives plausible times', () => {
   const before = Date.now()
-  const start = Number(fromHrTime(new SessionClock().start()) / MS)
+  const start = Number(nanos(new SessionClock().start()) / MS)
   expect(start).toBeGreaterThanOrEqual(before - 5)
   expect(start).toBeLessThanOrEqual(Date.now() + 5)
+})
+
+test('a span that starts in the future, and is ended without a time, does not move the others', async () => {
+  const session = createAgentOps(toCollector({ clock: () => FROZEN })).startSession({ name: 's' })
+  session.tracer.startSpan('planned', { startTime: FROZEN + 3_600_000 }).end()
+  session.tool('t', () => 1)
+  await session.end()
+  const spans = await spansOf(session)
+  const planned = named(spans, 'planned')
+  expect([planned.start, planned.end]).toEqual([BigInt(FROZEN + 3_600_000) * MS, BigInt(FROZEN + 3_600_000) * MS])
+  for (const name of ['t.tool', 's.session']) expect(named(spans, name).end).toBeLessThan(BigInt(FROZEN + 1) * MS)
 })

@@ -1,8 +1,8 @@
 import { trace } from '@opentelemetry/api'
 import { afterEach, describe, expect, test, vi } from 'vitest'
 import { ActionEvent, createAgentOps, ErrorEvent, LLMEvent, type Session, ToolEvent } from '../../src/index.ts'
-import { TracerProvider } from '../../src/runtime/sdk.ts'
 import * as key from '../../src/runtime/semconv.ts'
+import { SessionTracerProvider } from '../../src/tracing/tracer.ts'
 import { named, spansOf, toCollector } from '../support/collected.ts'
 
 afterEach(() => vi.restoreAllMocks())
@@ -155,7 +155,7 @@ describe('a session’s life', () => {
 
   test('owns its provider, and library spans in it carry the session', async () => {
     const session = open({ attributes: { tenant: 'blue' } })
-    expect(session.tracerProvider).toBeInstanceOf(TracerProvider)
+    expect(session.tracerProvider).toBeInstanceOf(SessionTracerProvider)
     session.tracerProvider.getTracer('library').startActiveSpan('outer', (outer) => {
       session.tracer.startSpan('inner', {}, trace.setSpan(session.context, outer)).end()
       outer.end()

@@ -1,0 +1,101 @@
+/** Spans as the messages of OTLP's JSON (opentelemetry-proto, trace.proto): what is absent is left out. */
+import type { Attributes, HrTime, SpanContext } from '@opentelemetry/api'
+import type { ReadableSpan } from '../runtime/sdk.ts'
+
+/** OTLP's `SpanFlags`: whether it is known that a parent or a link is another process's, and whether it is. */
+const HAS_IS_REMOTE = 0x100
+const IS_REMOTE = 0x200
+const MAX_INTEGER = 2 ** 63
+
+/** By resource, then by scope, each in the order of its first span. */
+export function otlpMessage(spans: readonly ReadableSpan[]): { resourceSpans: object[] } {
+  const byResource = grouped(spans, ({ resource }) => resource)
+  return {
+    resourceSpans: byResource.map(([{ attributes, schemaUrl }, spans]) => ({
+      resource: { attributes: keyValues(attributes) },
+      scopeSpans: grouped(spans, ({ instrumentationScope }) => JSON.stringify(instrumentationScope)).map(scopeOf),
+      schemaUrl: schemaUrl || undefined,
+    })),
+  }
+}
+
+function grouped<Key>(spans: readonly ReadableSpan[], keyOf: (span: ReadableSpan) => Key): [Key, ReadableSpan[]][] {
+  const groups: Map<Key, ReadableSpan[]> = new Map()
+  for (const span of spans) {
+    const key = keyOf(span)
+    const group = groups.get(key)
+    if (group) group.push(span)
+    else groups.set(key, [span])
+  }
+  return [...groups]
+}
+
+function scopeOf([, spans]: [unknown, ReadableSpan[]]): object {
+  const { name, version, schemaUrl } = (spans[0] as ReadableSpan).instrumentationScope
+  return { scope: { name, version }, spans: spans.map(spanOf), schemaUrl: schemaUrl || undefined }
+}
+
+function spanOf(span: ReadableSpan): object {
+  const { parentSpanContext: parent, status } = span
+  const context = span.spanContext()
+  return {
+    ...idsOf(context),
+    parentSpanId: parent?.spanId || undefined,
+    flags: flagsOf(context, parent),
+    name: span.name,
+    kind: span.kind + 1,
+    startTimeUnixNano: nanos(span.startTime),
+    endTimeUnixNano: nanos(span.endTime),
+    attributes: keyValues(span.attributes),
+    droppedAttributesCount: span.droppedAttributesCount || undefined,
+    events: span.events.map((event) => ({
+      timeUnixNano: nanos(event.time),
+      name: event.name,
+      attributes: keyValues(event.attributes),
+      droppedAttributesCount: event.droppedAttributesCount || undefined,
+    })),
+    droppedEventsCount: span.droppedEventsCount || undefined,
+    links: span.links.map(({ context, attributes, droppedAttributesCount }) => ({
+      ...idsOf(context),
+      flags: flagsOf(context, context),
+      attributes: keyValues(attributes),
+      droppedAttributesCount: droppedAttributesCount || undefined,
+    })),
+    droppedLinksCount: span.droppedLinksCount || undefined,
+    status: { code: status.code, message: status.message },
+  }
+}
+
+function idsOf({ traceId, spanId, traceState }: SpanContext): object {
+  return { traceId, spanId, traceState: traceState?.serialize() || undefined }
+}
+
+/** `other`: of which the flags say whether it is remote. */
+function flagsOf({ traceFlags }: SpanContext, other: SpanContext | undefined): number {
+  return (traceFlags & 0xff) | HAS_IS_REMOTE | (other?.isRemote ? IS_REMOTE : 0)
+}
+
+function nanos([seconds, nanos]: HrTime): string {
+  return `${seconds}${`${nanos}`.padStart(9, '0')}`
+}
+
+function keyValues(values: Attributes | undefined): object[] {
+  return Object.entries(values ?? {}).map(([key, value]) => ({ key, value: anyValue(value) }))
+}
+
+/** `AnyValue`; one without a value where the wire has none. */
+function anyValue(value: unknown): object {
+  switch (typeof value) {
+    case 'string':
+      return { stringValue: value }
+    case 'boolean':
+      return { boolValue: value }
+    case 'number':
+      if (Number.isInteger(value) && Math.abs(value) < MAX_INTEGER) return { intValue: value }
+      // Protobuf's JSON has texts for the numbers that JSON has not: "NaN", "Infinity".
+      return { doubleValue: Number.isFinite(value) ? value : `${value}` }
+  }
+  if (value instanceof Uint8Array) return { bytesValue: btoa(String.fromCharCode(...value)) }
+  if (Array.isArray(value)) return { arrayValue: { values: value.map(anyValue) } }
+  return value ? { kvlistValue: { values: keyValues(value as Attributes) } } : {}
+}

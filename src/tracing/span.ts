@@ -1,0 +1,183 @@
+/** A span that is recorded. It is what OpenTelemetry's SDK would make of it, as far as exporters and processors look. */
+import type {
+  Attributes,
+  AttributeValue,
+  Exception,
+  HrTime,
+  Link,
+  Span,
+  SpanContext,
+  SpanKind,
+  SpanStatus,
+  TimeInput,
+} from '@opentelemetry/api'
+import type { InstrumentationScope } from '@opentelemetry/core'
+import type { Resource } from '@opentelemetry/resources'
+import { fromMillis, since, toHrTime } from '../runtime/clock.ts'
+import { debug } from '../runtime/diag.ts'
+import { ERROR, OK, UNSET } from '../runtime/otel.ts'
+import type { ReadableSpan, SpanProcessor } from '../runtime/sdk.ts'
+import type { SessionClock } from './clock.ts'
+import { AttributeSet } from './values.ts'
+
+/** Prompts and completions are indexed attributes: OpenTelemetry's default of 128 would cut a conversation. */
+const MAX_ATTRIBUTES = 1024
+/** OpenTelemetry's default, of events and links of a span, and of attributes of one of them. */
+const MAX_EACH = 128
+
+/** What a session lends to its spans. */
+export interface SpanOwner {
+  readonly clock: SessionClock
+  /** Given each span that has ended and is recorded. */
+  readonly sinks: readonly SpanProcessor[]
+  /** Called while the span still takes attributes. */
+  ending(span: RecordingSpan): void
+}
+
+export interface SpanInit extends Pick<ReadableSpan, 'name' | 'kind' | 'parentSpanContext' | 'startTime' | 'links'> {
+  readonly spanContext: SpanContext
+  readonly resource: Resource
+  readonly instrumentationScope: InstrumentationScope
+  readonly attributes: AttributeSet
+  /** The start that was asked for, where it is another. */
+  readonly asked?: HrTime
+}
+
+export class RecordingSpan implements Span, ReadableSpan {
+  name: string
+  readonly kind: SpanKind
+  readonly parentSpanContext: SpanContext | undefined
+  readonly startTime: HrTime
+  endTime: HrTime = [0, 0]
+  status: SpanStatus = { code: UNSET }
+  readonly attributes: Attributes
+  readonly events: ReadableSpan['events'] = []
+  readonly links: Link[]
+  droppedEventsCount = 0
+  droppedLinksCount = 0
+  ended = false
+  readonly resource: Resource
+  readonly instrumentationScope: InstrumentationScope
+  readonly #context: SpanContext
+  readonly #attributes: AttributeSet
+  readonly #asked: HrTime | undefined
+  readonly #owner: SpanOwner
+
+  constructor(init: SpanInit, owner: SpanOwner) {
+    this.name = init.name
+    this.kind = init.kind
+    this.parentSpanContext = init.parentSpanContext
+    this.startTime = init.startTime
+    this.attributes = init.attributes.values
+    this.links = init.links
+    this.resource = init.resource
+    this.instrumentationScope = init.instrumentationScope
+    this.#context = init.spanContext
+    this.#attributes = init.attributes
+    this.#asked = init.asked
+    this.#owner = owner
+  }
+
+  get duration(): HrTime {
+    return this.ended ? since(this.endTime, this.startTime) : [-1, -1]
+  }
+
+  get droppedAttributesCount(): number {
+    return this.#attributes.dropped
+  }
+
+  spanContext(): SpanContext {
+    return this.#context
+  }
+
+  isRecording(): boolean {
+    return !this.ended
+  }
+
+  setAttribute(name: string, value: AttributeValue): this {
+    if (this.#isOpen()) this.#attributes.add(name, value)
+    return this
+  }
+
+  setAttributes(attributes: Attributes): this {
+    if (this.#isOpen()) this.#attributes.addAll(attributes)
+    return this
+  }
+
+  addEvent(name: string, attributesOrTime?: Attributes | TimeInput, time?: TimeInput): this {
+    if (!this.#isOpen()) return this
+    const isTime =
+      typeof attributesOrTime !== 'object' || attributesOrTime instanceof Date || Array.isArray(attributesOrTime)
+    const { values, dropped } = new AttributeSet(MAX_EACH, isTime ? {} : attributesOrTime)
+    const at = toHrTime(time ?? (isTime ? attributesOrTime : undefined)) ?? fromMillis(this.#owner.clock.now())
+    this.droppedEventsCount += push(this.events, {
+      name,
+      time: at,
+      attributes: values,
+      droppedAttributesCount: dropped,
+    })
+    return this
+  }
+
+  addLink(link: Link): this {
+    if (this.#isOpen()) this.droppedLinksCount += push(this.links, linkOf(link))
+    return this
+  }
+
+  addLinks(links: Link[]): this {
+    for (const link of links) this.addLink(link)
+    return this
+  }
+
+  /** As the API has it: `OK` is final, and nothing unsets a status. */
+  setStatus({ code, message }: SpanStatus): this {
+    if (!this.#isOpen() || code === UNSET || this.status.code === OK) return this
+    this.status = code === ERROR && typeof message === 'string' ? { code, message } : { code }
+    return this
+  }
+
+  updateName(name: string): this {
+    if (this.#isOpen()) this.name = name
+    return this
+  }
+
+  recordException(exception: Exception, time?: TimeInput): void {
+    const { code, name, message, stack } = (
+      typeof exception === 'string' ? { message: exception } : (exception ?? {})
+    ) as { code?: unknown; name?: string; message?: string; stack?: string }
+    this.addEvent(
+      'exception',
+      { 'exception.type': code ? `${code}` : name, 'exception.message': message, 'exception.stacktrace': stack },
+      time,
+    )
+  }
+
+  end(time?: TimeInput): void {
+    if (!this.#isOpen()) return
+    const { clock, sinks } = this.#owner
+    this.#owner.ending(this)
+    this.endTime = clock.end(this.startTime, toHrTime(time), this.#asked)
+    this.ended = true
+    for (const sink of sinks) sink.onEnd(this)
+  }
+
+  #isOpen(): boolean {
+    if (this.ended) debug(`span ${this.name}: it has ended; what is set on it, or ends it again, is left out`)
+    return !this.ended
+  }
+}
+
+export function linkOf({ context, attributes }: Link): Link {
+  const { values, dropped } = new AttributeSet(MAX_EACH, attributes)
+  return { context, attributes: values, droppedAttributesCount: dropped }
+}
+
+export function attributeSet(): AttributeSet {
+  return new AttributeSet(MAX_ATTRIBUTES)
+}
+
+/** Adds to a list that holds so many, the newest; gives how many had to go. */
+function push<Item>(list: Item[], item: Item): number {
+  list.push(item)
+  return list.length > MAX_EACH ? list.splice(0, 1).length : 0
+}

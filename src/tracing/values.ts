@@ -1,0 +1,67 @@
+/**
+ * Attributes as a span may hold them. What OTLP cannot carry (a number that is none, an integer beyond 64 bits, a function, an object of a class, more
+ * than 16 levels) is left out and counted, never sent as something else.
+ */
+import type { Attributes, AttributeValue } from '@opentelemetry/api'
+import { debug } from '../runtime/diag.ts'
+
+const MAX_DEPTH = 16
+/** Where OTLP's integers end. */
+const MAX_INTEGER = 2 ** 63
+
+/** The attributes of a span, an event or a link. */
+export class AttributeSet {
+  readonly values: Attributes = {}
+  /** Left out so far. */
+  dropped = 0
+  #size = 0
+  readonly #limit: number
+
+  constructor(limit: number, given?: Attributes) {
+    this.#limit = limit
+    if (given) this.addAll(given)
+  }
+
+  /** Undefined and null are no values. */
+  add(name: string, value: unknown): void {
+    if (value === undefined || value === null) return
+    const { values } = this
+    const isNew = !(name in values)
+    const copy = copyOf(value)
+    if (copy === undefined || !name || (isNew && this.#size >= this.#limit)) {
+      this.dropped++
+      debug(
+        `attribute ${name}: left out; OTLP carries text, finite numbers, booleans, and lists and plain objects of them, a span ${this.#limit} of them`,
+      )
+      return
+    }
+    if (isNew) this.#size++
+    values[name] = copy as AttributeValue
+  }
+
+  addAll(given: Attributes): void {
+    for (const name of Object.keys(given)) this.add(name, given[name])
+  }
+}
+
+/** A copy, so that nobody changes it later; undefined where it cannot be carried whole. */
+function copyOf(value: unknown, depth = 0): unknown {
+  if (typeof value === 'string' || typeof value === 'boolean' || value === null) return value
+  if (typeof value === 'number') return isCarried(value) ? value : undefined
+  if (typeof value !== 'object' || depth > MAX_DEPTH) return undefined
+  if (value instanceof Uint8Array) return value.slice()
+  const isList = Array.isArray(value)
+  if (!isList && (Object.getPrototypeOf(value) ?? Object.prototype) !== Object.prototype) return undefined
+  const copy: Record<string, unknown> = isList ? ([] as never) : {}
+  for (const name of Object.keys(value)) {
+    const part = (value as Record<string, unknown>)[name] ?? null
+    const copied = copyOf(part, depth + 1)
+    if (copied === undefined) return undefined
+    copy[name] = copied
+  }
+  return copy
+}
+
+function isCarried(value: number): boolean {
+  return Number.isFinite(value) && (Math.abs(value) < MAX_INTEGER || !Number.isInteger(value))
+}
