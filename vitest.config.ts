@@ -11,6 +11,8 @@ const LONG = [
   'test/lifetime/*.test.ts',
   'test/lambda/answers.test.ts',
 ]
+// Measured in time by what they start, so that nothing runs beside them.
+const ALONE = ['test/{lambda,outbox}/*.test.ts', 'test/spool/drain.test.ts', 'test/instrumentation/sweep.test.ts']
 // Minutes together, and of no use beside anything else: `npm run soak`.
 const SOAK = [
   'test/outbox/{many,cuts,content,minutes}.test.ts',
@@ -44,8 +46,18 @@ const config: ViteUserConfig = defineConfig({
           ...timeouts,
           name: 'end-to-end',
           include: isSoak ? [...SOAK, SWEEP] : ['test/**/*.test.ts'],
-          exclude: isSoak ? [] : [...CORE, ...LONG, ...SOAK],
-          fileParallelism: false,
+          exclude: isSoak ? [] : [...CORE, ...LONG, ...SOAK, ...ALONE],
+          maxWorkers: isSoak ? 1 : 2,
+        },
+      },
+      {
+        extends: true,
+        test: {
+          ...timeouts,
+          name: 'alone',
+          include: isSoak ? [] : ALONE,
+          exclude: [...LONG, ...SOAK],
+          maxWorkers: 1,
         },
       },
     ],

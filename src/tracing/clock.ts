@@ -34,11 +34,10 @@ export class SessionClock {
   /** A start time that no other span of the session has. The first call is the root's. `at`: the time asked for. */
   start(at?: HrTime): HrTime {
     const now = this.#tick()
-    const time = later(at ?? now, this.#first)
-    const claimed = this.#claim(time)
+    const claimed = this.#claim(later(at ?? now, this.#first))
     if (this.#first === EPOCH) this.#first = plus(claimed, [0, 1])
     // A time to come, given by the caller, is no reason for later spans to move there.
-    if (later(now, time) === now) this.#latest = later(this.#latest, claimed)
+    if (!at || later(now, at) === now) this.#latest = later(this.#latest, claimed)
     return claimed
   }
 

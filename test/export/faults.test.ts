@@ -366,7 +366,7 @@ describe('the body', () => {
     expect(await session.end()).toMatchObject({
       sent: 11,
       dropped: 1,
-      error: expect.stringContaining('not encodable: Error at SpanImpl.get'),
+      error: expect.stringContaining('not encodable: Error at RecordingSpan.get'),
     })
   })
 })

@@ -24,7 +24,7 @@ export function watched(): Watched {
     if (made.has(session)) return session
     made.set(session, destinations)
     const { tracer } = session
-    const start = tracer.startSpan
+    const start = tracer.startSpan.bind(tracer)
     tracer.startSpan = (...args) => {
       made.set(session, (made.get(session) ?? 0) + destinations)
       return start(...args)
