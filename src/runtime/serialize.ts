@@ -17,6 +17,8 @@ const ERROR_FIELDS = ['name', 'message', 'stack', 'cause']
 export function toJson(value: unknown, limit: number = MAX_VALUE_CHARS): string {
   // What is left for the whole value. Every part takes what it costs as JSON.
   let budget = limit - MARKS
+  const plain = plainText(value, budget)
+  if (plain !== undefined) return plain
 
   const text = (full: string): string => {
     const room = Math.max(budget, 2)
@@ -78,6 +80,36 @@ export function toJson(value: unknown, limit: number = MAX_VALUE_CHARS): string 
     return JSON.stringify(copy(value, [])) ?? 'null'
   } catch {
     return '"[unreadable]"'
+  }
+}
+
+/** What `JSON.stringify` makes of values that need no care, as most do; undefined where one does, or it is longer than `limit`. */
+function plainText(value: unknown, limit: number): string | undefined {
+  let room = limit
+  const isPlain = (part: unknown, depth: number): boolean => {
+    if (part === null || typeof part === 'boolean') return true
+    if (typeof part === 'string') {
+      room -= part.length
+      return room > 0
+    }
+    if (typeof part === 'number') return Number.isFinite(part)
+    if (typeof part !== 'object' || depth > MAX_DEPTH || 'toJSON' in part || isRemote(part)) return false
+    const isList = Array.isArray(part)
+    if (!isList && Object.getPrototypeOf(part) !== Object.prototype) return false
+    for (const name of Object.keys(part)) {
+      room -= name.length + 4
+      const inner = (part as Record<string, unknown>)[name]
+      if (room <= 0 || !(isPlain(inner, depth + 1) || (inner === undefined && !isList))) return false
+    }
+    return true
+  }
+  try {
+    if (!isPlain(value, 0)) return undefined
+    const text = JSON.stringify(value)
+    // Half a surrogate pair is replaced.
+    return text.length > limit || text.includes('\\ud') ? undefined : text
+  } catch {
+    return undefined
   }
 }
 

@@ -32,9 +32,11 @@ export function redactedText(redact: Redact | undefined, key: string, text: stri
 }
 
 export function redactAll(redact: Redact, attributes: Attributes | undefined): void {
-  for (const [key, value] of Object.entries(attributes ?? {})) {
-    ;(attributes as Attributes)[key] = value === undefined ? value : redacted(redact, key, value)
-    if ((attributes as Attributes)[key] === undefined) delete (attributes as Attributes)[key]
+  for (const key in attributes) {
+    const value = attributes[key]
+    const left = value === undefined ? value : redacted(redact, key, value)
+    if (left === undefined) delete attributes[key]
+    else if (left !== value) attributes[key] = left
   }
 }
 

@@ -56,7 +56,7 @@ export function activeScope(): Scope | undefined {
 }
 
 export function withSession(active: Context, session: Scoped): Context {
-  return active.setValue(SESSION, session)
+  return active.getValue(SESSION) === session ? active : active.setValue(SESSION, session)
 }
 
 /** The session that `active` names, or the only one of its scope; undefined when there are several. */

@@ -344,6 +344,7 @@ export class Session extends Printed implements InstrumentedSession {
     if (!this.root) return context
     const owner = scopedIn(context) ?? this
     if (owner !== this) return this.context
-    return trace.setSpan(withSession(context, this), trace.getSpan(context) ?? this.root)
+    const inner = withSession(context, this)
+    return trace.getSpan(inner) ? inner : trace.setSpan(inner, this.root)
   }
 }
