@@ -40,16 +40,20 @@ export async function fly(sender: Sending, { parcels, isLane }: Group, run: Run)
       take(outbox, parcel, await direct(spans, sender.connect(run.deadline, 0, isOnce ? 0 : tries - 1)))
     })
   } catch (error) {
-    // Ours: to try again at once would be of no use.
-    for (const parcel of heldBy(flight)) {
-      parcel.tries--
-      parcel.again = Date.now() + delayOf(1)
-      parcel.report.error = identify(error)
-    }
+    blameNobody(flight, identify(error))
   }
   outbox.flights.delete(flight)
   for (const parcel of heldBy(flight)) queue(outbox, parcel)
   changed(outbox)
+}
+
+/** Ours: to try again at once would be of no use. */
+function blameNobody(flight: Flight, error: string): void {
+  for (const parcel of heldBy(flight)) {
+    parcel.tries--
+    parcel.again = Date.now() + delayOf(1)
+    parcel.report.error = error
+  }
 }
 
 /** What nobody has taken over, and something has still to become of. */
@@ -112,6 +116,7 @@ async function send(sender: Sending, flight: Flight, run: Run): Promise<void> {
     parcel.report.error = error
   }
   if (reason === 'request-limit' || !held.length) return
+  if (outcome.isRemembered && outcome.retryAt === undefined) return blameNobody(flight, error)
   // No fault of the destination's: the next attempt has another connection, and soon a new one.
   if (isStale && !status && !outcome.isRemembered && ++outbox.died < MAX_DIED) return
   if (reason === 'undelivered' && !isFinal) {

@@ -7,7 +7,7 @@ import { onLeaving } from '../runtime/leaving.ts'
 import type { ReadableSpan } from '../runtime/sdk.ts'
 import { unref } from '../runtime/timers.ts'
 import { changed, mayWake, pause, Watch } from '../runtime/turns.ts'
-import { waitFor } from '../transport/backoff.ts'
+import { NO_TIME, waitFor } from '../transport/backoff.ts'
 import { connect, type Destination, type Requests, type Route } from '../transport/connection.ts'
 import type { DeliveryConfig } from './config.ts'
 import { fly, take } from './flight.ts'
@@ -32,6 +32,8 @@ export interface SenderInit extends Partial<Pick<Sending, 'direct' | 'isUnwatche
 }
 
 const MAX_PAUSE_MS = 100
+/** Of the last one there is time for so many, before another request is begun. */
+const ROUND_TRIPS = 2
 /** Of all that wait, however many they are. */
 const LOOKS_PER_MS = 1.5
 /** What is woken looks all the same, for what only time changes. */
@@ -105,13 +107,15 @@ export class Sender implements Sending {
     const waits = run.waits && !asks
     let lingers: number | undefined
     let goesOn = false
+    let hasFlown = false
     for (;;) {
       for (const parcel of mine) {
         parcel.beats++
         if (!parcel.left) own.delete(parcel)
       }
       const rest = mine.filter((parcel) => own.has(parcel))
-      const isLate = deadline.left <= 0
+      // A request that is given up at the end of the time would be sent twice, if it was taken.
+      const isLate = deadline.left <= (hasFlown ? outbox.roundTripMs * ROUND_TRIPS : 0)
       const { line, orphans, aside, flights } = outbox
       // Others go on where something has found no room, or nobody else may come for it.
       const more = run.collects ? orphans.size + aside.size : run.carries && (orphans.size || goesOn)
@@ -135,6 +139,7 @@ export class Sender implements Sending {
       if (group) {
         asks = false
         await fly(this, group, run)
+        hasFlown = true
         goesOn = !!group.isFull
         const lost = group.parcels.filter((one) => one.isOrphan && !one.flight && (config.spool || one.tries <= 0))
         await this.#leave(lost, 'leave', deadline)
@@ -208,7 +213,7 @@ export class Sender implements Sending {
     let why: string | undefined
     for (const parcel of parcels) {
       const { flight, report, tries, isAside } = parcel
-      report.error ??= 'no time was left; see flushDeadlineMs'
+      report.error ??= NO_TIME.error
       if (spool && !flight && !parcel.isOffered) await this.#spool(parcel, deadline)
       const { left, reason } = parcel
       const { error } = report

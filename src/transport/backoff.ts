@@ -1,6 +1,6 @@
 /** When a destination, or a token endpoint, is asked again: a state of its own, that all its senders keep to. */
 import type { Deadline } from '../runtime/deadline.ts'
-import type { Outcome } from './transport.ts'
+import type { Outcome, Refused } from './transport.ts'
 
 export interface Backoff {
   /** Attempts in a row that failed. */
@@ -16,6 +16,8 @@ const MAX_MS = 15_000
 /** Of a `Retry-After`. */
 const MOST_MS = 60_000
 const LEAST_MS = 100
+
+export const NO_TIME: Refused = { reason: 'undelivered', error: 'no time was left; see flushDeadlineMs' }
 
 /** Exponential, from half of the time to all of it. */
 export function delayOf(fails: number): number {
@@ -53,7 +55,7 @@ export async function retrying(
   deadline: Deadline,
   attempt: () => Promise<Outcome>,
 ): Promise<Outcome> {
-  let outcome: Outcome = { reason: 'undelivered', error: 'no time was left; see flushDeadlineMs' }
+  let outcome: Outcome = NO_TIME
   for (let tried = 0; ; ) {
     const wait = retries ? waitFor(backoff.retryAt) : 0
     // A deadline that comes nearer meanwhile ends the wait.

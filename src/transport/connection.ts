@@ -2,7 +2,7 @@
 import type { Deadline } from '../runtime/deadline.ts'
 import { guard } from '../runtime/diag.ts'
 import type { Hidden } from '../runtime/hidden.ts'
-import { type Backoff, retrying } from './backoff.ts'
+import { type Backoff, NO_TIME, retrying } from './backoff.ts'
 import { remembered } from './isolate.ts'
 import { type Encoded, type Outcome, type Refused, send } from './transport.ts'
 
@@ -94,6 +94,8 @@ export function connect<Way extends Start>(way: Way, requests: Requests): Way & 
     async send(url, encoded, until) {
       const limited = connection.limited()
       if (limited) return limited
+      // A request that is given up at once may be taken all the same, and would be sent twice.
+      if (Math.min(until - Date.now(), deadline.left) <= 0) return { ...NO_TIME, isRemembered: true }
       requests.left--
       const outcome = await send(url, encoded, {
         fetch,

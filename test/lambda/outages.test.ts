@@ -110,6 +110,15 @@ test('a slow backend is sent each span once, however long the freeze', async () 
   expect(backend.arrived).toEqual({ spans: 2 * SPANS, copies: 0 })
 })
 
+test('an answer that came while the function held the thread is one, however late it is seen', async () => {
+  const running = await start('buffered', { env: { DEADLINE: '300' } })
+  backend.delayMs = 100
+  // What has finished goes out after a second.
+  await running.invoke({ n: 0, delay: 1050, cpuMs: 600 })
+  expect(backend.paths).toHaveLength(2)
+  expect(backend.arrived).toEqual({ spans: SPANS, copies: 0 })
+})
+
 test('at the shutdown of the environment there is one last try', async () => {
   const running = await start('buffered', { env: { FLUSH: 'extension', DEADLINE: '300' } })
   backend.mood = 'hang'
@@ -138,15 +147,20 @@ describe('a batch of 10,000 records', () => {
     eventSourceARN: 'arn:aws:sqs:eu-central-1:123456789012:jobs',
   }))
 
-  test('is sent as a whole', async () => {
-    const running = await start('buffered')
-    await running.invoke({ Records })
-    // What the first had no time for.
-    for (let n = 1; n < 4 && backend.arrived.spans < 10_000 + n * SPANS; n++) await running.invoke({ n })
-    expect(backend.names.filter((name) => name === 'process jobs')).toHaveLength(10_000)
-    expect(backend.arrived.copies).toBe(0)
-    expect(running.logs.filter((line) => !/^pending|go with the next request/.test(line))).toEqual([])
-  })
+  // However slow the backend is: who has no time for another round trip leaves the rest, and sends nothing twice.
+  test.each([0, 100, 250, 400])(
+    'is sent as a whole, each span once, by a backend that takes %i ms',
+    async (delayMs) => {
+      const running = await start('buffered')
+      backend.delayMs = delayMs
+      await running.invoke({ Records })
+      // What the first had no time for.
+      for (let n = 1; n < 9 && backend.arrived.spans < 10_000 + n * SPANS; n++) await running.invoke({ n })
+      expect(backend.names.filter((name) => name === 'process jobs')).toHaveLength(10_000)
+      expect(backend.arrived.copies).toBe(0)
+      expect(running.logs.filter((line) => !/^pending|go with the next request/.test(line))).toEqual([])
+    },
+  )
 })
 
 describe('managed instances, with the number of workers that the runtime client has by default', () => {
