@@ -19,14 +19,20 @@ const LIMIT_EXCEEDED = 'workerd.LimitExceeded'
 /** As bodies are long; an isolate has 128 MB. */
 const MAX_WAITING_BYTES = 16 << 20
 
+interface Waiting {
+  readonly message: SpoolMessage
+  /** Times that its destination was asked. */
+  readonly attempts: number
+}
+
 /** What could not be sent, for the next invocation of this isolate: plain values. */
-const waiting: SpoolMessage[] = []
+const waiting: Waiting[] = []
 
 /**
  * For a Tail Worker's `tail` handler. Options and environment as for the sessions: they name the destinations. What cannot
  * be sent within `flushDeadlineMs` goes to the option `spool`, where there is one that takes it; else it waits in the
- * isolate for the next call. At most 16 MiB wait; the oldest go first, counted as `queue-full`. In what it gives, `pending`
- * is all that waits.
+ * isolate for the next call, which begins with what was tried least. At most 16 MiB wait; what was tried most goes first,
+ * the oldest of it, counted as `queue-full`. In what it gives, `pending` is all that waits.
  *
  * ```ts
  * export default { tail: (events, env) => drainTail(events, {}, env) }
@@ -46,18 +52,29 @@ export async function drainTail(
     reportDrop(lost, onDrop)
   }
 
-  const settle = async (message: unknown, retries: number): Promise<void> => {
-    const { sent, dropped, left, error, unknown } = await resend(message, retries)
+  const settle = async (message: unknown, retries: number, attempts = 0): Promise<void> => {
+    const { sent, dropped, left, error, unknown, isUntried } = await resend(message, retries)
     report.sent += sent
     report.dropped += dropped
     if (error && dropped + left) report.error ??= error
     if (!left) return
     if (unknown) drop({ spans: left, reason: 'no-destination', error })
     else if (await isKept(message, spool as Partial<SpoolStore>)) report.spooled += left
-    else waiting.push(message as SpoolMessage)
+    else waiting.push({ message: message as SpoolMessage, attempts: attempts + (isUntried ? 0 : 1) })
+  }
+  // One after the other: an invocation that is thrown away takes no more than one along.
+  const settleWaiting = async (most: number): Promise<void> => {
+    for (let left = most; left > 0 && waiting.length > 0; left--) {
+      const { message, attempts } = waiting.shift() as Waiting
+      await settle(message, 0, attempts)
+    }
   }
 
-  const earlier = waiting.length
+  // A destination that has failed is not asked again in this call: what it failed for is to hold up nothing else.
+  waiting.sort((a, b) => a.attempts - b.attempts)
+  const untried = waiting.filter(({ attempts }) => !attempts).length
+  const tried = waiting.length - untried
+  await settleWaiting(untried)
   for (const { channel, message } of items.flatMap(({ diagnosticsChannelEvents: events }) => events ?? [])) {
     if (channel === CHANNEL) await settle(message, retryAttempts)
     if (channel === LIMIT_EXCEEDED) {
@@ -66,16 +83,16 @@ export async function drainTail(
       )
     }
   }
-  // One after the other: an invocation that is thrown away takes no more than one along.
-  for (let left = earlier; left > 0 && waiting.length > 0; left--) await settle(waiting.shift(), 0)
+  await settleWaiting(tried)
 
-  let bytes = waiting.reduce((sum, { body }) => sum + body.length, 0)
+  waiting.sort((a, b) => b.attempts - a.attempts)
+  let bytes = waiting.reduce((sum, { message: { body } }) => sum + body.length, 0)
   while (bytes > MAX_WAITING_BYTES) {
-    const { spans, body } = waiting.shift() as SpoolMessage
+    const { spans, body } = (waiting.shift() as Waiting).message
     bytes -= body.length
     drop({ spans, reason: 'queue-full', error: `more than ${MAX_WAITING_BYTES} bytes wait` })
   }
-  const pending = waiting.reduce((sum, { spans }) => sum + spans, 0)
+  const pending = waiting.reduce((sum, { message: { spans } }) => sum + spans, 0)
   if (pending) {
     const cause = 'drainTail: spans wait'
     warn(`drainTail: ${pending} spans wait in this isolate for its next invocation: ${report.error}`, cause)

@@ -21,6 +21,8 @@ export interface Resent {
   error?: string
   /** The configuration does not say where to. */
   unknown?: boolean
+  /** Its destination was not asked: it has failed before, or no time was left. */
+  isUntried?: boolean
 }
 
 /** With so many `retries` after the first attempt. Never rejects. */
@@ -56,8 +58,8 @@ export function resender(config: Config, deadline: Deadline, what: string): Rese
       return { ...keep(error), unknown: true }
     }
     const failed = down.get(url)
-    if (failed !== undefined) return keep(failed)
-    if (deadline.left <= 0) return keep('no time was left; see flushDeadlineMs')
+    if (failed !== undefined) return { ...keep(failed), isUntried: true }
+    if (deadline.left <= 0) return { ...keep('no time was left; see flushDeadlineMs'), isUntried: true }
     const { destination, maxExportBytes } = target
     const body = batch.headers['content-encoding']
       ? await gunzip(batch.body, Math.max(MAX_BODY_BYTES, 2 * maxExportBytes))

@@ -1,8 +1,10 @@
 /** A Worker whose endpoint answers 503 and its Tail Worker, which the same endpoint takes everything from. */
+import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import { createAgentOps } from '../../src/index.ts'
 import { drainTail, tailSpool } from '../../src/spool/index.ts'
 import type { Said } from '../fixtures/tail-worker.ts'
+import { startLedger } from '../support/ledger.ts'
 import type { Answer } from '../support/scripted.ts'
 import { type Scripted, script, scripted } from '../support/scripted-client.ts'
 import { acceptedOf } from '../support/spool.ts'
@@ -244,6 +246,37 @@ describe('the Tail Worker’s own outage', () => {
     await worker.ask('a')
     expect(await arrived(backend, 2)).toHaveLength(2)
     expect(await requests(backend)).toEqual({ own: 1, tail: 2 })
+  })
+
+  test('what was tried least goes first: a batch that always fails holds up no other', async (t) => {
+    const said = vi.spyOn(console, 'warn').mockImplementation(() => undefined)
+    const messages: unknown[] = []
+    const keep = (message: unknown): void => void messages.push(message)
+    subscribe('agentops-edge.spool', keep)
+    t.onTestFinished(() => {
+      unsubscribe('agentops-edge.spool', keep)
+      said.mockRestore()
+    })
+    let failsFor = /session/
+    const ledger = await startLedger(t, ({ spans }) => ({
+      status: spans.some(({ name }) => failsFor.test(name)) ? 503 : 200,
+    }))
+    const options = { endpoint: `${ledger.url}/v1/traces`, retryAttempts: 0, mode: 'multi' as const }
+    for (const name of ['poison', 'a', 'b']) {
+      await createAgentOps({ ...options, spool: tailSpool() })
+        .startSession({ name })
+        .end()
+    }
+    failsFor = /poison/
+    const drain = (...published: unknown[]): ReturnType<typeof drainTail> => {
+      const events = published.map((message) => ({ channel: 'agentops-edge.spool', message }))
+      return drainTail([{ diagnosticsChannelEvents: events }], options)
+    }
+    expect(await drain(...messages)).toMatchObject({ sent: 0, pending: 3 })
+    expect(await drain()).toMatchObject({ sent: 2, pending: 1 })
+    expect(ledger.traces().size).toBe(2)
+    failsFor = /nothing/
+    expect(await drain()).toMatchObject({ sent: 1, pending: 0 })
   })
 
   test('it goes to a spool of its own, where it has one', async () => {
