@@ -1,8 +1,6 @@
 /** Waiting, with an end. */
 import { OwnError } from './diag.ts'
 
-const LATE_MS = 20
-
 /** When one export must be over. It may come nearer while the export is under way, and never goes further away. */
 export class Deadline {
   readonly #rearm: Set<() => void> = new Set()
@@ -31,14 +29,11 @@ export class Deadline {
     const late = new Promise<never>((_, reject) => {
       rearm = () => {
         clearTimeout(timer)
-        const at = Math.min(until, this.#at + graceMs)
-        const fail = (): void => reject(Object.assign(new OwnError('no answer in time'), { name: 'TimeoutError' }))
-        const over = (): void => {
-          // Code has held the thread: what has come meanwhile is seen first.
-          if (Date.now() - at > LATE_MS) timer = setTimeout(fail)
-          else fail()
-        }
-        timer = setTimeout(over, Math.max(at - Date.now(), 0))
+        const left = Math.min(until - Date.now(), this.left + graceMs)
+        timer = setTimeout(
+          () => reject(Object.assign(new OwnError('no answer in time'), { name: 'TimeoutError' })),
+          Math.max(left, 0),
+        )
       }
       rearm()
     })

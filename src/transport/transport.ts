@@ -3,7 +3,7 @@
  * one of the six connections that a Workers request has.
  */
 import { concat } from '../runtime/bytes.ts'
-import type { Deadline } from '../runtime/deadline.ts'
+import { type Deadline, sleep } from '../runtime/deadline.ts'
 import type { Hidden } from '../runtime/hidden.ts'
 
 /** A body, and the headers that say what it is. */
@@ -59,8 +59,12 @@ export async function send(url: string, { body, headers }: Encoded, sending: Sen
   const place = url.replace(/[?#].*/, '')
   // Not AbortSignal.timeout: its timer outlives the request, and keeps a Durable Object from hibernating.
   const abort = new AbortController()
-  // A user's `fetch` may ignore the signal: nothing waits for it longer.
-  const within = <T>(promise: Promise<T>): Promise<T> => deadline.within(until - Date.now(), promise)
+  // A user's `fetch` may ignore the signal: nothing waits for it longer. Code may have held the thread to the end of the
+  // time: what has come meanwhile is seen first.
+  const within = <T>(promise: Promise<T>): Promise<T> =>
+    deadline
+      .within(until - Date.now(), promise)
+      .catch((late) => Promise.race([promise, sleep(0).then(() => Promise.reject(late))]))
   try {
     const answering = fetch(url, {
       method: 'POST',
