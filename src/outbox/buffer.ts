@@ -18,16 +18,14 @@ export class SpanBuffer {
   /** Of one batch. */
   readonly #maxBytes: number
   readonly #batchSize: number
-  readonly #onLost: (error: string) => void
   #spans: Buffered[] = []
   #bytes = 0
 
-  constructor(maxSpans: number, batchSize: number, maxBytes: number, onLost: (error: string) => void) {
+  constructor(maxSpans: number, batchSize: number, maxBytes: number) {
     this.#maxSpans = maxSpans
     // A batch that the buffer cannot hold would never be full.
     this.#batchSize = Math.min(batchSize, maxSpans)
     this.#maxBytes = maxBytes
-    this.#onLost = onLost
   }
 
   get size(): number {
@@ -68,19 +66,23 @@ export class SpanBuffer {
     this.#bytes = 0
   }
 
-  /** `waiting`: spans that have left it, and have not been sent. */
-  makeRoom(waiting: number): void {
+  /** Why what it loses is lost. */
+  get limits(): string {
+    return `raise maxQueueSize (${this.#maxSpans}) or maxExportBytes (${this.#maxBytes}, of which it holds ${BATCHES})`
+  }
+
+  /** `waiting`: spans that have left it, and have not been sent. Gives how many it has lost. */
+  makeRoom(waiting: number): number {
     const spans = this.#spans
+    const { length } = spans
     while (spans.length > 1 && (spans.length + waiting > this.#maxSpans || this.#bytes > this.#maxBytes * BATCHES)) {
       const newest = spans.at(-1)
       let victim = newest && isWeighty(newest.span) ? spans.findIndex(({ span }) => !isWeighty(span)) : -1
       // -1 is the newest itself; a root goes before the oldest error.
       if (victim < 0 && newest && isRoot(newest.span)) victim = 0
       for (const { bytes } of spans.splice(victim, 1)) this.#bytes -= bytes
-      this.#onLost(
-        `raise maxQueueSize (${this.#maxSpans}) or maxExportBytes (${this.#maxBytes}, of which it holds ${BATCHES})`,
-      )
     }
+    return length - spans.length
   }
 }
 

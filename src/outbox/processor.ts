@@ -59,6 +59,10 @@ export class SessionSpanProcessor implements SpanProcessor {
   /** When the timer, and an export that nobody waits for, should be over: milliseconds since the epoch. */
   #dueAt = 0
   #busyUntil = 0
+  /** Spans that found no room, and were not told of yet: all of them at once. */
+  #lost = 0
+  /** When a time as long as the one that a flush has waited in vain is over, milliseconds since the epoch. */
+  #restedAt = 0
   /** The process ends: no export is repeated. */
   #isLeaving = false
   /** Nothing of the session comes after. */
@@ -74,17 +78,10 @@ export class SessionSpanProcessor implements SpanProcessor {
     const isOurs = exporter instanceof DestinationExporter
     const init: SenderInit = { onDrop, onRun: onExport && (() => onExport(this.report())) }
     this.#sender = isOurs ? exporter.sender(init) : new Sender(NONE, { ...init, direct: through(exporter) })
-    const { report } = this.#sender
     this.#buffer = new SpanBuffer(
       options.maxQueueSize || 2048,
       options.maxExportBatchSize || 512,
       options.maxExportBytes || 4 << 20,
-      (error) => {
-        report.dropped++
-        report.pending--
-        report.error = error
-        reportDrop({ spans: 1, reason: 'queue-full', error }, onDrop)
-      },
     )
     this.#isEarly = !isOurs || exporter.isEarly
     this.#interval = options.exportIntervalMs || 1000
@@ -101,8 +98,14 @@ export class SessionSpanProcessor implements SpanProcessor {
     buffer.add(span)
     sender.report.pending++
     if (this.#gate !== 'open' && !this.#isOpened()) return
-    const { waiting } = sender
-    buffer.makeRoom(waiting)
+    const { waiting, report } = sender
+    const lost = buffer.makeRoom(waiting)
+    if (lost) {
+      report.dropped += lost
+      report.pending -= lost
+      report.error = buffer.limits
+      this.#lost += lost
+    }
     if (this.#late) this.#late(this.forceFlush())
     // An outage is not asked for each span.
     else if (waiting) this.#arm()
@@ -234,8 +237,11 @@ export class SessionSpanProcessor implements SpanProcessor {
     if (this.#gate !== 'open') return
     const isLast = this.#isClosing
     const carries = isLast && this.#options.carries
+    const begun = Date.now()
+    // Who waits for a flush, and then for the end, waits for a backend that is away once in all.
+    const waited = isLast && !carries ? Math.max(this.#restedAt - begun, 0) : 0
     await this.#run({
-      deadline: new Deadline(at),
+      deadline: new Deadline(at - waited),
       tries: this.#isLeaving ? 1 : undefined,
       waits: true,
       isUrgent: this.#isLeaving,
@@ -244,12 +250,17 @@ export class SessionSpanProcessor implements SpanProcessor {
       collects: isLast && !carries && !this.#late && this.#limit < Number.POSITIVE_INFINITY,
       rest: isLast ? 'leave' : undefined,
     })
-    if (this.#sender.waiting) this.#arm()
+    if (!this.#sender.waiting) return
+    this.#restedAt = 2 * Date.now() - begun
+    this.#arm()
   }
 
   async #run(run: Run, most = Number.POSITIVE_INFINITY): Promise<void> {
     const { deadline, waits } = run
     const buffer = this.#buffer
+    const spans = this.#lost
+    this.#lost = 0
+    if (spans) reportDrop({ spans, reason: 'queue-full', error: buffer.limits }, this.#options.onDrop)
     const batches: ReadableSpan[][] = []
     // What has failed before goes before what would fail like it.
     while (buffer.size && batches.length < most && (waits || !this.#sender.waiting)) batches.push(buffer.take())

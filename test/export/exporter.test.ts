@@ -370,11 +370,11 @@ describe('the buffer', () => {
     const report = await session.end('Success')
     // Five are on their way when the buffer fills again.
     expect(report).toMatchObject({ sent: 10, dropped: 12, pending: 0 })
-    expect(drops.every(({ reason }) => reason === 'queue-full')).toBe(true)
+    expect(drops).toEqual([{ spans: 12, reason: 'queue-full', error: expect.stringContaining('maxQueueSize (5)') }])
     const spans = await spansOf(session)
     expect(named(spans, 's.session').status.code).toBe(1)
     expect(named(spans, 'Error.operation')).toBeDefined()
-    expect(said.filter((line) => line.includes('queue-full'))).toHaveLength(1)
+    expect(said.filter((line) => line.includes('12 spans were lost (queue-full)'))).toHaveLength(1)
   })
 
   test('a root is kept even where the buffer holds nothing but errors', async () => {

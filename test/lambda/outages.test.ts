@@ -68,6 +68,18 @@ describe('a backend that hangs', () => {
   })
 })
 
+test('who flushes by hand and then ends waits once in all', async () => {
+  const running = await start('unwrapped', { env: { DEADLINE: '1500' } })
+  backend.mood = 'hang'
+  const { ms, body } = await running.invoke({ n: 0 })
+  expect(JSON.parse(body)).toMatchObject({ sent: 0, pending: 1 })
+  expect(ms).toBeGreaterThan(1400)
+  expect(ms).toBeLessThan(1800 + SLACK_MS)
+  backend.mood = 'up'
+  await running.invoke({ n: 1 })
+  expect(backend.arrived).toEqual({ spans: 4, copies: 0 })
+})
+
 test('a refused connection costs its retries once, then nothing much', async () => {
   const running = await start('buffered')
   await backend.close()

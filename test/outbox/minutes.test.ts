@@ -4,6 +4,8 @@ import { expectBackoff, expectWhole } from '../support/books.ts'
 import { type Booked, startLedger } from '../support/ledger.ts'
 import { startOutboxWorker } from '../support/outbox.ts'
 
+/** For a request that nothing of ours delays, on a busy machine. */
+const UNAFFECTED_MS = 1000
 const KEY = '66666666-6666-4666-8666-666666666666'
 const isToken = ({ path }: Booked): boolean => path.endsWith('/token')
 const isPoisoned = ({ spans }: Booked): boolean => spans.some(({ name }) => name === 'poison.tool')
@@ -17,7 +19,9 @@ describe.concurrent('nothing is lost, nothing is sent twice', { timeout: 300_000
     await worker.settled()
     expectWhole(ledger, sessions)
     expectBackoff(ledger.posts().filter(({ status }) => status === 503))
-    expect(worker.logs).toEqual([])
+    expect(worker.slowestMs).toBeLessThan(UNAFFECTED_MS)
+    // The first of a long one may wait no longer than it lasts; others carry what they leave.
+    for (const line of worker.logs) expect(line).toMatch(/^agentops-edge: \d+ spans for \S+ go with the next request/)
   })
 
   test('connections refused for 10 s', async (t) => {
@@ -29,6 +33,7 @@ describe.concurrent('nothing is lost, nothing is sent twice', { timeout: 300_000
     await opening
     await worker.settled()
     expectWhole(ledger, sessions)
+    expect(worker.slowestMs).toBeLessThan(UNAFFECTED_MS)
   })
 
   test('the token endpoint answers 503 for 6 s', async (t) => {
@@ -39,6 +44,7 @@ describe.concurrent('nothing is lost, nothing is sent twice', { timeout: 300_000
     const sessions = await worker.traffic(20, 8000)
     await worker.settled()
     expectWhole(ledger, sessions)
+    expect(worker.slowestMs).toBeLessThan(UNAFFECTED_MS)
     expectBackoff(ledger.requests.filter(isToken).slice(0, -1))
   })
 })
@@ -76,24 +82,29 @@ test('4,400 spans a second at 200 ms a round trip for 30 s: a bounded backlog, a
 }, 300_000)
 
 test('an outage that outlasts the memory: what is too much is lost as queue-full, the rest arrives; no session is kept', async (t) => {
+  // Five minutes with the default deadline, a fifth of both.
   const MS = 60_000
   const ledger = await startLedger(t, ({ at }) => ({ status: at < MS ? 503 : 200 }))
-  const worker = await startOutboxWorker(t, { endpoint: `${ledger.url}/v1/traces`, flushDeadlineMs: 4000 }, true)
+  const worker = await startOutboxWorker(t, { endpoint: `${ledger.url}/v1/traces`, flushDeadlineMs: 5000 }, true)
   ledger.restart()
-  const asked = await worker.traffic(10, MS - 10_000, () => '/many?sessions=1&tools=40')
-  await new Promise((resolve) => setTimeout(resolve, 6000))
-  const heap = await worker.heapUsed()
+  const heaps: number[] = []
+  let [made, asked] = [0, 0]
+  // From the third on the memory is full.
+  for (let n = 0; n < 5; n++) {
+    asked = await worker.traffic(10, 8000, () => '/many?sessions=1&tools=100')
+    made += 101 * asked
+    heaps.push(await worker.heapUsed())
+  }
   const during = await worker.state()
-  expect(during.isolate).toMatchObject({ sent: 0, pending: expect.any(Number) })
+  expect(during.isolate.sent).toBe(0)
   expect(during.isolate.bytes).toBeLessThanOrEqual(16 << 20)
-  expect(during.isolate.dropped).toBeGreaterThan(0)
-  expect(new Set(during.drops.map(({ reason }) => reason))).toEqual(new Set(['queue-full']))
-  // All of their ends were long ago; the bodies are no part of the heap.
-  expect(during.kept).toBeLessThan(20)
-  expect(heap).toBeLessThan(24 << 20)
-  await worker.traffic(5, 12_000, () => '/many?sessions=1')
+  expect(during.isolate.dropped).toBeGreaterThan(made / 4)
+  // Of those that ended in the last seconds.
+  expect(during.kept).toBeLessThan(asked)
+  expect(Math.max(...heaps.slice(3))).toBeLessThan(Number(heaps[2]) + (4 << 20))
+  const healthy = await worker.traffic(5, 40_000, () => '/many?sessions=1')
   const { isolate, drops } = await worker.settled()
-  expect(isolate.sent + isolate.dropped).toBeGreaterThanOrEqual(41 * asked)
+  expect(isolate.sent + isolate.dropped).toBe(made + 2 * healthy)
   expect(drops.reduce((sum, { spans }) => sum + spans, 0)).toBe(isolate.dropped)
   expect(new Set(drops.map(({ reason }) => reason))).toEqual(new Set(['queue-full']))
   const counts = [...ledger.taken().values()]

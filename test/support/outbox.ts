@@ -15,6 +15,8 @@ export interface OutboxWorker {
   /** So many requests a second, for so long, evenly; resolves when all are answered, with how many there were. */
   traffic(perSecond: number, ms: number, path?: (n: number) => string): Promise<number>
   state(): Promise<OutboxState>
+  /** The longest that a request of `traffic` waited for its answer, milliseconds. */
+  readonly slowestMs: number
   /** The isolate's memory, bytes. */
   heapUsed(): Promise<number>
   /** Resolves when nothing is pending in the isolate, and so many of `/many` and its like have their report. */
@@ -41,17 +43,26 @@ export async function startOutboxWorker(
     const text = await response.text()
     if (text !== 'ok') throw new Error(`${path} answered ${response.status}: ${text}`)
   }
+  let slowestMs = 0
+  const timed = async (path: string): Promise<void> => {
+    const begun = performance.now()
+    await ask(path)
+    slowestMs = Math.max(slowestMs, performance.now() - begun)
+  }
   return {
     url,
     logs,
     ask,
+    get slowestMs() {
+      return slowestMs
+    },
     state,
     heapUsed,
     async traffic(perSecond, ms, path = () => '/') {
       const asked: Promise<void>[] = []
       const begun = performance.now()
       for (let n = 0; performance.now() - begun < ms; n++) {
-        asked.push(ask(path(n)))
+        asked.push(timed(path(n)))
         const due = begun + ((n + 1) * 1000) / perSecond
         await new Promise((resolve) => setTimeout(resolve, Math.max(0, due - performance.now())))
       }
