@@ -32,8 +32,8 @@ export interface SenderInit extends Partial<Pick<Sending, 'direct' | 'isUnwatche
 }
 
 const MAX_PAUSE_MS = 100
-/** Of the last one there is time for so many, before another request is begun. */
-const ROUND_TRIPS = 2
+/** Or two round trips: in less time no further request is begun. */
+const LEAST_MS = 200
 /** Of all that wait, however many they are. */
 const LOOKS_PER_MS = 1.5
 /** What is woken looks all the same, for what only time changes. */
@@ -107,7 +107,7 @@ export class Sender implements Sending {
     const waits = run.waits && !asks
     let lingers: number | undefined
     let goesOn = false
-    let hasFlown = false
+    let isFirst = true
     for (;;) {
       for (const parcel of mine) {
         parcel.beats++
@@ -115,7 +115,9 @@ export class Sender implements Sending {
       }
       const rest = mine.filter((parcel) => own.has(parcel))
       // A request that is given up at the end of the time would be sent twice, if it was taken.
-      const isLate = deadline.left <= (hasFlown ? outbox.roundTripMs * ROUND_TRIPS : 0)
+      const least = isFirst ? 0 : Math.min(Math.max(LEAST_MS, outbox.roundTripMs * 2), config.flushDeadlineMs / 2)
+      const left = deadline.left - least
+      const isLate = left <= 0
       const { line, orphans, aside, flights } = outbox
       // Others go on where something has found no room, or nobody else may come for it.
       const more = run.collects ? orphans.size + aside.size : run.carries && (orphans.size || goesOn)
@@ -139,7 +141,7 @@ export class Sender implements Sending {
       if (group) {
         asks = false
         await fly(this, group, run)
-        hasFlown = true
+        isFirst = false
         goesOn = !!group.isFull
         const lost = group.parcels.filter((one) => one.isOrphan && !one.flight && (config.spool || one.tries <= 0))
         await this.#leave(lost, 'leave', deadline)
@@ -151,7 +153,7 @@ export class Sender implements Sending {
       if (limited) for (const { report } of idle) report.error = limited.error
       if (limited) for (const one of idle) one.reason = limited.reason
       const wait = waitFor(outbox.retryAt)
-      const isOver = limited || !idle.some(({ tries }) => tries > 0) || (wait > deadline.left && !flights.size)
+      const isOver = limited || !idle.some(({ tries }) => tries > 0) || (wait > left && !flights.size)
       // What another run of its own has on its way may yet come to the spool.
       const graceMs = config.spool && how ? SPOOL_MS : 0
       const isGone = deadline.left <= -graceMs
@@ -165,6 +167,7 @@ export class Sender implements Sending {
       )
       slept = wait + (!mayWake() ? patience : wait ? 0 : LOOK_MS)
       await pause(outbox, slept, deadline, graceMs)
+      isFirst = false
       patience = Math.min(patience * 2, MAX_PAUSE_MS)
     }
     if (mine.length) guard('onExport', () => this.#init.onRun?.())
