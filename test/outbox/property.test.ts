@@ -165,7 +165,7 @@ async function play(
     const answer = isFaulty()
     const ids = wire.split(init.body).map((line) => line.trim())
     const poison = ids.map((id) => Number(/^p(\d+)/.exec(id)?.[1] ?? 0)).find(Boolean)
-    if (!context.isUnwatched && !outbox?.fails) open.add(context)
+    if (!context.isUnwatched) open.add(context)
     const delay = answer?.kind === 'slow' ? 900 : LATENCY_MS
     const isTaken = !poison && (!answer || answer.kind === 'slow')
     const settled = new Promise<'answered' | 'aborted'>((resolve) => {
