@@ -14,7 +14,13 @@ const config: UserConfig = defineConfig({
     'instrumentation/index': 'src/instrumentation/index.ts',
     'metrics/index': 'src/metrics/index.ts',
     'collector/index': 'src/collector/index.ts',
+    // `imports` of package.json choose among these: a bundle for the edge has nothing of a process's end.
+    'lifetime/exit': 'src/lifetime/exit.ts',
+    'lifetime/no-exit': 'src/lifetime/no-exit.ts',
+    'outbox/process': 'src/outbox/process.ts',
+    'outbox/no-process': 'src/outbox/no-process.ts',
   },
+  deps: { neverBundle: ['#exit', '#process'] },
   format: 'esm',
   platform: 'neutral',
   target: 'es2022',

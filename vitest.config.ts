@@ -25,7 +25,10 @@ const isSoak = !!process.env.SOAK
 // Generous: the machine that runs them may be busy.
 const timeouts = { testTimeout: 60_000, hookTimeout: 60_000 }
 
+const source = (path: string): string => `${import.meta.dirname}/src/${path}`
+
 const config: ViteUserConfig = defineConfig({
+  resolve: { alias: { '#exit': source('lifetime/exit.ts'), '#process': source('outbox/process.ts') } },
   test: {
     globalSetup: ['test/support/global-setup.ts'],
     projects: [

@@ -29,6 +29,12 @@ const source = join(import.meta.dirname, '..', 'src')
 const floorOf = (room: string): number => FLOORS.findIndex((rooms) => rooms.includes(room))
 const roomOf = (file: string): string => relative(source, file).split('/')[0] as string
 
+/** What `imports` of package.json choose by platform, as types see it. */
+const { paths } = JSON.parse(readFileSync(join(source, '../tsconfig.json'), 'utf8')).compilerOptions
+const CHOSEN: Record<string, string> = Object.fromEntries(
+  Object.entries<string[]>(paths).map(([name, [file = '']]) => [name, file]),
+)
+
 const faults: string[] = []
 for (const name of readdirSync(source, { recursive: true, encoding: 'utf8' }).sort()) {
   if (!name.endsWith('.ts')) continue
@@ -38,8 +44,10 @@ for (const name of readdirSync(source, { recursive: true, encoding: 'utf8' }).so
   const lines = code.trimEnd().split('\n').length
   if (floorOf(room) < 0) faults.push(`src/${name}: "${room}" is no room of scripts/rooms.ts`)
   if (lines > MAX_LINES) faults.push(`src/${name}: ${lines} lines; ${MAX_LINES} at most`)
-  for (const [, from = ''] of code.matchAll(/^(?:import|export|\}).*?\bfrom '(\.[^']+)'|^import '(\.[^']+)'/gm)) {
-    const target = roomOf(join(dirname(file), from))
+  for (const [, from = ''] of code.matchAll(/^(?:import|export|\}).*?\bfrom '([.#][^']+)'|^import '(\.[^']+)'/gm)) {
+    const target = from.startsWith('#')
+      ? roomOf(join(source, '..', CHOSEN[from] ?? ''))
+      : roomOf(join(dirname(file), from))
     if (target !== room && floorOf(target) <= floorOf(room)) {
       faults.push(`src/${name}: ${room} imports ${target} ("${from}"), which is not below it`)
     }

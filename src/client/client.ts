@@ -2,8 +2,8 @@
  * The client that starts sessions outside an adapter and routes module-level calls to the right one.
  * In single mode a scope has at most one active session; in multi mode a call has to name its session.
  */
+import { atExit } from '#exit'
 import type { AgentEvent, PlainEvent } from '../events/event.ts'
-import { atExit } from '../lifetime/exit.ts'
 import { type AgentOpsOptions, type Environment, perRequest } from '../options/options.ts'
 import { readConfig } from '../options/read.ts'
 import { type FlushReport, sumOf } from '../outbox/report.ts'

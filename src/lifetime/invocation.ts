@@ -4,6 +4,7 @@
  * the response's path.
  */
 
+import { atExit, atShutdown } from '#exit'
 import { observe } from '../events/observe.ts'
 import type { Config } from '../options/config.ts'
 import { perRequest } from '../options/options.ts'
@@ -17,7 +18,6 @@ import type { RootInit } from '../session/init.ts'
 import { ownScope } from '../session/scope.ts'
 import type { Session } from '../session/session.ts'
 import { openSession } from '../wiring/session.ts'
-import { atExit, atShutdown } from './exit.ts'
 import type { Platform } from './platform.ts'
 import { type Execution, interceptWaitUntil, originalWaitUntil, type WaitUntil } from './wait-until.ts'
 

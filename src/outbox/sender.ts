@@ -1,18 +1,16 @@
 /** What one session has finished, until something has become of all of it: sent by itself, or by whoever sends next. */
+import { attend, leaveTo } from '#process'
 import type { Connection, FormatSession, Wire } from '../formats/format.ts'
 import { NOTHING } from '../formats/parts.ts'
 import { Deadline } from '../runtime/deadline.ts'
 import { guard, identify, warn } from '../runtime/diag.ts'
-import { onLeaving } from '../runtime/leaving.ts'
 import type { ReadableSpan } from '../runtime/sdk.ts'
-import { unref } from '../runtime/timers.ts'
 import { changed, mayWake, pause, Watch } from '../runtime/turns.ts'
 import { NO_TIME, waitFor } from '../transport/backoff.ts'
 import { connect, type Destination, type Requests, type Route } from '../transport/connection.ts'
 import type { DeliveryConfig } from './config.ts'
 import { fly, take } from './flight.ts'
 import { nextGroup, takeOver } from './group.ts'
-import { leftBehind } from './left.ts'
 import { lose, newOutbox, type Outbox, outboxOf, put, queue, replaceBody, unqueue } from './outbox.ts'
 import type { Parcel } from './parcel.ts'
 import type { Drop, FlushReport } from './report.ts'
@@ -44,7 +42,6 @@ const SPOOL_MS = 1000
 const OLD_MS = 1000
 /** As long as it takes to find out. */
 const LINGER_MS = 2000
-const ATTEND_MS = 60_000
 
 export class Sender implements Sending {
   readonly outbox: Outbox
@@ -172,7 +169,7 @@ export class Sender implements Sending {
     }
     if (mine.length) guard('onExport', () => this.#init.onRun?.())
     // A platform that ends invocations freezes its timers, too.
-    if (how === 'leave' && !run.collects && !this.direct && mayWake()) attend(outbox)
+    if (how === 'leave' && !run.collects && !this.direct) attend(outbox)
   }
 
   /** Spans of one batch as a parcel, or as several; what has no encoded form, or is too large alone, is dropped. */
@@ -241,11 +238,10 @@ export class Sender implements Sending {
       }
     }
     if (!orphans) return
-    onLeaving(leftBehind)
-    outbox.collect = (ms) => {
+    leaveTo(outbox, (ms) => {
       const sender = new Sender(config, { requests: { left: Number.POSITIVE_INFINITY } })
       return sender.run({ deadline: new Deadline(Date.now() + ms), carries: true, collects: true })
-    }
+    })
     const place = destination?.url.replace(/[?#].*/, '')
     warn(
       `${orphans} spans for ${place} go with the next request of this isolate or process, or are lost with it: ${why}`,
@@ -296,17 +292,4 @@ export class Sender implements Sending {
 /** Whether something may have been left by a sender that was cut off; the clock is no proof, but a reason to look. */
 function mayBeLost({ aside, flights }: Outbox): boolean {
   return !mayWake() && (aside.size > 0 || [...flights].some(({ at }) => Math.abs(Date.now() - at) > OLD_MS))
-}
-
-/** A process that goes on sends what was left behind, as soon as the destination may be asked again. */
-function attend(outbox: Outbox): void {
-  const wait = Math.max(waitFor(outbox.retryAt), LOOK_MS)
-  if (waitFor(outbox.attendedUntil) || !(outbox.orphans.size + outbox.aside.size)) return
-  outbox.attendedUntil = Date.now() + ATTEND_MS
-  const timer = setTimeout(async () => {
-    await outbox.collect?.(ATTEND_MS)
-    outbox.attendedUntil = 0
-    attend(outbox)
-  }, wait)
-  unref(timer)
 }
