@@ -3,37 +3,33 @@
  * has requests of its own, through that. It needs nothing but `fetch`.
  */
 import type { ExportResult } from '@opentelemetry/core'
-import { NOTHING } from '../formats/parts.ts'
 import { Deadline } from '../runtime/deadline.ts'
 import { guard } from '../runtime/diag.ts'
 import { FAILED, SUCCESS } from '../runtime/otel.ts'
-import { runQuietly } from '../runtime/scope.ts'
 import type { ReadableSpan, SpanExporter } from '../runtime/sdk.ts'
 import type { DeliveryConfig } from './config.ts'
-import type { Sending } from './run.ts'
-import { Sender, type SenderInit } from './sender.ts'
+import type { Sender, SenderInit } from './sender.ts'
+import { type Source, sourceOf } from './source.ts'
 
-export class DestinationExporter implements SpanExporter {
-  readonly #config: DeliveryConfig
-  readonly #init: SenderInit
+export class DestinationExporter implements SpanExporter, Source {
+  readonly #flushMs: number
+  readonly #own: Source
   #isShutdown = false
   /** The exports under way. */
   #running: Promise<void> | undefined
 
   /** `init`: of the one session whose spans these are; without one, each export may cost `maxRequests`. */
   constructor(config: DeliveryConfig, init: SenderInit = {}) {
-    this.#config = config
-    this.#init = init
+    this.#flushMs = config.flushDeadlineMs
+    this.#own = sourceOf(config, init)
   }
 
-  /** Whether it delivers while the session goes on: AgentOps v2 does so only when it has to. */
   get isEarly(): boolean {
-    return !this.#config.format.api
+    return this.#own.isEarly
   }
 
-  /** What delivers the spans of one processor. */
   sender(init: SenderInit): Sender {
-    return new Sender(this.#config, { ...this.#init, ...init, direct: directOf(this.#config) })
+    return this.#own.sender(init)
   }
 
   /** OpenTelemetry's contract. An empty list, and anything after `shutdown`, succeeds without a request. */
@@ -50,7 +46,7 @@ export class DestinationExporter implements SpanExporter {
     if (!spans.length || this.#isShutdown) return undefined
     const sender = this.sender({})
     sender.report.pending = spans.length
-    const deadline = new Deadline(Date.now() + this.#config.flushDeadlineMs)
+    const deadline = new Deadline(Date.now() + this.#flushMs)
     await sender.run({ deadline, waits: true, rest: 'drop' }, [spans])
     const { dropped, error = 'no destination' } = sender.report
     return dropped ? error : undefined
@@ -63,17 +59,5 @@ export class DestinationExporter implements SpanExporter {
   async shutdown(): Promise<void> {
     await this.#running
     this.#isShutdown = true
-  }
-}
-
-/** Undefined where spans go through the outbox. */
-function directOf({ destination, format }: DeliveryConfig): Sending['direct'] {
-  const { deliver } = format
-  if (destination && format.wire) return undefined
-  return async (spans, connection) => {
-    if (!destination || !deliver) return { ...NOTHING, dropped: spans.length, reason: 'no-destination' }
-    // Without a request left there is nothing to encode for.
-    const limited = connection.limited()
-    return limited ? { ...NOTHING, unsent: spans, ...limited } : runQuietly(() => deliver(spans, connection))
   }
 }

@@ -3,10 +3,11 @@
  * A destination is one URL, one key, one set of headers, one format, one compression and one `fetch`: what has another
  * never shares a request. Copies of the library in one process share them.
  */
+import type { FormatConfig } from '../formats/format.ts'
 import type { Awaited, Holder } from '../runtime/turns.ts'
 import type { Backoff } from '../transport/backoff.ts'
+import type { Destination } from '../transport/connection.ts'
 import { remembered } from '../transport/isolate.ts'
-import type { DeliveryConfig } from './config.ts'
 import type { Parcel } from './parcel.ts'
 import { type Drop, type FlushReport, reportDrop } from './report.ts'
 
@@ -86,7 +87,12 @@ export function isolate(): Isolate {
   return globals[SHARED] as Isolate
 }
 
-export function outboxOf({ destination, format, compression, fetch }: DeliveryConfig): Outbox {
+export function outboxOf({
+  destination,
+  format,
+  compression,
+  fetch,
+}: FormatConfig & { readonly destination?: Destination }): Outbox {
   const all = isolate()
   if (fetch && !all.fetches.has(fetch)) all.fetches.set(fetch, ++all.serial)
   const { url, apiKey, tokenUrl, headers } = destination ?? {}

@@ -13,10 +13,10 @@ import { unref } from '../runtime/timers.ts'
 import { SpanBuffer } from './buffer.ts'
 import type { DeliveryConfig } from './config.ts'
 import { through } from './direct.ts'
-import { DestinationExporter } from './exporter.ts'
 import { type Drop, type FlushReport, reportDrop } from './report.ts'
 import type { Run } from './run.ts'
 import { Sender, type SenderInit } from './sender.ts'
+import type { Source } from './source.ts'
 
 export interface BufferOptions {
   /** Spans. Default 2048. */
@@ -43,7 +43,7 @@ const LAST_TRY_MS = 50
 const NONE = { maxRequests: Number.POSITIVE_INFINITY } as DeliveryConfig
 
 export class SessionSpanProcessor implements SpanProcessor {
-  readonly #exporter: SpanExporter
+  readonly #exporter: Partial<SpanExporter>
   readonly #options: BufferOptions
   readonly #buffer: SpanBuffer
   readonly #sender: Sender
@@ -71,11 +71,11 @@ export class SessionSpanProcessor implements SpanProcessor {
   /** `shut` until it is decided whether the spans are sent at all, `refused` when they are not. */
   #gate: 'open' | 'shut' | 'refused' = 'open'
 
-  constructor(exporter: SpanExporter, options: BufferOptions = {}) {
-    this.#exporter = exporter
+  constructor(exporter: SpanExporter | Source, options: BufferOptions = {}) {
+    this.#exporter = exporter as Partial<SpanExporter>
     this.#options = options
     const { onDrop, onExport } = options
-    const isOurs = exporter instanceof DestinationExporter
+    const isOurs = 'isEarly' in exporter
     const init: SenderInit = { onDrop, onRun: onExport && (() => onExport(this.report())) }
     this.#sender = isOurs ? exporter.sender(init) : new Sender(NONE, { ...init, direct: through(exporter) })
     this.#buffer = new SpanBuffer(
@@ -130,7 +130,7 @@ export class SessionSpanProcessor implements SpanProcessor {
   async shutdown(): Promise<void> {
     await this.close()
     try {
-      await new Deadline(this.#inTime()).within(this.#flushMs, this.#exporter.shutdown())
+      await new Deadline(this.#inTime()).within(this.#flushMs, Promise.resolve(this.#exporter.shutdown?.()))
     } catch (error) {
       warn(`an exporter's shutdown failed: ${identify(error)}`)
     }

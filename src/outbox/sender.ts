@@ -1,21 +1,19 @@
 /** What one session has finished, until something has become of all of it: sent by itself, or by whoever sends next. */
 import { attend, leaveTo } from '#process'
 import type { Connection, FormatSession, Wire } from '../formats/format.ts'
-import { NOTHING } from '../formats/parts.ts'
 import { Deadline } from '../runtime/deadline.ts'
 import { guard, identify, warn } from '../runtime/diag.ts'
 import type { ReadableSpan } from '../runtime/sdk.ts'
-import { changed, mayWake, pause, Watch } from '../runtime/turns.ts'
+import { mayWake, pause, Watch } from '../runtime/turns.ts'
 import { NO_TIME, waitFor } from '../transport/backoff.ts'
 import { connect, type Destination, type Requests, type Route } from '../transport/connection.ts'
 import type { DeliveryConfig } from './config.ts'
-import { fly, take } from './flight.ts'
+import { fly } from './flight.ts'
 import { nextGroup, takeOver } from './group.ts'
-import { lose, newOutbox, type Outbox, outboxOf, put, queue, replaceBody, unqueue } from './outbox.ts'
+import { lose, newOutbox, type Outbox, outboxOf, put, queue, unqueue } from './outbox.ts'
 import type { Parcel } from './parcel.ts'
 import type { Drop, FlushReport } from './report.ts'
 import type { Run, Sending } from './run.ts'
-import type { Spool } from './spool.ts'
 
 /** What a sender is told of its session. */
 export interface SenderInit extends Partial<Pick<Sending, 'direct' | 'isUnwatched'>> {
@@ -126,10 +124,9 @@ export class Sender implements Sending {
         outbox.attendedUntil = Date.now() + lingers
         if (lingers <= 0) break
       }
-      const failing = this.#failing(rest)
+      const failing = config.spool?.next?.(this, rest)
       if (failing) {
-        failing.report.error ??= 'another session’s attempt has just failed'
-        await this.#spool(failing, deadline)
+        await config.spool?.offer(this, failing, deadline)
         continue
       }
       if (!mayWake()) takeOver(outbox, watch, slept)
@@ -214,7 +211,7 @@ export class Sender implements Sending {
     for (const parcel of parcels) {
       const { flight, report, tries, isAside } = parcel
       report.error ??= NO_TIME.error
-      if (spool && !flight && !parcel.isOffered) await this.#spool(parcel, deadline)
+      if (!flight && !parcel.isOffered) await spool?.offer(this, parcel, deadline)
       const { left, reason } = parcel
       const { error } = report
       const isOwn = own.delete(parcel)
@@ -247,45 +244,6 @@ export class Sender implements Sending {
       `${orphans} spans for ${place} go with the next request of this isolate or process, or are lost with it: ${why}`,
       `waiting ${why}`,
     )
-  }
-
-  /** One that a spool may have at once, as it costs nothing: who waits may be thrown away meanwhile. */
-  #failing(parcels: readonly Parcel[]): Parcel | undefined {
-    const { outbox, config, direct } = this
-    if (!config.spool?.prompt) return undefined
-    return parcels.find(({ flight, isOffered, tries, reason, again }) => {
-      // What was refused together with others is tried alone first.
-      const hasFailed = tries <= 0 || (direct ? reason : reason === 'request-limit')
-      return !flight && !isOffered && (hasFailed || waitFor(again) || waitFor(outbox.retryAt))
-    })
-  }
-
-  /** What a spool need not take, and does not, is queued again. */
-  async #spool(parcel: Parcel, deadline: Deadline): Promise<void> {
-    const { outbox, config } = this
-    const { spans, report, reason } = parcel
-    const { error } = report
-    const { wire } = config.format
-    const spool = config.spool as Spool
-    parcel.isOffered = true
-    // Nobody else is to send it meanwhile.
-    unqueue(outbox, parcel, {})
-    try {
-      const unsent = spans ?? wire?.split(parcel.body) ?? []
-      const kept = await spool.keep({ ...NOTHING, unsent, reason, error }, this.connect(deadline))
-      take(outbox, parcel, kept)
-      if (spool.prompt && wire && parcel.left) {
-        const left = new Set(kept.unsent)
-        // The root stays the first.
-        replaceBody(parcel, wire.merge(unsent.filter((piece) => left.has(piece))))
-        parcel.hasRoot &&= left.has(unsent[0])
-      }
-    } catch (thrown) {
-      report.error = `${error}; the spool failed: ${identify(thrown)}`
-    }
-    if (spool.prompt) queue(outbox, parcel)
-    else if (parcel.left) lose(outbox, parcel, parcel.left, reason, report.error)
-    changed(outbox)
   }
 }
 

@@ -5,6 +5,7 @@ import { type Delivery, deliverInParts, reject } from '../formats/parts.ts'
 import type { Spool } from '../outbox/spool.ts'
 import { identify } from '../runtime/diag.ts'
 import type { Destination } from '../transport/connection.ts'
+import { takesAll } from './offer.ts'
 
 /** Encoded spans that could not be sent. Plain data, without key, token or configured header. */
 export interface SpooledBatch {
@@ -45,10 +46,10 @@ export function nameOf({ url }: Destination): string {
 
 /** A spool with a store of your own. `toMessage` gives a batch the form that `drainSpool` takes. */
 export function spoolTo(store: SpoolStore): Spool {
+  const own: SpoolStore = { maxBytes: store.maxBytes, put: (batch) => store.put(batch) }
   const spool: Spool & SpoolStore = {
-    maxBytes: store.maxBytes,
-    put: (batch) => store.put(batch),
-    keep: (delivery, connection) => keepIn(spool, delivery, connection),
+    ...own,
+    ...takesAll((delivery, connection) => keepIn(own, delivery, connection)),
   }
   return spool
 }

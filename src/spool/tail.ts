@@ -7,6 +7,7 @@ import { OwnError, warn } from '../runtime/diag.ts'
 import { isWorkers } from '../runtime/platform.ts'
 import { invocationOf } from '../session/current.ts'
 import { bodyWithin, ENVELOPE_BYTES, toMessage } from './message.ts'
+import { takesAtOnce } from './offer.ts'
 import { keepIn, SPOOL_FAILED, type SpooledBatch } from './store.ts'
 
 export interface TailSpoolOptions {
@@ -46,28 +47,24 @@ let found: Channel | null | undefined
  * ```
  */
 export function tailSpool({ maxInvocationBytes = INVOCATION_BYTES }: TailSpoolOptions = {}): Spool {
-  return {
-    prompt: true,
-    async keep(delivery, connection) {
-      const invocation = invocationOf(connection.session ?? connection)
-      const put = async (batch: SpooledBatch): Promise<void> => {
-        const channel = await findChannel()
-        const message = toMessage(batch)
-        const bytes = (published.get(invocation) ?? 0) + message.body.length + ENVELOPE_BYTES
-        if (bytes > maxInvocationBytes)
-          throw new OwnError(`an invocation publishes ${maxInvocationBytes} bytes at most`)
-        channel.publish(message)
-        published.set(invocation, bytes)
-      }
-      const kept = await keepIn({ maxBytes: bodyWithin(MESSAGE_BYTES), put }, delivery, connection, true)
-      const { length } = kept.unsent
-      if (length) {
-        const [, why = `a message has ${MESSAGE_BYTES} bytes at most`] = kept.error?.split(SPOOL_FAILED) ?? []
-        warn(`tailSpool: ${length} spans are sent as if there were no spool: ${why}`, `tailSpool ${why}`)
-      }
-      return kept
-    },
-  }
+  return takesAtOnce(async (delivery, connection) => {
+    const invocation = invocationOf(connection.session ?? connection)
+    const put = async (batch: SpooledBatch): Promise<void> => {
+      const channel = await findChannel()
+      const message = toMessage(batch)
+      const bytes = (published.get(invocation) ?? 0) + message.body.length + ENVELOPE_BYTES
+      if (bytes > maxInvocationBytes) throw new OwnError(`an invocation publishes ${maxInvocationBytes} bytes at most`)
+      channel.publish(message)
+      published.set(invocation, bytes)
+    }
+    const kept = await keepIn({ maxBytes: bodyWithin(MESSAGE_BYTES), put }, delivery, connection, true)
+    const { length } = kept.unsent
+    if (length) {
+      const [, why = `a message has ${MESSAGE_BYTES} bytes at most`] = kept.error?.split(SPOOL_FAILED) ?? []
+      warn(`tailSpool: ${length} spans are sent as if there were no spool: ${why}`, `tailSpool ${why}`)
+    }
+    return kept
+  })
 }
 
 /** Looked for at run time: a Worker without it must load all the same. */

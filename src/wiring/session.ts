@@ -1,7 +1,7 @@
 /** Puts what the user has said, a session and its sinks together. */
 import type { Config } from '../options/config.ts'
-import { DestinationExporter } from '../outbox/exporter.ts'
 import { SessionSpanProcessor } from '../outbox/processor.ts'
+import { sourceOf } from '../outbox/source.ts'
 import { registerGlobal } from '../session/global.ts'
 import type { RootInit } from '../session/init.ts'
 import { Session } from '../session/session.ts'
@@ -28,9 +28,7 @@ function sinksOf(config: Config, session: Session, init: RootInit): Sink[] {
     // Each of ours has its share, so that one destination's faults cost the others nothing; what remains is the first's.
     const requests = { left: Math.ceil((maxRequests - own.indexOf(target)) / own.length) }
     const isForeign = 'export' in target
-    const exporter = isForeign
-      ? target
-      : new DestinationExporter(target, { session, requests, isUnwatched: init.isUnwatched })
+    const exporter = isForeign ? target : sourceOf(target, { session, requests, isUnwatched: init.isUnwatched })
     return new SessionSpanProcessor(exporter, {
       ...(isForeign ? config : target),
       maxQueueSize: config.maxQueueSize,
