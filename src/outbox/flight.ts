@@ -1,4 +1,5 @@
 /** One request with what one or several sessions have finished, and what its answer means for each of them. */
+import { afterFreeze } from '#process'
 import { add, type Delivery, deliverInParts, type Refusal } from '../formats/parts.ts'
 import { identify } from '../runtime/diag.ts'
 import { runQuietly } from '../runtime/scope.ts'
@@ -17,12 +18,8 @@ import type { Run, Sending } from './run.ts'
 
 /** What fails so often alone, while others pass, is to blame itself. */
 const MAX_FAILURES = 4
-/** So long after an answer its connection is taken for a living one. */
-const FRESH_MS = 1000
 /** So many may have been kept. */
 const MAX_DIED = 3
-/** So long one that may have died in silence is waited for, or four round trips. */
-const STALE_MS = 250
 
 /** Never rejects. */
 export async function fly(sender: Sending, { parcels, isLane }: Group, run: Run): Promise<void> {
@@ -71,8 +68,8 @@ async function send(sender: Sending, flight: Flight, run: Run): Promise<void> {
   const spans = parcels.reduce((sum, { left }) => sum + left, 0)
   const whole = parcels.length > 1 ? wire.join(parcels.map(({ body }) => body)) : first.body
   const route = sender.connect(run.deadline, sender.kept(run))
-  const isStale = isStaleFor(sender, run)
-  route.attemptMs = attemptMs(outbox, run, isStale)
+  const { isStale, attemptMs } = afterFreeze(sender, run)
+  route.attemptMs = attemptMs
   const post = (body: Uint8Array): Promise<Outcome> =>
     runQuietly(() =>
       route.attempt(
@@ -160,17 +157,6 @@ async function send(sender: Sending, flight: Flight, run: Run): Promise<void> {
     if (delivery.unsent.length) replaceBody(first, wire.merge(delivery.unsent))
     take(outbox, first, delivery)
   }
-}
-
-/** Whether the process may have been frozen between the last answer and this session, and the connections of before be dead. */
-function isStaleFor({ outbox: { passed, fails, answeredAt }, madeAt }: Sending, { collects }: Run): boolean {
-  return !!collects && passed > 0 && !fails && madeAt - answeredAt > FRESH_MS
-}
-
-/** Where somebody waits an attempt leaves time for another, unless those before have failed for being too short. */
-function attemptMs({ roundTripMs, fails }: Outbox, run: Run, isStale: boolean): number | undefined {
-  if (!run.collects || fails) return undefined
-  return Math.max(isStale ? STALE_MS : (run.deadline.left * 2) / 3, roundTripMs * 4)
 }
 
 /** What a delivery says of a parcel. */

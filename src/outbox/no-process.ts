@@ -3,3 +3,4 @@ import type * as process from './process.ts'
 
 export const leaveTo: typeof process.leaveTo = () => {}
 export const attend: typeof process.attend = () => {}
+export const afterFreeze: typeof process.afterFreeze = () => ({})

@@ -31,9 +31,9 @@ export interface Parcel extends Holder {
   /** No attempt before, milliseconds since the epoch. */
   again: number
   /** Its own session sends it: it was refused, or has failed, together with others. */
-  isAside: boolean
+  isAside?: boolean
   /** It has failed again while others passed. */
-  isSuspect: boolean
+  isSuspect?: boolean
   /** What had passed when it failed last, and how often it failed alone while others passed. */
   passed?: number
   failures: number
@@ -42,5 +42,5 @@ export interface Parcel extends Holder {
   /** To a spool. */
   isOffered?: boolean
   /** Its session waits no longer. */
-  isOrphan: boolean
+  isOrphan?: boolean
 }

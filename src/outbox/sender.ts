@@ -144,8 +144,12 @@ export class Sender implements Sending {
       }
       const idle = rest.filter(({ flight }) => !flight)
       const limited = idle.length && this.connect(deadline, this.kept(run)).limited()
-      if (limited) for (const { report } of idle) report.error = limited.error
-      if (limited) for (const one of idle) one.reason = limited.reason
+      if (limited) {
+        for (const one of idle) {
+          one.reason = limited.reason
+          one.report.error = limited.error
+        }
+      }
       const wait = waitFor(outbox.retryAt)
       const isOver = limited || !idle.some(({ tries }) => tries > 0) || (wait > left && !flights.size)
       // What another run of its own has on its way may yet come to the spool.
@@ -176,12 +180,7 @@ export class Sender implements Sending {
     const [first] = spans
     const parcel: Parcel = {
       ...{ body: new Uint8Array(0), left: spans.length, report, onDrop, traceId: first?.spanContext().traceId },
-      ...{
-        hasRoot: !direct && first === (session?.root as unknown),
-        isAside: false,
-        isSuspect: false,
-        isOrphan: false,
-      },
+      hasRoot: !direct && first === (session?.root as unknown),
       ...{ serial: 0, beats: 0, tries: 0, again: 0, failures: 0 },
     }
     let error = ''

@@ -86,7 +86,7 @@ export async function send(url: string, { body, headers }: Encoded, sending: Sen
     const mayPass = (status >= 500 || status === 408 || status === 429) && !final?.includes(status)
     return {
       reason: mayPass ? 'undelivered' : 'rejected',
-      error: `${place} answered ${status}${isPage ? ' with a web page: check the endpoint' : hint(status)}${wordsOf(answer, hidden)}`,
+      error: `${place} answered ${status}${hint(status)}${wordsOf(answer, hidden)}`,
       status,
       retryAfterMs: retryAfter(response.headers.get('retry-after') ?? ''),
     }
@@ -129,6 +129,7 @@ function wordsOf(answer: Uint8Array, hidden: Hidden): string {
 }
 
 function hint(status: number): string {
+  if (status < 300) return ' with a web page: check the endpoint'
   if (status < 400) return ': redirects are not followed'
   if (status === 401 || status === 403) return ': check the API key or headers'
   return status === 404 ? ': check the endpoint with its path' : ''
