@@ -80,7 +80,7 @@ describe('every entry', () => {
     expect(Number(stdout)).toBeGreaterThan(0)
   })
 
-  test('a bundle holds no format, no spool and no class’s wrapper that it does not use', async () => {
+  test('a bundle holds no format, no spool, no class’s wrapper and no process’s end that it does not use', async () => {
     const marks = {
       v2: 'create_events',
       protobuf: 'x-protobuf',
@@ -88,8 +88,10 @@ describe('every entry', () => {
       queue: 'spooled batch',
       workflow: 'workflow.step',
       object: 'websocket',
+      offered: 'the spool failed',
+      process: 'SIGTERM',
     }
-    const bundled = async (code: string): Promise<string[]> => {
+    const bundled = async (code: string, platform = 'workerd'): Promise<string[]> => {
       await writeFile(`${folder}/entry.ts`, code)
       const { outputFiles } = await build({
         entryPoints: [`${folder}/entry.ts`],
@@ -99,7 +101,7 @@ describe('every entry', () => {
         format: 'esm',
         platform: 'browser',
         target: 'es2022',
-        conditions: ['workerd', 'worker', 'browser'],
+        conditions: [platform, 'worker', 'browser'],
       })
       const text = outputFiles[0]?.text ?? ''
       return Object.keys(marks).filter((mark) => text.includes(marks[mark as keyof typeof marks]))
@@ -107,6 +109,8 @@ describe('every entry', () => {
     const worker = (use: string): string =>
       `import { agentops } from 'agentops-edge/hono'\n${use}\nexport default agentops`
     expect(await bundled(worker(''))).toEqual([])
+    expect(await bundled(worker(''), 'edge-light')).toEqual([])
+    expect(await bundled(worker(''), 'node')).toEqual(['process'])
     expect(await bundled(`export { instrument } from 'agentops-edge/workers'`)).toEqual([])
     expect(await bundled(`export { instrumentWorkflow } from 'agentops-edge/workers'`)).toEqual(['workflow'])
     expect(await bundled(`export { instrumentDurableObject } from 'agentops-edge/workers'`)).toEqual(['object'])
