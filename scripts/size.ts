@@ -43,13 +43,13 @@ const ENTRIES: Entry[] = [
     name: '  with otlpProtobuf',
     code: middleware('{ format: otlpProtobuf }', `import { otlpProtobuf } from 'agentops-edge/formats'`),
     without: HONO,
-    budget: { wrangler: 40_400, vite: 40_400 },
+    budget: { wrangler: 40_450, vite: 40_450 },
   },
   {
     name: '  with agentopsV2',
     code: middleware('{ format: agentopsV2 }', `import { agentopsV2 } from 'agentops-edge/formats'`),
     without: HONO,
-    budget: { wrangler: 40_400, vite: 40_400 },
+    budget: { wrangler: 40_450, vite: 40_450 },
   },
   {
     name: '  with queueSpool',
