@@ -241,7 +241,8 @@ export class SessionSpanProcessor implements SpanProcessor {
     // Who waits for a flush, and then for the end, waits for a backend that is away once in all.
     const waited = isLast && !carries ? Math.max(this.#restedAt - begun, 0) : 0
     await this.#run({
-      deadline: new Deadline(at - waited),
+      // Not longer ago: a spool has its second after it.
+      deadline: new Deadline(Math.max(Math.min(begun, at), at - waited)),
       tries: this.#isLeaving ? 1 : undefined,
       waits: true,
       isUrgent: this.#isLeaving,

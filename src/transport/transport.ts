@@ -62,9 +62,12 @@ export async function send(url: string, { body, headers }: Encoded, sending: Sen
   // A user's `fetch` may ignore the signal: nothing waits for it longer. Code may have held the thread to the end of the
   // time: what has come meanwhile is seen first.
   const within = <T>(promise: Promise<T>): Promise<T> =>
-    deadline
-      .within(until - Date.now(), promise)
-      .catch((late) => Promise.race([promise, sleep(0).then(() => Promise.reject(late))]))
+    deadline.within(until - Date.now(), promise).catch((late) => {
+      const over = sleep(0).then(() => {
+        throw late
+      })
+      return Promise.race([promise, over])
+    })
   try {
     const answering = fetch(url, {
       method: 'POST',
