@@ -37,7 +37,7 @@ const ENTRIES: Entry[] = [
     name: 'agentops-edge/hono',
     code: middleware(),
     without: HONO,
-    budget: { wrangler: 37_250, vite: 37_250 },
+    budget: { wrangler: 37_300, vite: 37_300 },
   },
   {
     name: '  with otlpProtobuf',
@@ -55,7 +55,7 @@ const ENTRIES: Entry[] = [
     name: '  with queueSpool',
     code: middleware('{ spool: (env) => queueSpool(env.SPOOL) }', `import { queueSpool } from 'agentops-edge/spool'`),
     without: HONO,
-    budget: { wrangler: 38_100, vite: 38_100 },
+    budget: { wrangler: 38_150, vite: 38_150 },
   },
   {
     name: '  with tailSpool',
@@ -110,7 +110,7 @@ const ENTRIES: Entry[] = [
     code: `import { instrumentDurableObject } from 'agentops-edge/workers'
       export const Desk = instrumentDurableObject(class {})\n${WORKER}`,
     without: `export class Desk {}\n${WORKER}`,
-    budget: { wrangler: 38_650, vite: 38_650 },
+    budget: { wrangler: 38_700, vite: 38_700 },
   },
   {
     name: 'agentops-edge/vercel',
