@@ -48,6 +48,7 @@ const config: ViteUserConfig = defineConfig({
           include: isSoak ? [...SOAK, SWEEP] : ['test/**/*.test.ts'],
           exclude: isSoak ? [] : [...CORE, ...LONG, ...SOAK, ...ALONE],
           maxWorkers: isSoak ? 1 : 2,
+          sequence: { groupOrder: 1 },
         },
       },
       {
@@ -58,6 +59,7 @@ const config: ViteUserConfig = defineConfig({
           include: isSoak ? [] : ALONE,
           exclude: [...LONG, ...SOAK],
           maxWorkers: 1,
+          sequence: { groupOrder: 2 },
         },
       },
     ],
