@@ -13,7 +13,11 @@ export function otlpMessage(spans: readonly ReadableSpan[]): { resourceSpans: ob
   return {
     resourceSpans: byResource.map(([{ attributes, schemaUrl }, spans]) => ({
       resource: { attributes: keyValues(attributes) },
-      scopeSpans: grouped(spans, ({ instrumentationScope }) => JSON.stringify(instrumentationScope)).map(scopeOf),
+      scopeSpans: grouped(spans, ({ instrumentationScope }) => instrumentationScope).map(([scope, spans]) => ({
+        scope: { name: scope.name, version: scope.version },
+        spans: spans.map(spanOf),
+        schemaUrl: scope.schemaUrl || undefined,
+      })),
       schemaUrl: schemaUrl || undefined,
     })),
   }
@@ -28,11 +32,6 @@ function grouped<Key>(spans: readonly ReadableSpan[], keyOf: (span: ReadableSpan
     else groups.set(key, [span])
   }
   return [...groups]
-}
-
-function scopeOf([, spans]: [unknown, ReadableSpan[]]): object {
-  const { name, version, schemaUrl } = (spans[0] as ReadableSpan).instrumentationScope
-  return { scope: { name, version }, spans: spans.map(spanOf), schemaUrl: schemaUrl || undefined }
 }
 
 function spanOf(span: ReadableSpan): object {
