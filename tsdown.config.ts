@@ -12,6 +12,7 @@ const config: UserConfig = defineConfig({
     'formats/index': 'src/formats/index.ts',
     'spool/index': 'src/spool/index.ts',
     'instrumentation/index': 'src/instrumentation/index.ts',
+    'semconv/index': 'src/semconv/index.ts',
     'metrics/index': 'src/metrics/index.ts',
     'collector/index': 'src/collector/index.ts',
     // `imports` of package.json choose among these: a bundle for the edge has nothing of a process's end.

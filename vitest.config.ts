@@ -51,6 +51,7 @@ const config: ViteUserConfig = defineConfig({
           include: isSoak ? [...SOAK, SWEEP] : ['test/**/*.test.ts'],
           exclude: isSoak ? [] : [...CORE, ...LONG, ...SOAK, ...ALONE],
           maxWorkers: isSoak ? 1 : 2,
+          sequence: { groupOrder: 1 },
         },
       },
       {
@@ -61,6 +62,7 @@ const config: ViteUserConfig = defineConfig({
           include: isSoak ? [] : ALONE,
           exclude: [...LONG, ...SOAK],
           maxWorkers: 1,
+          sequence: { groupOrder: 2 },
         },
       },
     ],

@@ -12,7 +12,7 @@ const FLOORS: readonly (readonly string[])[] = [
   ['lambda'],
   ['http'],
   ['lifetime'],
-  ['instrumentation', 'metrics', 'spool'],
+  ['instrumentation', 'metrics', 'semconv', 'spool'],
   ['wiring'],
   ['options'],
   ['propagation'],

@@ -1,11 +1,11 @@
 /** The built-in format: OTLP/HTTP as JSON. */
 import { concat } from '../runtime/bytes.ts'
-import { fromBytes, toBytes } from '../transport/json.ts'
+import { encoded, fromBytes, toBytes } from '../transport/json.ts'
 import type { Format } from './format.ts'
 import { otlp, tooMany } from './otlp.ts'
-import { otlpMessage } from './otlp-message.ts'
+import { otlpText } from './otlp-text.ts'
 
-/** As `otlpMessage` is written: no space, and nothing beside `resourceSpans`. */
+/** As `otlpText` writes it: no space, and nothing beside `resourceSpans`. */
 const HEAD = '{"resourceSpans":['
 const TAIL = ']}'
 
@@ -23,7 +23,7 @@ interface Piece {
 
 export const otlpJson: Format = /* @__PURE__ */ otlp('otlp-json', {
   type: 'application/json',
-  encode: (spans) => toBytes(otlpMessage(spans)),
+  encode: (spans) => encoded(otlpText(spans)),
   answer: fromBytes,
 
   join(bodies) {

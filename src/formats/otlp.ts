@@ -13,6 +13,9 @@ export interface Encoding extends Wire {
   answer(body: Uint8Array): Answer
 }
 
+/** `{}`; a partial success takes more, in both encodings. */
+const EMPTY_JSON = 2
+
 export function otlp(name: Format['name'], wire: Encoding): Format {
   return {
     name,
@@ -20,12 +23,14 @@ export function otlp(name: Format['name'], wire: Encoding): Format {
     pack: (pieces, { config }) =>
       compress({ body: wire.merge(pieces), headers: { 'content-type': wire.type } }, config.compression),
     refused({ body }, spans, { hidden }) {
+      // Most answers say nothing.
+      if (body.length <= EMPTY_JSON) return undefined
       try {
-        const { rejectedSpans, errorMessage } = wire.answer(body).partialSuccess as Required<Answer>['partialSuccess']
-        const dropped = Math.min(Number(rejectedSpans), spans)
+        const { rejectedSpans, errorMessage } = wire.answer(body).partialSuccess ?? {}
+        const dropped = Math.min(Number(rejectedSpans ?? 0), spans)
         return dropped > 0 ? [dropped, hidden.from(`${errorMessage || 'no reason given'}`).slice(0, 500)] : undefined
       } catch {
-        // Most answers have no partial success, some are no OTLP: the backend took the request.
+        // It is no OTLP: the backend took the request all the same.
         return undefined
       }
     },

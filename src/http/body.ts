@@ -39,10 +39,22 @@ export function watchBody(response: Response, session: Session, watch: Watch): W
   const settled = new Promise<BodyEnd>((resolve) => {
     settle = resolve
   })
-  let offIdle = (): void => {}
+  let offIdle: (() => void) | undefined
+  /** Since when a chunk waits for its reader, milliseconds since the epoch. */
+  let waitsSince: number | undefined
+  // One timer for many chunks: it looks how long the last one has waited.
+  const watchIdle = (ms: number): void => {
+    offIdle = later((isDue) => {
+      offIdle = undefined
+      if (waitsSince === undefined) return
+      const left = waitsSince + idleMs - Date.now()
+      if (left > 0 && !isDue) watchIdle(left)
+      else settle({ reason: 'abandoned' })
+    }, ms)
+  }
   const startIdle = (): void => {
-    offIdle()
-    offIdle = later(() => settle({ reason: 'abandoned' }), idleMs)
+    waitsSince = Date.now()
+    if (!offIdle) watchIdle(idleMs)
   }
   let reader: ReadableStreamDefaultReader | undefined
   let isGone = false
@@ -60,7 +72,9 @@ export function watchBody(response: Response, session: Session, watch: Watch): W
   const onCancel = (): void => settle({ reason: 'cancelled' })
   let begun = false
   const follower = {
-    onPull: () => offIdle(),
+    onPull() {
+      waitsSince = undefined
+    },
     onChunk() {
       if (!begun) onFirstByte()
       begun = true
@@ -85,7 +99,7 @@ export function watchBody(response: Response, session: Session, watch: Watch): W
   left?.addEventListener('abort', onLeft)
   startIdle()
   const ended = settled.finally(() => {
-    offIdle()
+    offIdle?.()
     left?.removeEventListener('abort', onLeft)
   })
   return { response: watched, ended }

@@ -72,7 +72,7 @@ async function whenIdle(isOver: () => boolean): Promise<void> {
   for (let ms = 1; !isOver(); ms = Math.min(ms * 2, 50)) {
     const isWaiting = Date.now() - begun < BUSY_MS
     // Behind that, no reason for the event loop to go on; it is empty, then, when this is over at once.
-    await (isWaiting ? sleep(ms) : new Promise<void>((resolve) => later(resolve, ms)))
+    await (isWaiting ? sleep(ms) : new Promise<void>((resolve) => later(() => resolve(), ms)))
     // The console's own are no work, though they are listed.
     const busy = process.getActiveResourcesInfo?.().filter((kind) => !/^(Pipe|TTY)Wrap$/.test(kind))
     if (!busy?.length) return

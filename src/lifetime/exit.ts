@@ -143,7 +143,7 @@ function onTerm(process: Process, flushes: Watch['term']): void {
     const isAlone = process.listenerCount(TERM) < 2
     // Those who look whether somebody else listens must not find us. A second signal ends it at once.
     listen(false)
-    const late = new Promise<void>((resolve) => later(resolve, END_MS))
+    const late = new Promise<void>((resolve) => later(() => resolve(), END_MS))
     void Promise.race([Promise.all([...flushes].map((flush) => flush())), late]).then(() => {
       if (isAlone) process.kill(process.pid, TERM)
       else listen(true)

@@ -80,16 +80,20 @@ export function openInvocation(config: Config, init: RootInit, platform: Platfor
   const context = ownScope(session)
 
   const end: Invocation['end'] = (judge, work) => {
+    const early = (): (() => void) => later(() => session.state !== 'ended' && session.flush(), ONE_POST_MS)
+    let offEarly = work && early()
     const over = (): Promise<FlushReport> => {
       guard('judging a session', () => judge?.())
       session.conclude('Success')
       if (waitUntil && !shared && endBy === undefined) session.endBy(Date.now() + GRACE_MS)
-      return session.end()
+      const ended = session.end()
+      // It waits for what it holds.
+      if (session.state === 'ending') offEarly ??= early()
+      return ended
     }
-    const offEarly = later(() => session.state !== 'ended' && session.flush(), ONE_POST_MS)
     // Not in the turn that returns: encoding what is to be sent would keep the response from going out.
     const ended = (work ?? sleep(0)).then(over).finally(() => {
-      offEarly()
+      offEarly?.()
       forget?.()
     })
     // `end` itself is given to waitUntil by the session; what is before it has to be, too.

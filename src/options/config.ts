@@ -21,6 +21,7 @@ export type Kept =
   | 'propagateTo'
   | 'onSpan'
   | 'redact'
+  | 'semconv'
   | 'metrics'
   | 'retryAttempts'
 export type Defaulted =

@@ -1,6 +1,7 @@
 /** The kinds of values that options take: what is expected, and how a value is read. */
 import type { TextMapPropagator } from '@opentelemetry/api'
 import type { Format } from '../formats/format.ts'
+import type { Semconv } from '../outbox/config.ts'
 import type { Spool } from '../outbox/spool.ts'
 import { PROPAGATORS } from '../propagation/propagators.ts'
 import type { Sampler } from '../runtime/sdk.ts'
@@ -44,6 +45,10 @@ export const formatKind: Kind = [
 export const spool: Kind = [
   'a spool of agentops-edge/spool, or a function of the environment',
   (value) => (typeof value === 'function' || typeof (value as Spool).keep === 'function' ? value : undefined),
+]
+export const semconv: Kind = [
+  'genAi of agentops-edge/semconv',
+  (value) => (isFunction((value as Semconv).present) ? value : undefined),
 ]
 const isFunction = (value: unknown): boolean => typeof value === 'function'
 export const keep: Kind = [

@@ -3,6 +3,7 @@
  */
 import type { Attributes, AttributeValue, TextMapPropagator } from '@opentelemetry/api'
 import type { Format } from '../formats/format.ts'
+import type { Semconv } from '../outbox/config.ts'
 import type { Drop, FlushReport } from '../outbox/report.ts'
 import type { Spool } from '../outbox/spool.ts'
 import type { Inbound } from '../propagation/inbound.ts'
@@ -58,6 +59,8 @@ export interface DeliveryOptions {
   retryAttempts?: number
   /** Takes what could not be sent (see `agentops-edge/spool`), or a function of the environment that gives it. Default: none, and spans stay in memory for the next request. */
   spool?: Spool | ((env: Environment) => Spool | undefined)
+  /** What spans are called there: `genAi` of `agentops-edge/semconv` for OpenTelemetry's conventions. Default: AgentOps' names. */
+  semconv?: Semconv
   /** The `fetch` to send with. Default: the platform's. */
   fetch?: typeof fetch
 }

@@ -84,6 +84,7 @@ export function readConfig(
     destination: destinationOf(settings, namers, format, sources, say),
     format,
     exporters,
+    isRedactedLater: [settings, ...exporters].some((target) => 'semconv' in target && !!target.semconv),
     resource: resourceOf(settings, sources, detected),
     sampler:
       sampler ??

@@ -24,6 +24,7 @@ import {
   propagators,
   recorder,
   sampler,
+  semconv,
   share,
   spool,
   tags,
@@ -37,7 +38,7 @@ export const AGENTOPS_API = 'https://api.agentops.ai/'
 /** A Worker's request on the free plan may make 50, the user's own included. */
 const MAX_REQUESTS = isWorkers() ? 12 : Number.POSITIVE_INFINITY
 /** What makes a destination, its keys included: what is missing there is nobody else's. */
-export const OWN: RegExp = /Key$|^(endpoint|apiEndpoint|headers|format)$|ENDPOINT$/
+export const OWN: RegExp = /Key$|^(endpoint|apiEndpoint|headers|format|semconv)$|ENDPOINT$/
 
 /** Every option, and every variable that is none's (in capitals): its kind, its default, its variables in order. */
 export const SETTINGS: Record<string, readonly [kind: Kind, fallback?: unknown, ...variables: string[]]> = {
@@ -61,6 +62,7 @@ export const SETTINGS: Record<string, readonly [kind: Kind, fallback?: unknown, 
   maxExportBytes: [whole(1000, 1e8), 4 << 20],
   maxRequests: [whole(1, 1e6), MAX_REQUESTS],
   spool: [spool],
+  semconv: [semconv],
   exporters: [list, []],
   serviceName: [text],
   OTEL_SERVICE_NAME: [text],

@@ -29,6 +29,8 @@ export interface BufferOptions {
   exportIntervalMs?: number
   /** For one flush with all its batches. Default 25 000. */
   flushDeadlineMs?: number
+  /** The form in which this destination is given a span. Default: as it is. */
+  present?: (span: ReadableSpan) => ReadableSpan
   onDrop?: (drop: Drop) => void
   onExport?: (report: FlushReport) => void
   /** Given: nothing is exported before `open` is called. It is called itself where the queue is too small to wait any longer. */
@@ -95,7 +97,7 @@ export class SessionSpanProcessor implements SpanProcessor {
     if (!(span.spanContext().traceFlags & SAMPLED)) return
     const buffer = this.#buffer
     const sender = this.#sender
-    buffer.add(span)
+    buffer.add(this.#options.present?.(span) ?? span)
     sender.report.pending++
     if (this.#gate !== 'open' && !this.#isOpened()) return
     const { waiting, report } = sender

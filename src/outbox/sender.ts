@@ -86,10 +86,9 @@ export class Sender implements Sending {
     const { outbox, own, config } = this
     const { deadline, rest: how, tries = (config.retryAttempts ?? Number.POSITIVE_INFINITY) + 1 } = run
     this.requests = this.#init.requests ?? { left: config.maxRequests }
-    const root = this.#init.session?.root as unknown
     // The root goes first, so that it is found in what is encoded.
     for (const batch of batches) {
-      this.#pack(this.direct ? batch : batch.toSorted((a, b) => Number(b === root) - Number(a === root)))
+      this.#pack(this.direct ? batch : batch.toSorted((a, b) => Number(this.#isRoot(b)) - Number(this.#isRoot(a))))
     }
     const mine = [...own].filter(({ left }) => left)
     // What is on its way was begun by another run.
@@ -173,14 +172,20 @@ export class Sender implements Sending {
     if (how === 'leave' && !run.collects && !this.direct) attend(outbox)
   }
 
+  /** What is sent of it may be a copy. */
+  #isRoot(span: ReadableSpan | undefined): boolean {
+    const root = this.#init.session?.root.spanContext()
+    return !!root && span?.spanContext().spanId === root.spanId
+  }
+
   /** Spans of one batch as a parcel, or as several; what has no encoded form, or is too large alone, is dropped. */
   #pack(spans: readonly ReadableSpan[]): void {
     const { config, outbox, own, report, direct } = this
-    const { session, onDrop } = this.#init
+    const { onDrop } = this.#init
     const [first] = spans
     const parcel: Parcel = {
       ...{ body: new Uint8Array(0), left: spans.length, report, onDrop, traceId: first?.spanContext().traceId },
-      hasRoot: !direct && first === (session?.root as unknown),
+      hasRoot: !direct && this.#isRoot(first),
       ...{ serial: 0, beats: 0, tries: 0, again: 0, failures: 0 },
     }
     let error = ''

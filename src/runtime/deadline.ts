@@ -21,28 +21,38 @@ export class Deadline {
     for (const rearm of this.#rearm) rearm()
   }
 
-  /** `promise`, or a `TimeoutError` after `ms`, or `graceMs` after the deadline where that is sooner. */
-  async within<T>(ms: number, promise: Promise<T>, graceMs = 0): Promise<T> {
+  /** Calls `task` after `ms`, or `graceMs` after the deadline where that is sooner. Gives what calls it off. */
+  after(ms: number, task: () => void, graceMs = 0): () => void {
     const until = Date.now() + ms
     let timer: ReturnType<typeof setTimeout> | undefined
-    let rearm = (): void => {}
-    const late = new Promise<never>((_, reject) => {
-      rearm = () => {
-        clearTimeout(timer)
-        const left = Math.min(until - Date.now(), this.left + graceMs)
-        timer = setTimeout(
-          () => reject(Object.assign(new OwnError('no answer in time'), { name: 'TimeoutError' })),
-          Math.max(left, 0),
-        )
-      }
-      rearm()
-    })
+    const rearm = (): void => {
+      clearTimeout(timer)
+      timer = setTimeout(task, Math.max(Math.min(until - Date.now(), this.left + graceMs), 0))
+    }
+    rearm()
     this.#rearm.add(rearm)
+    return () => {
+      clearTimeout(timer)
+      this.#rearm.delete(rearm)
+    }
+  }
+
+  /** `promise`, or a `TimeoutError` after `ms`, or `graceMs` after the deadline where that is sooner. */
+  async within<T>(ms: number, promise: Promise<T>, graceMs?: number): Promise<T> {
+    let off = (): void => {}
+    const late = new Promise<never>((_, reject) => {
+      off = this.after(
+        ms,
+        () => {
+          reject(Object.assign(new OwnError('no answer in time'), { name: 'TimeoutError' }))
+        },
+        graceMs,
+      )
+    })
     try {
       return await Promise.race([promise, late])
     } finally {
-      clearTimeout(timer)
-      this.#rearm.delete(rearm)
+      off()
     }
   }
 }

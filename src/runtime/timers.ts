@@ -3,17 +3,20 @@
 /** What is due when nothing else is left to do, in a process that says so: elsewhere a timer may never come to its end. */
 let due: Set<() => void> | undefined
 
-/** `task` after `ms`, or when the process has nothing else left to do. Gives what calls it off. */
-export function later(task: () => void, ms: number): () => void {
+/** `task` after `ms`, or when the process has nothing else left to do (`isDue`). Gives what calls it off. */
+export function later(task: (isDue: boolean) => void, ms: number): () => void {
   const off = (): void => {
     clearTimeout(timer)
     due?.delete(run)
   }
   const run = (): void => {
     off()
-    task()
+    task(true)
   }
-  const timer = setTimeout(run, ms)
+  const timer = setTimeout(() => {
+    off()
+    task(false)
+  }, ms)
   unref(timer)
   due?.add(run)
   return off

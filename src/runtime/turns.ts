@@ -39,14 +39,16 @@ export async function beating<T>(holder: Holder, work: () => Promise<T>): Promis
 }
 
 /** Waits `ms`, or until the state has changed, or to the deadline with its grace. */
-export async function pause(state: Awaited, ms: number, deadline: Deadline, graceMs?: number): Promise<void> {
-  let wake = (): void => {}
-  const woken = new Promise<void>((resolve) => {
-    wake = resolve
+export function pause({ waiting }: Awaited, ms: number, deadline: Deadline, graceMs?: number): Promise<void> {
+  return new Promise((resolve) => {
+    const over = (): void => {
+      off()
+      waiting.delete(over)
+      resolve()
+    }
+    const off = deadline.after(ms, over, graceMs)
+    if (mayWake()) waiting.add(over)
   })
-  if (mayWake()) state.waiting.add(wake)
-  await deadline.within(ms, woken, graceMs).catch(() => {})
-  state.waiting.delete(wake)
 }
 
 export function changed({ waiting }: Awaited): void {

@@ -96,7 +96,7 @@ export class Ending {
     const deadline = new Promise<void>((resolve) => {
       // What is held must leave some of the invocation's time to the export.
       const left = Math.max(0, (this.#limit - Date.now()) * 0.8)
-      off = later(resolve, Math.min(this.#session.config.workDeadlineMs, left))
+      off = later(() => resolve(), Math.min(this.#session.config.workDeadlineMs, left))
     })
     const settled = async (): Promise<void> => {
       while (this.#holds.size > 0) await Promise.all(this.#holds)

@@ -32,7 +32,7 @@ export interface Subject extends InstrumentedSession {
 
 /** Gives whether the span has failed. */
 export function lookAt(span: SdkSpan, open: OpenSpan, session: Subject): boolean {
-  const { instrumentations, captureContent, onSpan, redact } = session.config
+  const { instrumentations, captureContent, onSpan, redact, isRedactedLater } = session.config
   const isEvent = !!open.event || span === session.root
   let identity: Attributes = {}
   guard('what identifies a span', () => {
@@ -45,7 +45,7 @@ export function lookAt(span: SdkSpan, open: OpenSpan, session: Subject): boolean
   if (onSpan) guard('onSpan', () => onSpan(span))
   const failed = span.status.code === ERROR
   hide(span, session.hidden)
-  if (redact) redactSpan(redact, span)
+  if (redact && !isRedactedLater) redactSpan(redact, span)
   return failed
 }
 

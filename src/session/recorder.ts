@@ -40,8 +40,8 @@ export class EventRecorder {
   readonly #open: Map<SdkSpan, OpenSpan> = new Map()
   readonly #onIdle: Set<() => void> = new Set()
   /** By event, for errors that name their trigger. */
-  readonly #spans: WeakMap<object, SpanContext> = new WeakMap()
-  readonly #recordedErrors: WeakSet<object> = new WeakSet()
+  #spans: WeakMap<object, SpanContext> | undefined
+  #recordedErrors: WeakSet<object> | undefined
   /** The agent of events that run inside none. */
   agent: Agent | undefined
 
@@ -93,7 +93,7 @@ export class EventRecorder {
     const init = (foreign ? undefined : toMillis(taken.initTimestamp)) ?? session.now()
     taken.initTimestamp = init
     taken.endTimestamp = toMillis(taken.endTimestamp) ?? (isError ? init : session.now())
-    const under = this.#spans.get(taken.triggerEvent as AgentEvent)
+    const under = this.#spans?.get(taken.triggerEvent as AgentEvent)
     const context = under ? trace.setSpanContext(session.current(), under) : session.current()
     const span = this.#openEvent(taken, context, init, event)
     if (isError) span.setStatus({ code: ERROR, message: brief(taken.details ?? taken.errorType ?? '') })
@@ -104,6 +104,7 @@ export class EventRecorder {
   /** The same error object is recorded once. */
   recordError(error: unknown, triggerEvent?: AgentEvent): void {
     if (Object(error) === error) {
+      this.#recordedErrors ??= new WeakSet()
       if (this.#recordedErrors.has(error as object)) return
       this.#recordedErrors.add(error as object)
     }
@@ -187,6 +188,7 @@ export class EventRecorder {
     const { name, ...options } = openingOf(event)
     const span = tracer.startSpan(name, { ...options, startTime }, context) as SdkSpan
     if (span.isRecording()) this.#open.set(span, { event, agent: this.#agentIn(context) })
+    this.#spans ??= new WeakMap()
     this.#spans.set(original, span.spanContext())
     if (eventType === 'tools') guard('a tool call', () => onTool?.(event, span))
     return span

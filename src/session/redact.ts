@@ -1,7 +1,7 @@
 /** The last look at what a span says: whatever is encoded later has passed through here. */
 import type { Attributes, AttributeValue } from '@opentelemetry/api'
 import { warn } from '../runtime/diag.ts'
-import type { SdkSpan } from '../runtime/sdk.ts'
+import type { ReadableSpan } from '../runtime/sdk.ts'
 
 /** Gives the value to send, or undefined to leave it out. */
 export type Redact = (key: string, value: AttributeValue) => AttributeValue | undefined
@@ -41,7 +41,7 @@ export function redactAll(redact: Redact, attributes: Attributes | undefined): v
 }
 
 /** Attributes of the span, its events and links; its name, its status and its events' names. */
-export function redactSpan(redact: Redact, span: SdkSpan): void {
+export function redactSpan(redact: Redact, span: ReadableSpan & { updateName(name: string): unknown }): void {
   redactAll(redact, span.attributes)
   for (const { attributes } of [...span.events, ...span.links]) redactAll(redact, attributes)
   for (const event of span.events) event.name = redactedText(redact, 'event.name', event.name)

@@ -14,7 +14,16 @@ export interface SamplingConfig {
   readonly metrics?: object
 }
 
-export function samplerOf({ disabled, sampler, parentBased, metrics }: SamplingConfig): Sampler {
+const samplers: WeakMap<SamplingConfig, Sampler> = new WeakMap()
+
+/** One for all sessions of a client. */
+export function samplerOf(config: SamplingConfig): Sampler {
+  const made = samplers.get(config) ?? make(config)
+  samplers.set(config, made)
+  return made
+}
+
+function make({ disabled, sampler, parentBased, metrics }: SamplingConfig): Sampler {
   // A disabled session records nothing, whatever its caller decided.
   if (disabled) return sampling(() => ({ decision: DROP }))
   const root = typeof sampler === 'number' ? byTraceId(sampler) : guarded(sampler)

@@ -43,7 +43,7 @@ export class SessionTracerProvider implements TracerProvider {
   }
 
   getTracer(name: string, version?: string, options?: { schemaUrl?: string }): Tracer {
-    const key = JSON.stringify([name, version, options?.schemaUrl])
+    const key = `${name}@${version ?? ''}:${options?.schemaUrl ?? ''}`
     let tracer = this.#tracers.get(key)
     if (!tracer) {
       tracer = new SessionTracer({ name, version, schemaUrl: options?.schemaUrl }, this.#owner)

@@ -59,7 +59,7 @@ export async function retrying(
   for (let tried = 0; ; ) {
     const wait = retries ? waitFor(backoff.retryAt) : 0
     // A deadline that comes nearer meanwhile ends the wait.
-    if (wait > 0 && wait < deadline.left) await deadline.within(wait, new Promise(() => {})).catch(() => {})
+    if (wait > 0 && wait < deadline.left) await new Promise<void>((resolve) => deadline.after(wait, resolve))
     if (wait >= deadline.left) return outcome
     outcome = await attempt()
     note(backoff, outcome)

@@ -1,4 +1,5 @@
 /** gzip through CompressionStream, where the runtime has it (Vercel's Edge VM does not), it works and it pays. */
+import { concat } from '../runtime/bytes.ts'
 import type { Encoded } from './transport.ts'
 
 /** A smaller body fits one network packet either way. */
@@ -9,9 +10,16 @@ export async function compress(encoded: Encoded, mode: 'gzip' | 'none' | 'auto')
   if (mode === 'none' || !('CompressionStream' in globalThis) || (mode === 'auto' && body.length < WORTH_BYTES))
     return encoded
   try {
-    const gzip = new Blob([body as never]).stream().pipeThrough(new CompressionStream('gzip'))
+    // A Blob and a Response would do the same for twice the time.
+    const { readable, writable } = new CompressionStream('gzip')
+    const writer = writable.getWriter()
+    const written = Promise.all([writer.write(body as never), writer.close()])
+    written.catch(() => {})
+    const chunks: Uint8Array[] = []
+    for await (const chunk of readable) chunks.push(chunk)
+    await written
     return {
-      body: new Uint8Array(await new Response(gzip).arrayBuffer()),
+      body: concat(chunks),
       headers: { ...headers, 'content-encoding': 'gzip' },
     }
   } catch {

@@ -4,7 +4,11 @@
 const HALF = /(?<!\\)((?:\\\\)*)\\ud[89a-f]../g
 
 export function toBytes(value: unknown): Uint8Array {
-  const text = JSON.stringify(value)
+  return encoded(JSON.stringify(value))
+}
+
+/** JSON text as bytes that any decoder takes. */
+export function encoded(text: string): Uint8Array {
   return new TextEncoder().encode(text.includes('\\ud') ? text.replace(HALF, '$1\ufffd') : text)
 }
 

@@ -4,6 +4,7 @@ import { SessionSpanProcessor } from '../outbox/processor.ts'
 import { sourceOf } from '../outbox/source.ts'
 import { registerGlobal } from '../session/global.ts'
 import type { RootInit } from '../session/init.ts'
+import { redactSpan } from '../session/redact.ts'
 import { Session } from '../session/session.ts'
 import type { Sink } from '../session/sink.ts'
 
@@ -23,6 +24,7 @@ export function openSession(config: Config, init: RootInit = {}): Session {
 function sinksOf(config: Config, session: Session, init: RootInit): Sink[] {
   const { destination, exporters, maxRequests, onExport } = config
   const targets = destination || !exporters.length ? [config, ...exporters] : exporters
+  const { semconv } = (targets as Partial<Config>[]).find((target) => target.semconv) ?? {}
   const own = targets.filter((target) => !('export' in target))
   return targets.map((target) => {
     // Each of ours has its share, so that one destination's faults cost the others nothing; what remains is the first's.
@@ -34,6 +36,13 @@ function sinksOf(config: Config, session: Session, init: RootInit): Sink[] {
       maxQueueSize: config.maxQueueSize,
       onDrop: config.onDrop,
       onExport: onExport && (() => onExport(session.report())),
+      present:
+        semconv &&
+        ((span) => {
+          const shown = (!isForeign && target.semconv?.present(span)) || semconv.copy(span)
+          if (config.redact) redactSpan(config.redact, shown)
+          return shown
+        }),
       carries: init.carries ?? !!init.waitUntil,
       onOutgrown: config.keep && (() => session.outgrow()),
     })

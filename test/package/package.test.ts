@@ -50,6 +50,7 @@ describe('every entry', () => {
     'agentops-edge/spool',
     'agentops-edge/instrumentation',
     'agentops-edge/metrics',
+    'agentops-edge/semconv',
   ]
   test.each(entries)('%s bundles for the edge without a Node module, and importing it does nothing', async (entry) => {
     await writeFile(`${folder}/entry.ts`, `import * as entry from '${entry}'\nexport default Object.keys(entry)`)

@@ -1,4 +1,4 @@
-/** Spans as the messages of OTLP's JSON (opentelemetry-proto, trace.proto): what is absent is left out. */
+/** Spans as OTLP's JSON (opentelemetry-proto, trace.proto): what is absent is left out. */
 import type { Attributes, HrTime, SpanContext } from '@opentelemetry/api'
 import type { ReadableSpan } from '../runtime/sdk.ts'
 
@@ -7,16 +7,35 @@ const HAS_IS_REMOTE = 0x100
 const IS_REMOTE = 0x200
 const MAX_INTEGER = 2 ** 63
 
-/** By resource, then by scope, each in the order of its first span. */
-export function otlpMessage(spans: readonly ReadableSpan[]): { resourceSpans: object[] } {
-  const byResource = grouped(spans, ({ resource }) => resource)
-  return {
-    resourceSpans: byResource.map(([{ attributes, schemaUrl }, spans]) => ({
+/** What all spans of a session have around them, by the resource or the scope that it says. */
+const texts: WeakMap<object, string> = new WeakMap()
+
+/** `{"resourceSpans":[…]}`: by resource, then by scope, each in the order of its first span. */
+export function otlpText(spans: readonly ReadableSpan[]): string {
+  const resources = grouped(spans, ({ resource }) => resource).map(([resource, spans]) => {
+    const scopes = grouped(spans, ({ instrumentationScope }) => instrumentationScope).map(([scope, spans]) => {
+      const around = remembered(scope, ({ name, version, schemaUrl }) => ({ scope: { name, version }, schemaUrl }))
+      return `{${around}"spans":${JSON.stringify(spans.map(spanOf))}}`
+    })
+    const around = remembered(resource, ({ attributes, schemaUrl }) => ({
       resource: { attributes: keyValues(attributes) },
-      scopeSpans: grouped(spans, ({ instrumentationScope }) => JSON.stringify(instrumentationScope)).map(scopeOf),
-      schemaUrl: schemaUrl || undefined,
-    })),
+      schemaUrl,
+    }))
+    return `{${around}"scopeSpans":[${scopes}]}`
+  })
+  return `{"resourceSpans":[${resources}]}`
+}
+
+/** The fields of `message`, with a comma behind. */
+function remembered<Key extends object>(key: Key, message: (key: Key) => { schemaUrl: string | undefined }): string {
+  let text = texts.get(key)
+  if (!text) {
+    const { schemaUrl, ...rest } = message(key)
+    text = `${JSON.stringify({ ...rest, schemaUrl: schemaUrl || undefined }).slice(1, -1)},`
+    // Attributes of somebody else's resource may still be on their way.
+    if (!('asyncAttributesPending' in key && key.asyncAttributesPending)) texts.set(key, text)
   }
+  return text
 }
 
 function grouped<Key>(spans: readonly ReadableSpan[], keyOf: (span: ReadableSpan) => Key): [Key, ReadableSpan[]][] {
@@ -28,11 +47,6 @@ function grouped<Key>(spans: readonly ReadableSpan[], keyOf: (span: ReadableSpan
     else groups.set(key, [span])
   }
   return [...groups]
-}
-
-function scopeOf([, spans]: [unknown, ReadableSpan[]]): object {
-  const { name, version, schemaUrl } = (spans[0] as ReadableSpan).instrumentationScope
-  return { scope: { name, version }, spans: spans.map(spanOf), schemaUrl: schemaUrl || undefined }
 }
 
 function spanOf(span: ReadableSpan): object {

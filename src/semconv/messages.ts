@@ -1,0 +1,76 @@
+/** Indexed prompts and completions as the conventions' messages: `{ role, parts: […] }`, JSON text. */
+import type { Attributes } from '@opentelemetry/api'
+
+/** A part of a message, in the conventions' JSON schema. */
+interface Part {
+  type: string
+  [field: string]: unknown
+}
+
+interface Message {
+  role: string
+  parts: Part[]
+}
+
+/** Of `prefix.0.content`, `prefix.0.role`, `prefix.0.tool_calls.0.name`… Undefined where there are none. */
+export function messagesOf(attributes: Attributes, prefix: string): string | undefined {
+  const messages: Message[] = []
+  for (let i = 0; ; i++) {
+    const at = `${prefix}.${i}.`
+    const names = Object.keys(attributes).filter((name) => name.startsWith(at))
+    if (!names.length) break
+    const role = `${attributes[`${at}role`] ?? (prefix.endsWith('prompt') ? 'user' : 'assistant')}`
+    const parts = partsOf(attributes[`${at}content`], role)
+    for (let j = 0; attributes[`${at}tool_calls.${j}.name`] !== undefined; j++) {
+      const of = `${at}tool_calls.${j}.`
+      parts.push({
+        type: 'tool_call',
+        id: attributes[`${of}id`],
+        name: attributes[`${of}name`],
+        arguments: parsed(attributes[`${of}arguments`]),
+      })
+    }
+    messages.push({ role, parts })
+  }
+  return messages.length ? JSON.stringify(messages) : undefined
+}
+
+/** Content is text, or the JSON of a provider's list of parts. */
+function partsOf(content: unknown, role: string): Part[] {
+  if (content === undefined || content === '') return []
+  const value = parsed(content)
+  if (role === 'tool') return [{ type: 'tool_call_response', response: value }]
+  if (!Array.isArray(value)) return [{ type: 'text', content }]
+  return value.map((part) => partOf(Object(part)))
+}
+
+/** OpenAI's, Anthropic's and Google's parts that the conventions have a form for; others as they are. */
+function partOf(part: Record<string, unknown>): Part {
+  const { type, text, functionCall, functionResponse } = part as Record<string, Record<string, unknown>> & {
+    type?: unknown
+    text?: unknown
+  }
+  if (/^(input_|output_)?text$/.test(`${type}`) || (type === undefined && typeof text === 'string')) {
+    return { type: 'text', content: text }
+  }
+  if (type === 'tool_use') return { type: 'tool_call', id: part.id, name: part.name, arguments: part.input }
+  if (type === 'tool_result') return { type: 'tool_call_response', id: part.tool_use_id, response: part.content }
+  if (type === 'thinking' || type === 'reasoning') {
+    return { type: 'reasoning', content: part.thinking ?? part.text ?? part.summary }
+  }
+  if (functionCall)
+    return { type: 'tool_call', id: functionCall.id, name: functionCall.name, arguments: functionCall.args }
+  if (functionResponse) {
+    return { type: 'tool_call_response', id: functionResponse.id, response: functionResponse.response }
+  }
+  return { ...part, type: `${type ?? 'generic'}` }
+}
+
+function parsed(value: unknown): unknown {
+  if (typeof value !== 'string' || !/^\s*[[{]/.test(value)) return value
+  try {
+    return JSON.parse(value)
+  } catch {
+    return value
+  }
+}
