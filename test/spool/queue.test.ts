@@ -238,7 +238,11 @@ describe('the consumer', () => {
       expect([...names.values()]).toEqual([
         ['POST /ask.session', 'chat.llm', 'tool a.tool', 'tool b.tool', 'tool c.tool', 'tool d.tool'],
       ])
-      const { drops, drainDrops, drained } = await worker.state()
+      // The last request of the consumer is the one that is refused.
+      const { drops, drainDrops, drained } = await waitFor('the end of the drain', async () => {
+        const state = await worker.state()
+        return state.drained.at(-1)?.sent === 6 && state
+      })
       expect(drops).toEqual([])
       expect(drainDrops).toMatchObject([{ spans: 1, reason: 'rejected', error: expect.stringContaining('400') }])
       expect(drained.at(-1)).toMatchObject({ sent: 6, dropped: 1, spooled: 0, pending: 0 })
