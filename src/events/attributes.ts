@@ -133,7 +133,9 @@ export function toMillis(time: EventTime | undefined): number | undefined {
   return refuse(time, 'an event time is no Date, milliseconds or ISO 8601 text; the time of recording is used')
 }
 
-export function llmAttributes({ model, responseModel = model, operation, threadId, ...event }: Fields): Attributes {
+/** `failed`: what has not answered has no model that it answered with. */
+export function llmAttributes({ model, operation, threadId, ...event }: Fields, failed?: boolean): Attributes {
+  const { responseModel = failed ? undefined : model } = event
   const prompt = tokens(event.promptTokens)
   const completion = tokens(event.completionTokens)
   return {
@@ -144,7 +146,8 @@ export function llmAttributes({ model, responseModel = model, operation, threadI
     ...messageAttributes(key.GEN_AI_COMPLETION, event.completion, 'assistant'),
     [key.GEN_AI_PROMPT_TOKENS]: prompt,
     [key.GEN_AI_COMPLETION_TOKENS]: completion,
-    [key.GEN_AI_TOTAL_TOKENS]: prompt === undefined || completion === undefined ? undefined : prompt + completion,
+    [key.GEN_AI_TOTAL_TOKENS]:
+      tokens(event.totalTokens) ?? (prompt === undefined || completion === undefined ? undefined : prompt + completion),
     [key.GEN_AI_INPUT_TOKENS]: prompt,
     [key.GEN_AI_OUTPUT_TOKENS]: completion,
     [key.GEN_AI_TOTAL_COST]: cost(event.cost),
@@ -186,7 +189,7 @@ function listOf(value: unknown): Iterable<[number, unknown]> {
 
 /** A count that is no whole number makes AgentOps' page, or its whole collector request, fail: it is left out. */
 function tokens(value: unknown): number | undefined {
-  if (Number.isInteger(value) && (value as number) >= 0) return value as number
+  if (Number.isSafeInteger(value) && (value as number) >= 0) return value as number
   return refuse(value, 'a token count is no whole number of 0 or more; it is left out')
 }
 

@@ -10,8 +10,9 @@ import { ERROR } from '../runtime/otel.ts'
 import type { SdkSpan } from '../runtime/sdk.ts'
 import * as key from '../runtime/semconv.ts'
 import type { AiInstrumentation, InstrumentedSession } from '../session/instruments.ts'
-import { answers } from './tool-calls.ts'
-import { isModel } from './wires/registry.ts'
+import { countsOf, insideOf, type Spent, saysOf, sharing, sumOf } from './around.ts'
+import { answers, takeFinished } from './tool-calls.ts'
+import { isCount, isModel } from './wires/wire.ts'
 
 const AI: AiInstrumentation = { instruments: 'ai', ending }
 
@@ -32,10 +33,11 @@ function ending(span: SdkSpan, session: InstrumentedSession): void {
   if (attributes[key.SPAN_KIND] !== undefined) return
   const first = (...names: string[]): AttributeValue | undefined =>
     names.map((name) => attributes[name]).find((value) => value !== undefined && value !== null)
-  const says = first(key.GEN_AI_OPERATION_NAME, 'ai.operationId', 'openinference.span.kind', 'traceloop.span.kind')
+  const says = saysOf(span)
   if (says === undefined) return
   const named = KINDS.find(([pattern]) => pattern.test(`${says}`.toLowerCase()))?.[1]
-  const kind = isModel(says) ? 'llm' : (named ?? 'operation')
+  const isOther = isModel(says) && isShownElsewhere(span, session)
+  const kind = isOther ? 'operation' : isModel(says) ? 'llm' : (named ?? 'operation')
   const { captureContent } = session.config
   // Without it contents are not looked at; the session conceals them.
   const content: Attributes = captureContent ? { ...attributes } : {}
@@ -51,12 +53,19 @@ function ending(span: SdkSpan, session: InstrumentedSession): void {
   const own: Attributes = { [key.SPAN_KIND]: kind, [key.OPERATION_NAME]: name }
   if (kind === 'llm') {
     session.stats.llms++
-    const count = (...of: string[]): number | undefined => {
-      const value = Number(first(...of) ?? Number.NaN)
-      return Number.isInteger(value) ? value : undefined
-    }
+    const {
+      prompt: promptTokens,
+      completion: completionTokens,
+      cache_read,
+      cache_creation,
+      reasoning,
+    } = tokensOf(attributes)
     const finish = [first(key.GEN_AI_FINISH_REASONS, 'ai.response.finishReason')].flat()[0]
     const said = messages(content['gen_ai.output.messages']) ?? answered(content)
+    // Prompts come from one source: what the span says itself, else the wire.
+    const seen = insideOf(span)?.said ?? {}
+    const hasPrompts = Object.keys(attributes).some((attribute) => attribute.startsWith(key.GEN_AI_PROMPT))
+    const prompt = messages(content['gen_ai.input.messages']) ?? messages(content['ai.prompt.messages'])
     Object.assign(
       own,
       llmAttributes({
@@ -64,26 +73,17 @@ function ending(span: SdkSpan, session: InstrumentedSession): void {
         operation: name,
         model: first(key.GEN_AI_REQUEST_MODEL, 'ai.model.id', 'llm.model_name', 'embedding.model_name'),
         responseModel: first(key.GEN_AI_RESPONSE_MODEL, 'ai.response.model') ?? undefined,
-        prompt: messages(content['gen_ai.input.messages']) ?? messages(content['ai.prompt.messages']),
-        completion: said ?? (finish ? [{ role: 'assistant', finish_reason: `${finish}` }] : undefined),
-        promptTokens: count(
-          key.GEN_AI_INPUT_TOKENS,
-          'ai.usage.inputTokens',
-          'ai.usage.promptTokens',
-          'llm.token_count.prompt',
-        ),
-        completionTokens: count(
-          key.GEN_AI_OUTPUT_TOKENS,
-          'ai.usage.outputTokens',
-          'ai.usage.completionTokens',
-          'llm.token_count.completion',
-        ),
+        prompt: prompt ?? (hasPrompts ? undefined : seen.prompt),
+        completion:
+          said ?? seen.completion ?? (finish ? [{ role: 'assistant', finish_reason: `${finish}` }] : undefined),
+        promptTokens,
+        completionTokens,
       }),
     )
     own[key.GEN_AI_OPERATION_NAME] = first(key.GEN_AI_OPERATION_NAME) ?? name
-    own[key.GEN_AI_CACHE_CREATION_TOKENS] = count(key.GEN_AI_CACHE_CREATION, 'gen_ai.usage.cache_write.input_tokens')
-    own[key.GEN_AI_CACHE_READ_TOKENS] = count(key.GEN_AI_CACHE_READ, 'ai.usage.cachedInputTokens')
-    own[key.GEN_AI_REASONING_TOKENS] = count('ai.usage.reasoningTokens', 'ai.usage.outputTokenDetails.reasoningTokens')
+    own[key.GEN_AI_CACHE_CREATION_TOKENS] = cache_creation
+    own[key.GEN_AI_CACHE_READ_TOKENS] = cache_read
+    own[key.GEN_AI_REASONING_TOKENS] = reasoning
   }
   if (kind === 'tool') {
     session.stats.tools++
@@ -101,6 +101,77 @@ function ending(span: SdkSpan, session: InstrumentedSession): void {
   if (kind === 'agent') own[key.AGENT_NAME] = name
   span.setAttributes(own)
   span.updateName(`${name}.${kind}`)
+}
+
+/** Token counts, by the names that the conventions have for them. */
+const TOKENS = {
+  prompt: [key.GEN_AI_INPUT_TOKENS, 'ai.usage.inputTokens', 'ai.usage.promptTokens', 'llm.token_count.prompt'],
+  completion: [
+    key.GEN_AI_OUTPUT_TOKENS,
+    'ai.usage.outputTokens',
+    'ai.usage.completionTokens',
+    'llm.token_count.completion',
+  ],
+  cache_creation: [key.GEN_AI_CACHE_CREATION, 'gen_ai.usage.cache_write.input_tokens'],
+  cache_read: [key.GEN_AI_CACHE_READ, 'ai.usage.cachedInputTokens'],
+  reasoning: ['ai.usage.reasoningTokens', 'ai.usage.outputTokenDetails.reasoningTokens'],
+}
+
+function tokensOf(attributes: Attributes): Spent {
+  const counts = Object.entries(TOKENS).map(([name, names]) => {
+    const value = names.map((of) => attributes[of]).find((one) => one !== undefined && one !== null)
+    return [name, isCount(Number(value ?? Number.NaN)) ? Number(value) : undefined]
+  })
+  return Object.fromEntries(counts)
+}
+
+/** What another span shows already. */
+const REPEATED = /(^|\.)(usage|token_count)\b|^gen_ai\.(prompt|completion|input\.messages|output\.messages)\b/
+/** The clocks of a framework and of the session may differ by it, ms. */
+const TOLERANCE_MS = 20
+
+/** Model calls of frameworks inside which another has ended, which says the same. */
+const repeating: WeakSet<SdkSpan> = new WeakSet()
+
+/**
+ * Whether a call that a framework's span shows has an event already: it is the wire's, found by its id, else by model,
+ * tokens and time; or the user's own around it; or a span inside of it. What it repeats is then taken from it.
+ */
+function isShownElsewhere(span: SdkSpan, session: InstrumentedSession): boolean {
+  const { attributes } = span
+  const texts = Object.values(attributes).filter((value) => typeof value === 'string')
+  const prompt = tokensOf(attributes).prompt
+  const beganAt = span.startTime[0] * 1e3 + span.startTime[1] / 1e6 - TOLERANCE_MS
+  const hasWires = !!insideOf(span)
+  const found =
+    !hasWires &&
+    (takeFinished(
+      session,
+      ({ id }) => !!id && texts.some((text) => text === id || text.includes(JSON.stringify(id))),
+    ) ??
+      takeFinished(session, (call) => {
+        const isSame = call.prompt === undefined || prompt === undefined || call.prompt === prompt
+        return isSame && call.begunAt >= beganAt && texts.some((text) => text === call.model)
+      }))
+  let isEvents = false
+  for (let outer = session.events.above(span); outer && outer !== session.root; outer = session.events.above(outer)) {
+    const says = saysOf(outer)
+    const kind = outer.attributes[key.SPAN_KIND]
+    if (isModel(says) && kind === undefined && prompt !== undefined) repeating.add(outer)
+    const running = kind === 'llm' ? session.events.running(outer) : undefined
+    if (running) {
+      isEvents = true
+      const { calls, said } = sharing(outer, running)
+      if (!found && !repeating.has(span) && ![...calls].some(({ isWires }) => isWires)) {
+        calls.add({ spent: tokensOf(attributes) })
+        Object.assign(said, countsOf(sumOf(calls)))
+      }
+    }
+    if (kind !== undefined && kind !== 'http') break
+  }
+  const isOther = !!found || isEvents || repeating.has(span)
+  if (isOther) for (const name in attributes) if (REPEATED.test(name)) delete attributes[name]
+  return isOther
 }
 
 interface Part {

@@ -115,7 +115,8 @@ function copyOf(isBytes: boolean, source: Source, observer: Observer): ReadableS
     },
     onEnd: () => end(),
     onError: end,
-    onCancel: (reason) => end(reason ?? new DOMException('the body was cancelled', 'AbortError')),
+    // Whatever the reason is: its reader leaves.
+    onCancel: () => end(new DOMException('the body was cancelled', 'AbortError')),
   })
 }
 

@@ -12,6 +12,7 @@ import { CLIENT, ERROR } from '../runtime/otel.ts'
 import { activeContext, runIn } from '../runtime/scope.ts'
 import type { SdkSpan } from '../runtime/sdk.ts'
 import * as key from '../runtime/semconv.ts'
+import { cut } from '../runtime/serialize.ts'
 import { inspected } from '../runtime/stream.ts'
 import { type AnyFunction, wrapperOf } from '../runtime/wrapper.ts'
 import { currentSession } from '../session/current.ts'
@@ -25,6 +26,8 @@ type Input = Parameters<Fetch>[0]
 const NATIVE = Symbol.for('agentops-edge.fetch.1')
 /** A request's body that is longer is not looked at, characters or bytes. */
 const MAX_ASKED = 4 << 20
+/** Characters of a status' message. */
+const MAX_STATUS = 1024
 
 type Patched = Fetch & { [NATIVE]?: Fetch }
 
@@ -78,7 +81,7 @@ export async function traced(
   const call = guard('an outgoing request', () => open(session, input, init, spans))
   if (!call) return send(input, init)
   const args = guard('handing on the context', () => withContext(session, call, input, init, known)) ?? [input, init]
-  const end: End = (error, at) => finish(session, call, error, at)
+  const end: End = (error, at) => finish(session, call, error, at, () => init?.signal ?? requestIn(input)?.signal)
   try {
     const response = await runIn(call.context, () => send(...(args as [Input, RequestInit?])))
     guard('an outgoing request', () => respond(session, call, response, end))
@@ -257,21 +260,45 @@ function begin(model: ModelCall | undefined, response: Response): void {
   guard('a response', () => model?.responded?.(response))
 }
 
-function finish(session: InstrumentedSession, call: Call, error: unknown, at?: number): void {
+function finish(
+  session: InstrumentedSession,
+  call: Call,
+  error: unknown,
+  at: number | undefined,
+  signal: () => AbortSignal | null | undefined,
+): void {
   const { span, model } = call
   if (call.over) return
   call.over = true
   // A client may leave with the answer's last word, before the body's end.
   if (error !== undefined && span && !model?.isComplete) {
-    fail(span, errorType(error), session.config.captureContent ? describe(error) : undefined)
+    const isPlain = !model && span.attributes[key.HTTP_STATUS] !== undefined
+    failed(span, session, error, guard('a signal', signal), isPlain)
   }
   guard('a response', () => model?.ended?.(error))
   // The session may have ended it.
   if (span?.isRecording()) span.end(at)
 }
 
+/**
+ * What broke off is a failure, unless its caller left it, which is his to decide; of a model's answer, or before any,
+ * something is then missing. `isPlain`: nothing of interest.
+ */
+export function failed(
+  span: SdkSpan,
+  session: InstrumentedSession,
+  error: unknown,
+  signal?: AbortSignal | null,
+  isPlain?: boolean,
+): void {
+  const type = errorType(error)
+  if (/timeout/i.test(type) || !(type === 'AbortError' || (signal?.aborted && signal.reason === error))) {
+    fail(span, type, session.config.captureContent ? describe(error) : undefined)
+  } else if (!isPlain && (span.status.code as number) !== ERROR) span.setAttribute(key.INCOMPLETE, true)
+}
+
 /** An error as its type: its message may quote the URL. */
 export function fail(span: SdkSpan, type: string, message: string = type): void {
-  span.setStatus({ code: ERROR, message })
+  span.setStatus({ code: ERROR, message: cut(message, MAX_STATUS) })
   span.setAttribute(key.ERROR_TYPE, type)
 }

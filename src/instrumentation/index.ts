@@ -13,7 +13,15 @@ import { type Fetch, nativeFetch, patchFetch, sessionHere, traced } from './fetc
 
 export type { AiInstrumentation, FetchInstrumentation, LlmInstrumentation } from '../session/instruments.ts'
 export { aiSpans } from './ai.ts'
-export { llmCalls, tracedAi } from './llm.ts'
+export { tracedAi } from './binding.ts'
+export { type LlmCallsOptions, llmCalls } from './llm.ts'
+export type { Price, Prices } from './model-call.ts'
+export { bedrockInvoke } from './wires/bedrock-invoke.ts'
+export { cohere } from './wires/cohere.ts'
+export { interactions } from './wires/interactions.ts'
+export { ollama } from './wires/ollama.ts'
+export { openaiMore } from './wires/openai-more.ts'
+export type { Answer, Asked, Wire } from './wires/wire.ts'
 
 const FETCH: FetchInstrumentation = { instruments: 'fetch' }
 

@@ -3,6 +3,9 @@
  * error that it throws, and the user's code that into a tool's result. It may repeat the prompt.
  */
 import { plain, type Quotes, type Range, without } from '../runtime/hidden.ts'
+import type { InstrumentedSession } from '../session/instruments.ts'
+import { type Reader, readerFor, textReader } from './streams.ts'
+import type { Json } from './wires/wire.ts'
 
 /** Characters in a row that are looked up; 29 in a row are found. What is shorter says nothing. */
 const CHARS = 20
@@ -11,6 +14,9 @@ const STEP = 10
 const MAX_CHARS = 1024
 /** Parts of texts, some 60 bytes each; twice as many are kept. */
 const MAX_PARTS = 8192
+/** Values of one refusal that are looked at, the outer ones first, and characters of its texts. */
+const MAX_VALUES = 256
+const MAX_SAID = 8192
 /** More than 20 characters in a row without a space are no sentence; so many are no code either. */
 const NO_CODE_CHARS = 100
 
@@ -62,4 +68,38 @@ function around(chars: string, at: number, { text, at: offset, isCut }: Part): R
   let length = CHARS
   while (offset + length < text.length && chars[at + length] === text[offset + length]) length++
   return [at - before, isCut && offset + length === text.length ? chars.length : at + length]
+}
+
+/** Reads an answer; what a refusal says is hidden, because a client quotes it in its error. Its form may be anything. */
+export function answerReader(
+  { status, headers }: Response,
+  session: InstrumentedSession,
+  take: (value: Json) => void,
+): Reader & { readonly streamed?: boolean } {
+  if (status < 400) return readerFor(headers.get('content-type') ?? '', take)
+  return textReader((text) => {
+    const values: Json[] = [jsonOf(text) ?? text]
+    if (Object(values[0]) === values[0]) take(values[0])
+    let left = session.config.captureContent ? 0 : MAX_SAID
+    for (let at = 0; at < values.length && left > 0; at++) {
+      const value = values[at]
+      if (typeof value === 'string') {
+        quote(session, value)
+        left -= Math.min(value.length, MAX_CHARS)
+      } else values.push(...Object.values(Object(value)).slice(0, MAX_VALUES - values.length))
+    }
+  })
+}
+
+export function quote({ hidden }: InstrumentedSession, text: unknown): void {
+  hidden.quotes ??= new ProviderQuotes()
+  hidden.quotes.add(text)
+}
+
+export function jsonOf(text: string | undefined): Json {
+  try {
+    return JSON.parse(text ?? '')
+  } catch {
+    return undefined
+  }
 }

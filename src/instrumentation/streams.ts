@@ -1,5 +1,7 @@
-/** A response's body as the JSON values in it: one, or one an event. What is too large, or no JSON, is left out. */
-import { createParser } from 'eventsource-parser'
+/**
+ * A response's body as the JSON values in it: one, or one an event, a line or a frame. What is too large, or no JSON, is
+ * left out, and what comes after it is read. All of it takes time in proportion to the bytes, however they are cut.
+ */
 import type { Json } from './wires/wire.ts'
 
 export interface Reader {
@@ -7,42 +9,14 @@ export interface Reader {
   end(): void
 }
 
-/** Characters of a body that is no stream, and bytes of one frame of AWS'. */
+/** Characters of a body that is no stream, and of an event; bytes of a frame. */
 const MAX_BODY = 4 << 20
 
-/** Reads along, and gives `take` all that is said: its text, whatever it is, at the end. At most `MAX_BODY`. */
+/** The first letter of an event's field, or of a comment. No JSON of interest begins so. */
+const BEGINS_EVENT = /^[deir:]$/
+
+/** Gives what it takes as a whole at the end, whatever it is. At most `MAX_BODY`. */
 export function textReader(take: (text: string) => void): Reader {
-  return whole(take)
-}
-
-export function readerFor(contentType: string, take: (value: Json) => void): Reader & { streamed: boolean } {
-  const parse = (text: string): void => {
-    let value: unknown
-    try {
-      value = JSON.parse(text)
-    } catch {
-      // `[DONE]`, a comment's text, a body that broke off.
-      return
-    }
-    if (Object(value) === value) take(value)
-  }
-  if (contentType.includes('event-stream') && !contentType.includes('amazon'))
-    return { ...events(parse), streamed: true }
-  if (contentType.includes('amazon.eventstream')) return { ...frames(parse), streamed: true }
-  return { ...whole(parse), streamed: false }
-}
-
-/** Server-sent events. */
-function events(parse: (text: string) => void): Reader {
-  const parser = createParser({ onEvent: ({ data }) => parse(data), maxBufferSize: MAX_BODY })
-  const decoder = new TextDecoder()
-  return {
-    push: (bytes) => parser.feed(decoder.decode(bytes, { stream: true })),
-    end: () => parser.feed('\n\n'),
-  }
-}
-
-function whole(parse: (text: string) => void): Reader {
   const decoder = new TextDecoder()
   let text = ''
   return {
@@ -50,28 +24,136 @@ function whole(parse: (text: string) => void): Reader {
       if (text.length <= MAX_BODY) text += decoder.decode(bytes, { stream: true })
     },
     end() {
-      if (text.length <= MAX_BODY) parse(text)
+      if (text.length <= MAX_BODY) take(text)
+    },
+  }
+}
+
+/**
+ * Which it is, the first bytes say: a content type may be missing, or another one. It is asked only about lines of JSON,
+ * the first of which may be a whole body, too.
+ */
+export function readerFor(contentType: string, take: (value: Json) => void): Reader & { readonly streamed: boolean } {
+  let reader: Reader | undefined
+  let streamed = false
+  /** `error`: its type, by a frame's headers. */
+  const parse = (text: string, error?: string): boolean => {
+    let value: Json
+    try {
+      value = JSON.parse(text)
+      // InvokeModel's events are inside of the frames'.
+      if (streamed && value.bytes) {
+        value = JSON.parse(new TextDecoder().decode(Uint8Array.from(atob(value.bytes), (char) => char.charCodeAt(0))))
+      }
+    } catch {
+      // `[DONE]`, a comment's text, a body that broke off.
+      if (!error) return false
+    }
+    if (error) value = { ...value, __type: error }
+    if (Object(value) === value) take(value)
+    return true
+  }
+  const open = (first: number): Reader => {
+    streamed = true
+    if (!first) return frames(parse)
+    if (BEGINS_EVENT.test(String.fromCharCode(first)) || /ndjson|jsonl/i.test(contentType)) return lines(parse)
+    streamed = false
+    return textReader((text) => {
+      if (!parse(text)) for (const line of text.split('\n')) parse(line)
+    })
+  }
+  return {
+    get streamed() {
+      return streamed
+    },
+    push(bytes) {
+      if (!reader) {
+        // Neither white space nor a byte order mark.
+        const first = bytes.find((byte) => !byte || (byte > 32 && byte < 127))
+        if (first !== undefined) reader = open(first)
+      }
+      reader?.push(bytes)
+    },
+    end: () => reader?.end(),
+  }
+}
+
+/** Server-sent events, of which only the data counts, and lines that are JSON themselves. */
+function lines(parse: (text: string) => unknown): Reader {
+  const decoder = new TextDecoder()
+  let line = ''
+  let data = ''
+  let isTooLong = false
+  let endedInReturn = false
+  const take = (): void => {
+    if (line[0] === '{') parse(line)
+    else if (line.startsWith('data:')) data += `\n${line.slice(5)}`
+    else if (!line) {
+      if (data && !isTooLong) parse(data)
+      data = ''
+      isTooLong = false
+    }
+    line = ''
+  }
+  return {
+    push(bytes) {
+      let text = decoder.decode(bytes, { stream: true })
+      if (endedInReturn && text[0] === '\n') text = text.slice(1)
+      if (text) endedInReturn = text.endsWith('\r')
+      const [rest = '', ...more] = text.split(/\r\n?|\n/)
+      line += rest
+      for (const next of more) {
+        take()
+        line = next
+      }
+      if (line.length + data.length <= MAX_BODY) return
+      isTooLong = true
+      data = ''
+      // The rest of the line is that of no field.
+      if (line.length > MAX_BODY) line = '-'
+    },
+    end() {
+      take()
+      take()
     },
   }
 }
 
 /** AWS' event stream: total length, length of the headers, checksum (4 bytes each), headers, payload, checksum. */
-function frames(parse: (text: string) => void): Reader {
-  let kept = new Uint8Array()
+function frames(parse: (text: string, error?: string) => unknown): Reader {
+  let kept = new Uint8Array(4096)
+  let length = 0
+  let skipped = 0
   return {
     push(bytes) {
-      const joined = new Uint8Array(kept.length + bytes.length)
-      joined.set(kept)
-      joined.set(bytes, kept.length)
-      kept = joined
-      while (kept.length >= 16) {
-        const view = new DataView(kept.buffer, kept.byteOffset)
-        const length = view.getUint32(0)
-        if (length < 16 || length > MAX_BODY) kept = kept.subarray(kept.length)
-        if (kept.length < length) return
-        parse(new TextDecoder().decode(kept.subarray(12 + view.getUint32(4), length - 4)))
-        kept = kept.subarray(length)
+      if (length + bytes.length > kept.length) {
+        const larger = new Uint8Array(2 * (length + bytes.length))
+        larger.set(kept.subarray(0, length))
+        kept = larger
       }
+      kept.set(bytes, length)
+      length += bytes.length
+      let at = 0
+      for (;;) {
+        const over = Math.min(skipped, length - at)
+        at += over
+        skipped -= over
+        if (length - at < 16) break
+        const view = new DataView(kept.buffer, at)
+        const [size, head] = [view.getUint32(0), view.getUint32(4)]
+        if (size < 16 || size > MAX_BODY) {
+          skipped = Math.max(size, length - at)
+          continue
+        }
+        if (length - at < size) break
+        const text = (from: number, to: number): string => new TextDecoder().decode(kept.subarray(at + from, at + to))
+        // After the header's name: 7 for a text, its length in two bytes, and the text.
+        const [, error] = text(12, 12 + head).split(/:(?:exception-type|error-code)/)
+        parse(text(12 + head, size - 4), error?.slice(3, 3 + error.charCodeAt(2)))
+        at += size
+      }
+      if (at) kept.copyWithin(0, at, length)
+      length -= at
     },
     end() {},
   }

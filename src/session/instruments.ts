@@ -23,6 +23,24 @@ export interface OpenedEvent {
   context: Context
 }
 
+/** An event of the user's that runs, beside which an instrumentation sees more. */
+export interface RunningEvent {
+  /** The event as it is written, with what has been seen: the user's word goes before. */
+  fill?(event: AgentEvent | PlainEvent): AgentEvent | PlainEvent
+  /** How many still read what its work has returned: its span waits for them. */
+  held?: number
+  /** Ends the span that waited. */
+  end?(): void
+}
+
+/** The spans of a session that have not ended. */
+export interface OpenEvents {
+  /** The event of the user's whose span this is. */
+  running(span: SdkSpan): RunningEvent | undefined
+  /** The one that `span` is inside of. */
+  above(span: SdkSpan): SdkSpan | undefined
+}
+
 /** A request to a model, or of a tool: who reads along. */
 export interface ModelCall {
   /** Its own span; none where it is part of somebody else's, which then tells what became of it. */
@@ -89,6 +107,7 @@ export interface InstrumentedSession extends SessionView {
   onTool: ((event: AgentEvent | PlainEvent, span: SdkSpan) => void) | undefined
   /** The span of an event that the instrumentation ends itself; what is filled in by then counts. */
   begin(event: AgentEvent | PlainEvent, outer?: Context): OpenedEvent
+  readonly events: OpenEvents
   /** The running context, with `span` as the active one. */
   within(span: Span): Context
   /** Milliseconds since the epoch, as the session's spans have them. */

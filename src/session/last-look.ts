@@ -12,11 +12,11 @@ import * as key from '../runtime/semconv.ts'
 import { conceal } from './conceal.ts'
 import type { SessionConfig } from './config.ts'
 import { hide } from './hide.ts'
-import type { InstrumentedSession } from './instruments.ts'
+import type { InstrumentedSession, RunningEvent } from './instruments.ts'
 import { redactSpan } from './redact.ts'
 
 /** A span that has begun: the agent that it belongs to, and the event that it is, if any. */
-export interface OpenSpan {
+export interface OpenSpan extends RunningEvent {
   agent?: Agent
   event?: AgentEvent | PlainEvent
   /** The event is an instrumentation's. */
@@ -61,7 +61,7 @@ function describeSpan(span: SdkSpan, open: OpenSpan, identity: Attributes, sessi
   if (event) {
     event.endTimestamp ??= session.now()
     const said = isObserved || session.config.recordValues ? event : withoutValues(event)
-    own = { ...attributesOf(said, agent, failed), ...identity }
+    own = { ...attributesOf(open.fill?.(said) ?? said, agent, failed), ...identity }
     session.stats.cost += Number(own[key.GEN_AI_TOTAL_COST] ?? 0)
   } else if (agent && Object.keys(span.attributes).some((name) => /^(gen_ai\.[^c]|tool\.)/.test(name))) {
     own = { ...identity, [key.AGENT_ID]: agent.id, [key.AGENT_NAME]: agent.name }

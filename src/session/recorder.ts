@@ -71,6 +71,17 @@ export class EventRecorder {
     return taken
   }
 
+  /** The event of an open span. */
+  running(span: SdkSpan): OpenSpan | undefined {
+    const open = this.#open.get(span)
+    return open?.event && open
+  }
+
+  /** The open span that `span` is inside of. */
+  above({ parentSpanContext }: SdkSpan): SdkSpan | undefined {
+    for (const span of this.#open.keys()) if (span.spanContext().spanId === parentSpanContext?.spanId) return span
+  }
+
   /** Settles when no event runs any more: the root alone is open, and stays so. */
   async idle(): Promise<void> {
     while (this.#open.size > 1) {
@@ -154,7 +165,11 @@ export class EventRecorder {
           runIn(context, () => this.recordError(value, event as AgentEvent))
         } else event.returns ??= value
       })
-      span.end(at)
+      const open = this.#open.get(span)
+      if (open?.held) {
+        const over = at ?? session.now()
+        open.end = () => span.end(over)
+      } else span.end(at)
     }
     return (failed, value) => {
       // A thenable may be awaited more than once.

@@ -78,7 +78,8 @@ export class Session extends Printed implements InstrumentedSession {
   readonly #startedAt: number
   #endedAt: number | undefined
   readonly #clock: SessionClock
-  readonly #recorder: EventRecorder = new EventRecorder(this)
+  /** @internal For instrumentations: what runs. */
+  readonly events: EventRecorder = new EventRecorder(this)
   readonly #ending: Ending
   readonly #onEnded: RootInit['onEnded']
   #ended: Promise<FlushReport> | undefined
@@ -109,9 +110,9 @@ export class Session extends Printed implements InstrumentedSession {
       sinks: meter ? [...sinks, counting(meter)] : sinks,
       rootSpanId: () => (this.root ? undefined : init.rootSpanId),
       parentOf: (context) => this.#parentOf(context),
-      opened: (span) => this.#recorder.opened(span, activeContext()),
+      opened: (span) => this.events.opened(span, activeContext()),
       ending: (span) => {
-        if (lookAt(span, this.#recorder.take(span), this)) (this as Own).hasErrors = true
+        if (lookAt(span, this.events.take(span), this)) (this as Own).hasErrors = true
       },
     })
     this.tracer = this.tracerProvider.getTracer('agentops-edge', VERSION)
@@ -138,28 +139,28 @@ export class Session extends Printed implements InstrumentedSession {
 
   /** Records an event that is over: a span with the event's own times. Never throws. After `end()` it is still sent. */
   record(event: AgentEvent | PlainEvent): void {
-    guard('record', () => this.#recorder.record(event))
+    guard('record', () => this.events.record(event))
   }
 
   /** Runs `fn` as an action. Its value is returned and its error thrown unchanged, both recorded. */
   action<T>(name: string, fn: Work<ActionEvent, T>): T
   action<T>(name: string, params: unknown, fn: Work<ActionEvent, T>): T
   action<T>(name: string, ...args: WorkLast<ActionEvent, T>): T {
-    return this.#recorder.perform((params) => new ActionEvent({ actionType: name, params }), args)
+    return this.events.perform((params) => new ActionEvent({ actionType: name, params }), args)
   }
 
   /** Runs `fn` as a tool call. Its value is returned and its error thrown unchanged, both recorded. */
   tool<T>(name: string, fn: Work<ToolEvent, T>): T
   tool<T>(name: string, params: unknown, fn: Work<ToolEvent, T>): T
   tool<T>(name: string, ...args: WorkLast<ToolEvent, T>): T {
-    return this.#recorder.perform((params) => new ToolEvent({ name, params }), args)
+    return this.events.perform((params) => new ToolEvent({ name, params }), args)
   }
 
   /** Runs `fn` as a model call; `fn` fills in `completion`, `promptTokens`… on the event that it is handed. */
   llm<T>(model: string, fn: Work<LLMEvent, T>): T
   llm<T>(model: string, init: LLMEventInit, fn: Work<LLMEvent, T>): T
   llm<T>(model: string, ...args: WorkLast<LLMEvent, T>): T {
-    return this.#recorder.perform((init) => {
+    return this.events.perform((init) => {
       const event = new LLMEvent(init as LLMEventInit)
       event.model ??= model
       return event
@@ -170,20 +171,20 @@ export class Session extends Printed implements InstrumentedSession {
   agent<T>(name: string, fn: (agent: Agent) => T): T {
     const agent: Agent = { id: crypto.randomUUID(), name }
     this.agents.set(agent.id, name)
-    return this.#recorder.perform(() => ({ eventType: 'agents', name, agentId: agent.id }), [() => fn(agent)], agent)
+    return this.events.perform(() => ({ eventType: 'agents', name, agentId: agent.id }), [() => fn(agent)], agent)
   }
 
   /** Opens an agent that later events of this session carry; returns its id. */
   createAgent(name: string, id: string = crypto.randomUUID()): string {
     const agent = { id, name: cut(name, 256) }
-    this.#recorder.agent = agent
+    this.events.agent = agent
     this.agents.set(id, agent.name)
     return id
   }
 
   /** Records an error as an event; the same error object is recorded once. */
   recordError(error: unknown, triggerEvent?: AgentEvent): void {
-    this.#recorder.recordError(error, triggerEvent)
+    this.events.recordError(error, triggerEvent)
   }
 
   addTags(tags: string | readonly string[]): void {
@@ -251,7 +252,7 @@ export class Session extends Printed implements InstrumentedSession {
 
   /** @internal For adapters whose platform goes on behind the answer: settles when no event runs any more. */
   idle(): Promise<void> {
-    return this.#recorder.idle()
+    return this.events.idle()
   }
 
   /** @internal For adapters: when the platform ends the invocation, milliseconds since the epoch. */
@@ -266,7 +267,7 @@ export class Session extends Printed implements InstrumentedSession {
 
   /** @internal For instrumentations: the span of an event that they end themselves; what is filled in by then counts. */
   begin(event: AgentEvent | PlainEvent, outer: Context = this.current()): OpenedEvent {
-    return this.#recorder.begin(event, outer)
+    return this.events.begin(event, outer)
   }
 
   /** @internal For instrumentations: the running context, with `span` as the active one. */
@@ -320,7 +321,7 @@ export class Session extends Printed implements InstrumentedSession {
     const { root, endState } = this
     for (const close of this.closing) guard('an instrumentation', close)
     this.closing.clear()
-    this.#recorder.endOpen(root)
+    this.events.endOpen(root)
     root.setStatus({ code: STATUS[endState], message: this.endStateReason })
     root.setAttributes({ [key.END_STATE]: endState, [key.END_STATE_REASON]: this.endStateReason })
     this.#endedAt = this.#clock.now()

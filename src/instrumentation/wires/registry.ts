@@ -1,68 +1,52 @@
 /** Which request is a call of a model, of which API and by whom. */
+import { anthropic } from './anthropic.ts'
+import { bedrock } from './bedrock.ts'
+import { gemini, geminiEmbeddings } from './gemini.ts'
+import { chat, completions, embeddings } from './openai.ts'
+import { providerOf } from './providers.ts'
+import { responses } from './responses.ts'
 import type { Wire } from './wire.ts'
-import { anthropic, bedrock, chat, embeddings, gemini, geminiEmbeddings, responses, workersAi } from './wires.ts'
+import { workersAi } from './workers-ai.ts'
 
-/** Where each is found: the end of a request's path, and the provider, where the path says it. */
-const PATHS: readonly (readonly [path: RegExp, wire: Wire, provider?: string])[] = [
-  [/\/model\/[^/]+\/converse(-stream)?$/, bedrock, 'aws.bedrock'],
-  [/\/models\/[^/]+:(stream)?generateContent$/i, gemini, 'gcp.gemini'],
-  [/\/models\/[^/]+:(batchEmbedContents|embedContent)$/, geminiEmbeddings, 'gcp.gemini'],
-  [/\/(chat\/)?completions$/, chat],
-  [/\/responses$/, responses],
-  [/\/embeddings$/, embeddings],
-  [/\/messages$/, anthropic, 'anthropic'],
-  [/\/ai\/run\/@|\/workers-ai\/@/, workersAi, 'cloudflare.workers_ai'],
+/** Those of which a path is the first's that it ends as. */
+const WIRES: readonly Wire[] = [
+  bedrock,
+  anthropic,
+  gemini,
+  geminiEmbeddings,
+  chat,
+  completions,
+  responses,
+  embeddings,
+  workersAi,
 ]
-
-/**
- * OpenTelemetry's names of providers, by a part of the host, or by the name that Cloudflare's AI Gateway has in its path.
- * Where there is none, that part is the name.
- */
-const PROVIDERS: readonly (readonly [parts: string, provider?: string])[] = [
-  ['openai.azure|azure-openai', 'azure.ai.openai'],
-  ['ai.azure', 'azure.ai.inference'],
-  ['aiplatform|vertex', 'gcp.vertex_ai'],
-  ['generativelanguage|google', 'gcp.gemini'],
-  ['bedrock', 'aws.bedrock'],
-  ['together', 'together_ai'],
-  ['mistral', 'mistral_ai'],
-  ['x.ai|grok', 'x_ai'],
-  ['api.cloudflare|workers', 'cloudflare.workers_ai'],
-  ['openrouter|groq|deepseek|perplexity|cohere|anthropic'],
-]
-
-function providerOf(place: string): string | undefined {
-  for (const [parts, provider] of PROVIDERS) {
-    const found = new RegExp(`(?:^|[.-])(${parts})(?:[.-]|$)`).exec(place)
-    if (found) return provider ?? found[1]
-  }
-  return undefined
-}
-
-const NAMED = /\/(models?|deployments|run|workers-ai)\//
 
 export interface Recognised {
   wire: Wire
   provider: string
-  /** The path names a model; elsewhere it takes the body to: a chat's API may end in `/messages`, too. */
-  named: boolean
-  /** The URL alone leaves no doubt. */
+  /** The model, where the path names it. */
+  model?: string
+  /** The URL alone leaves no doubt; else it takes the body to: a chat's API may end in `/messages`, too. */
   certain: boolean
 }
 
-/** The API that a request's URL names; who speaks OpenAI's and is nobody known counts as OpenAI. */
-export function wireOf({ hostname, pathname }: URL): Recognised | undefined {
-  const found = PATHS.find(([path]) => path.test(pathname.replace('%40', '@')))
-  if (!found) return undefined
-  const place = hostname === 'gateway.ai.cloudflare.com' ? `${pathname.split('/')[4]}` : hostname
-  const provider = providerOf(place)
-  const named = NAMED.test(pathname)
-  const certain = named || !!provider || /\/(chat\/completions|embeddings)$/.test(pathname)
-  return { wire: found[1], provider: provider ?? found[2] ?? 'openai', named, certain }
+const NAMED = /\/(?:model|deployments)\/([^/]+)\/|\/(?:tunedM|m)odels\/([^/:]+):|\/((?:@|%40)[^:]+)$/
+
+function decoded(name: string): string {
+  try {
+    return decodeURIComponent(name)
+  } catch {
+    return name
+  }
 }
 
-/** Whether a span that says this of itself (in any of the conventions) is a call of a model. */
-export function isModel(says: unknown): boolean {
-  const pattern = /^(chat|text_completion|generate_content|embeddings|llm|embedding)$|\.do(generate|stream|embed)$/i
-  return pattern.test(`${says}`)
+/** The API that a request's URL names; who speaks OpenAI's and is nobody known counts as OpenAI. `more`: APIs that go first. */
+export function wireOf({ hostname, pathname }: URL, more: readonly Wire[] = []): Recognised | undefined {
+  const path = pathname.replace('%40', '@')
+  const wire = [...more, ...WIRES].find((one) => one.path.test(path))
+  if (!wire) return undefined
+  const provider = providerOf(hostname, pathname)
+  const [, one, two, model = one ?? two] = NAMED.exec(pathname) ?? []
+  const certain = !!model || !!provider || wire === chat || wire === embeddings
+  return { wire, provider: provider ?? wire.provider ?? 'openai', model: model && decoded(model), certain }
 }

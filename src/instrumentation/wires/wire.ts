@@ -1,24 +1,45 @@
-/** What is read of a model's API on the wire, whichever API it is: what a request asks for, what an answer has said. */
+/**
+ * What is read of a model's API on the wire, whichever API it is: what a request asks for, what an answer has said. Both
+ * come from a stranger: each field may be absent, null, of another type or endless, and nothing here throws for that.
+ */
+import { MAX_VALUE_CHARS, toText } from '../../runtime/serialize.ts'
 
 /** JSON of anybody's. */
 // biome-ignore lint/suspicious/noExplicitAny: every field is checked where it is used
 export type Json = any
 
-/** What a request says. */
+/** What a request says beside its model, which its path or the field `model` names. */
 export interface Asked {
-  model?: string
   /** In the form that chat completion APIs share. */
-  messages?: { role?: string; content?: unknown; tool_calls?: unknown }[] | string
+  messages?: unknown
+  /** The object that has the temperature and the like. Default: the body. */
+  settings?: Json
+  /** Default: what the field `stream` or the path says. */
   stream?: boolean
-  temperature?: number
-  maxTokens?: number
-  topP?: number
+}
+
+/** One API. */
+export interface Wire {
+  /** `gen_ai.operation.name`. */
+  operation: string
+  /** The end of the path of its requests. */
+  path: RegExp
+  /** `gen_ai.provider.name` where the host names nobody known. Default `openai`. */
+  provider?: string
+  /** Default: the names that most APIs have for it. */
+  ask?(body: Json): Asked
+  /** A whole answer, or one event of a streamed one. */
+  read(part: Json, answer: Answer): void
 }
 
 export interface ToolCall {
+  /** Where fragments of it are said to belong. */
+  at: unknown
   id?: string
   name?: string
   arguments: string
+  /** The provider runs it. */
+  isHosted?: boolean
 }
 
 export interface Choice {
@@ -27,85 +48,144 @@ export interface Choice {
   calls: ToolCall[]
 }
 
-/** Token counts; `prompt` and `completion` include the others, as OpenTelemetry counts. */
-export interface Usage {
-  prompt?: number
-  completion?: number
-  total?: number
-  cacheRead?: number
-  cacheCreation?: number
-  reasoning?: number
-}
+/**
+ * Token counts. `prompt` and `completion` include the others, as OpenTelemetry counts; `uncached` is the prompt beside the
+ * cache's tokens, for APIs that say only that. By modality: `audio.input`.
+ */
+export type Usage = Partial<
+  Record<'prompt' | 'completion' | 'total' | 'cache_read' | 'cache_creation' | 'reasoning' | 'uncached', number>
+> &
+  Record<string, number | undefined>
 
-/** Characters kept of a tool call's arguments: a tool's event is found by them. */
-const MAX_ARGUMENTS = 65_536
-/** The last place of a choice, or a tool call, in an answer. */
+/** The last place of a choice. */
 const MAX_PLACES = 127
+/** Characters of the budget that each tool call takes beside what it says. */
+const CALL_CHARS = 64
 
-/** What an answer has said so far. */
+/** What an answer has said so far. What is kept of its text, and of names, ids and arguments of tools, is one budget. */
 export class Answer {
   model: string | undefined
   id: string | undefined
   usage: Usage = {}
+  /** US dollars, where the provider says it. */
+  cost: number | undefined
   choices: Choice[] = []
-  error: { type?: string; message?: string } | undefined
-  readonly #limit: number
+  error: { type: string; message?: string } | undefined
+  /** What has told its text: deltas, or items and wholes that repeat them. */
+  teller: string | undefined
+  #room = MAX_VALUE_CHARS
+  readonly #keepsText: boolean
 
-  /** `limit`: characters kept of what the model says. */
-  constructor(limit: number) {
-    this.#limit = limit
+  constructor(keepsText: boolean) {
+    this.#keepsText = keepsText
+  }
+
+  #take(text: unknown): string {
+    const kept = typeof text === 'string' && this.#room > 0 ? text.slice(0, this.#room) : ''
+    this.#room -= kept.length
+    return kept
+  }
+
+  /** The first that is said of each counts, an empty text not at all. */
+  name({ id, model }: { id?: unknown; model?: unknown }): void {
+    this.id ||= this.#take(id)
+    this.model ||= this.#take(model)
   }
 
   choice(index: unknown = 0): Choice {
-    const at = Math.min(Number(index) || 0, MAX_PLACES)
-    for (let i = this.choices.length; i <= at; i++) this.choices.push({ content: '', calls: [] })
+    const at = Number.isInteger(index) ? Math.min(Math.max(index as number, 0), MAX_PLACES) : 0
+    while (this.choices.length <= at) this.choices.push({ content: '', calls: [] })
     return this.choices[at] as Choice
   }
 
-  /** What is said of the tool call at this place; places that no event has named stay empty and are left out at the end. */
-  call(choice: Choice, index: unknown, called: { id?: string; name?: string; args?: unknown }): void {
-    const at = Math.min(Number(index ?? choice.calls.length) || 0, MAX_PLACES)
-    choice.calls[at] ??= { arguments: '' }
-    const call = choice.calls[at]
-    call.id ??= called.id
-    call.name ??= called.name
-    const { args } = called
-    if (args === undefined || args === null) return
-    const text = typeof args === 'string' ? args : JSON.stringify(args)
-    call.arguments = (call.arguments + text).slice(0, MAX_ARGUMENTS)
+  /**
+   * What is said of a tool call: by its id, or its place; without either it is the last one's. `isWhole`: it is no
+   * fragment, and may repeat what fragments have said.
+   */
+  call(
+    { calls }: Choice,
+    place: unknown,
+    { id, name, args, isHosted }: { id?: unknown; name?: unknown; args?: unknown; isHosted?: boolean },
+    isWhole?: boolean,
+  ): void {
+    let call = calls.find((one) => one.id && one.id === id)
+    call ??= calls.findLast(({ at }) => (place ?? at) === at)
+    if (!call || (call.id && id && call.id !== id)) {
+      if (this.#room <= 0) return
+      this.#room -= CALL_CHARS
+      call = { at: place, arguments: '', isHosted }
+      calls.push(call)
+    }
+    call.id ||= this.#take(id)
+    call.name ||= this.#take(name)
+    if (!isWhole || !call.arguments) call.arguments += this.#take(toText(args))
   }
 
-  say(choice: Choice, text: unknown): void {
-    if (typeof text === 'string') choice.content = (choice.content + text).slice(0, this.#limit)
+  /** Text, or a list of parts with text. */
+  say(choice: Choice, said: unknown): void {
+    if (this.#keepsText && said) choice.content += this.#take(joined(said))
   }
 
-  /** `undefined` does not take back what was said before. */
-  count(usage: Usage): void {
-    for (const [name, value] of Object.entries(usage)) {
-      if (Number.isInteger(value) && value >= 0) this.usage[name as keyof Usage] = value
+  finish(choice: Choice, reason: unknown): void {
+    if (typeof reason === 'string' && reason) choice.finish = reason
+  }
+
+  /** What is no count does not take back what was said before. */
+  count(usage: Record<string, unknown>): void {
+    for (const name in usage) if (isCount(usage[name])) this.usage[name] = usage[name]
+  }
+
+  /** `type`: what is known of it otherwise. */
+  fail(error: Json, type?: unknown): void {
+    const { type: own, code, status, message } = Object(error)
+    this.error = {
+      type: [type, own, status, code].map(codeOf).find(Boolean) ?? this.error?.type ?? 'error',
+      message: toText(message ?? error),
     }
   }
+}
 
-  fail(error: Json): void {
-    const { type, code, status, message } = Object(error)
-    this.error = { type: codeOf(type ?? status ?? code ?? 'error'), message: textOf(message ?? error) }
+/** A whole number that every number type on the way holds. */
+export const isCount = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) >= 0
+
+/** What a provider calls an error, where that is a code: a text may quote the prompt. */
+export const codeOf = (value: unknown): string | undefined =>
+  value && Object(value) !== value && /^[\w.:/-]{1,64}$/.test(`${value}`) ? `${value}` : undefined
+
+/** The entries of a list, each as an object. */
+export const list = (value: unknown): Json[] => (Array.isArray(value) ? value.map(Object) : [])
+
+/** The texts of a list of parts, or the parts themselves where there are none. */
+export const joined = (parts: unknown): unknown => {
+  const texts = list(parts).flatMap(({ text }) => (typeof text === 'string' ? text : []))
+  return texts.length ? texts.join('') : parts
+}
+
+/** In what most APIs call it: what the model is told, what it is asked, and its settings. */
+export function askedOf(body: Json): Asked {
+  const { system, systemInstruction, instructions = systemInstruction?.parts, generationConfig: config } = body
+  const { messages, contents = messages, content = contents, prompt, input = prompt, text = input, requests } = body
+  const told = system ?? instructions
+  const asked = content ?? text ?? list(requests).map(({ content }) => content)
+  return {
+    messages: told
+      ? [{ role: 'system', content: joined(told) }, ...[asked].flat().map(messageOf)]
+      : Array.isArray(asked)
+        ? asked.map(messageOf)
+        : asked,
+    settings: config ?? body.inferenceConfig,
   }
 }
 
-/** What a provider calls an error, where that is a code: a text may quote the prompt. */
-export function codeOf(value: unknown): string {
-  return /^[\w.:/-]{1,64}$/.test(`${value}`) ? `${value}` : 'error'
+/** As chat completions have it. Responses' items that have no role are of tools. */
+function messageOf(one: Json): unknown {
+  if (Object(one) !== one) return one
+  const { role, type, output = one, content, parts = content } = one
+  return role || !type ? { ...one, content: joined(parts) } : { role: 'tool', content: output }
 }
 
-/** One API. */
-export interface Wire {
-  /** `gen_ai.operation.name`, which the request may say better. */
-  operation: string
-  ask(body: Json, url: URL): Asked
-  /** A whole answer, or one event of a streamed one. */
-  read(part: Json, answer: Answer): void
+/** Whether a span that says this of itself (in any of the conventions) is a call of a model. */
+export function isModel(says: unknown): boolean {
+  const pattern = /^(chat|text_completion|generate_content|embeddings|llm|embedding)$|\.do(generate|stream|embed)$/i
+  return typeof says === 'string' && pattern.test(says)
 }
-
-/** Text as it is, anything else that is there as JSON. */
-export const textOf = (value: unknown): string | undefined =>
-  value === undefined || value === null ? undefined : typeof value === 'string' ? value : JSON.stringify(value)

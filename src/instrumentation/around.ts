@@ -1,0 +1,94 @@
+/** One call, one event: what shows a model's call beside what the wire says of it, and how the two become one. */
+import { type Attributes, trace } from '@opentelemetry/api'
+import { llmAttributes } from '../events/attributes.ts'
+import type { PlainEvent } from '../events/event.ts'
+import { activeContext } from '../runtime/scope.ts'
+import type { SdkSpan } from '../runtime/sdk.ts'
+import * as key from '../runtime/semconv.ts'
+import type { InstrumentedSession, RunningEvent } from '../session/instruments.ts'
+import { isModel, type Usage } from './wires/wire.ts'
+
+/** What a call, or several together, took. `cost`: US dollars. */
+export type Spent = Usage & { cost?: number }
+
+/** What calls inside a span of somebody else's said: the last one's words, the tokens of all. */
+export interface Inside {
+  calls: Set<{ spent: Spent; isWires?: boolean }>
+  said: Partial<PlainEvent>
+}
+
+/** Spans of frameworks and events of the user's that are a model's call, by what the wire said inside of them. */
+const insides: WeakMap<SdkSpan, Inside> = new WeakMap()
+
+export const insideOf = (span: SdkSpan): Inside | undefined => insides.get(span)
+
+/** What a span of a framework says that it is, in any of the conventions. */
+export const saysOf = ({ attributes }: SdkSpan): unknown =>
+  attributes[key.GEN_AI_OPERATION_NAME] ??
+  attributes['ai.operationId'] ??
+  attributes['openinference.span.kind'] ??
+  attributes['traceloop.span.kind']
+
+/**
+ * The span that the running code is inside of, where that is this very call: an `llm` event of the user's, or a client's
+ * own; plain requests may be between. Any other work between says that it is another call.
+ */
+export function around(session: InstrumentedSession): SdkSpan | undefined {
+  let span = trace.getSpan(activeContext()) as SdkSpan | undefined
+  while (span?.attributes && span !== session.root) {
+    const says = saysOf(span)
+    const kind = span.attributes[key.SPAN_KIND] ?? 'http'
+    if (kind === 'llm' || isModel(says)) return span.isRecording() ? span : undefined
+    if (kind !== 'http' || says !== undefined) return undefined
+    span = session.events.above(span)
+  }
+  return undefined
+}
+
+/** Adds what a call inside of `span` says. `running`: the user's event, which is told at its end. */
+export function sharing(span: SdkSpan, running: RunningEvent | undefined): Inside {
+  const inside = insides.get(span) ?? { calls: new Set(), said: {} }
+  insides.set(span, inside)
+  if (running) {
+    running.fill ??= (event) => {
+      const own = Object.entries(event).filter(([, value]) => value !== undefined)
+      const isCounted = own.some(([name]) => /Tokens$/.test(name))
+      return { ...inside.said, ...(isCounted && { totalTokens: undefined }), ...Object.fromEntries(own) } as PlainEvent
+    }
+  }
+  return inside
+}
+
+export function sumOf(calls: Iterable<{ spent: Spent }>): Spent {
+  const sum: Spent = {}
+  for (const { spent } of calls) {
+    for (const name in spent) if (spent[name] !== undefined) sum[name] = (sum[name] ?? 0) + spent[name]
+  }
+  return sum
+}
+
+export function countsOf({ prompt, completion, total, cost }: Spent): Partial<PlainEvent> {
+  return { promptTokens: prompt, completionTokens: completion, totalTokens: total, cost }
+}
+
+/** The counts that no event has. */
+export function usageAttributes({ prompt, completion, total, uncached, cost, ...counts }: Spent): Attributes {
+  const attributes: Attributes = {}
+  for (const name in counts) {
+    const isCache = name.startsWith('cache')
+    attributes[`gen_ai.usage.${name}${isCache ? '.input' : ''}_tokens`] = counts[name]
+    // As AgentOps reads them.
+    if (isCache) attributes[`gen_ai.usage.${name}_input_tokens`] = counts[name]
+  }
+  return attributes
+}
+
+/** Puts what is known on somebody else's span, which may end with the answer's last word. `isRead`: `aiSpans()` adds the contents. */
+export function showOn(span: SdkSpan, { said }: Inside, isRead: boolean): void {
+  const { prompt, completion, ...rest } = said
+  const hasOwn = Object.keys(span.attributes).some((name) => name.startsWith(key.GEN_AI_PROMPT))
+  span.setAttributes({
+    ...(isRead ? undefined : { [key.SPAN_KIND]: 'llm' }),
+    ...llmAttributes((isRead ? rest : { ...rest, completion, prompt: hasOwn ? undefined : prompt }) as never),
+  })
+}

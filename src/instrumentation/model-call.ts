@@ -1,0 +1,184 @@
+/** One call of a model as an event of the session, or as part of the span that shows it already. */
+import type { Attributes } from '@opentelemetry/api'
+import type { Message, PlainEvent } from '../events/event.ts'
+import { debug, guard } from '../runtime/diag.ts'
+import * as key from '../runtime/semconv.ts'
+import type { InstrumentedSession, ModelCall, OpenedEvent } from '../session/instruments.ts'
+import { around, countsOf, type Spent, sharing, showOn, sumOf, usageAttributes } from './around.ts'
+import { fail } from './fetch.ts'
+import { answerReader, quote } from './quotes.ts'
+import { finished, wants } from './tool-calls.ts'
+import { chat } from './wires/openai.ts'
+import type { Recognised } from './wires/registry.ts'
+import { Answer, type Asked, askedOf, type Json } from './wires/wire.ts'
+
+/** US dollars for a million tokens. */
+export interface Price {
+  /** Of the prompt, beside what the cache took. */
+  input: number
+  output: number
+  /** Of the prompt's tokens that were read from the cache. Default: `input`. */
+  cacheRead?: number
+  /** Of the prompt's tokens that were written to the cache. Default: `input`. */
+  cacheWrite?: number
+}
+
+/** By the model's name, as it is asked for or as it answers. */
+export type Prices = Readonly<Record<string, Price>>
+
+/** A model that is called; `asked` may come later. */
+export interface Call extends ModelCall {
+  asked(body: Json): void
+  responded(response: Response): void
+  read(bytes: Uint8Array): void
+  take(part: Json): void
+  ended(error?: unknown): void
+}
+
+export function modelCall(
+  { wire, provider, model }: Recognised,
+  url: URL | undefined,
+  body: Json,
+  session: InstrumentedSession,
+  prices?: Prices,
+): Call {
+  const { captureContent, instrumentations } = session.config
+  const outer = around(session)
+  const running = outer && session.events.running(outer)
+  const inside = outer && sharing(outer, running)
+  const event = (inside?.said ?? { eventType: 'llms', operation: wire.operation }) as PlainEvent
+  const opened = outer ? undefined : session.begin(event)
+  const span = outer ?? (opened as OpenedEvent).span
+  const begunAt = session.now()
+  const answer = new Answer(captureContent)
+  /** This call, among those inside of `outer`. */
+  const own: { spent: Spent; isWires: boolean } = { spent: {}, isWires: true }
+  const calls = inside?.calls ?? new Set()
+  calls.add(own)
+  let reader: ReturnType<typeof answerReader> | undefined
+  let firstAt: number | undefined
+  let isStreamed = false
+  let isOver = false
+
+  const show = (): void => {
+    if (!span.isRecording()) return
+    own.spent = spentOf(answer, event, prices)
+    const spent = sumOf(calls)
+    Object.assign(event, completionOf(answer, captureContent), countsOf(spent))
+    if (inside && !running) showOn(span, inside, !!instrumentations.ai)
+    const finishes = answer.choices.flatMap(({ finish }) => finish ?? [])
+    span.setAttributes({
+      ...usageAttributes(spent),
+      [key.GEN_AI_RESPONSE_ID]: text(answer.id),
+      [key.GEN_AI_FINISH_REASONS]: finishes.length ? finishes : undefined,
+      [key.GEN_AI_FIRST_CHUNK]: firstAt === undefined ? undefined : (firstAt - begunAt) / 1000,
+    })
+    if (!answer.error || inside) return
+    const { type, message } = answer.error
+    fail(span, type, captureContent && message ? message : `${span.attributes[key.HTTP_STATUS] ?? ''} ${type}`.trim())
+  }
+
+  const call: Call = {
+    opened,
+    get isComplete() {
+      return !!answer.error || (answer.choices.length > 0 && answer.choices.every(({ finish }) => finish !== undefined))
+    },
+    asked(given) {
+      if (!given) return
+      const asked = guard('a request', () => (wire.ask ?? askedOf)(Object(given))) ?? {}
+      isStreamed = asked.stream ?? (given.stream === true || /:stream|-stream$/.test(`${url?.pathname}`))
+      event.model = text(given.model)?.replace(/^models\//, '') ?? model
+      if (captureContent) event.prompt = asked.messages as PlainEvent['prompt']
+      span.setAttributes({
+        [key.GEN_AI_PROVIDER]: provider,
+        [key.GEN_AI_SYSTEM]: provider,
+        [key.GEN_AI_REQUEST_STREAM]: isStreamed || undefined,
+        [key.GEN_AI_REQUEST_STREAMING]: isStreamed || undefined,
+        [key.GEN_AI_PREVIOUS_RESPONSE]: text(given.previous_response_id),
+        ...settingsOf(asked, given),
+      })
+    },
+    responded(response) {
+      const { headers } = response
+      reader = answerReader(response, session, call.take)
+      const type = headers.get('x-amzn-errortype')
+      if (type) answer.fail('', type.split(':')[0])
+      span.setAttributes({ [key.GATEWAY_LOG_ID]: headers.get('cf-aig-log-id') ?? undefined })
+      if (running) running.held = (running.held ?? 0) + 1
+    },
+    take(part) {
+      guard('a response', () => wire.read(part, answer))
+      if (!captureContent) quote(session, answer.error?.message)
+    },
+    read(bytes) {
+      reader?.push(bytes)
+      if (reader?.streamed) firstAt ??= session.now()
+      if (inside && call.isComplete) show()
+    },
+    ended() {
+      if (isOver) return
+      isOver = true
+      reader?.end()
+      show()
+      const { id, usage } = answer
+      const asked = answer.choices.flatMap((choice) => choice.calls)
+      wants(session, asked, span.spanContext())
+      if (!inside) finished(session, { id, model: event.model, begunAt, prompt: own.spent.prompt })
+      if (isStreamed && wire === chat && call.isComplete && !answer.error && usage.prompt === undefined) {
+        debug(`${provider}: streamed answers say no tokens. Pass stream_options: { include_usage: true }`)
+      }
+      if (running?.held && !--running.held) running.end?.()
+    },
+  }
+  if (model) event.model = model
+  call.asked(body)
+  return call
+}
+
+function completionOf({ choices, model }: Answer, captureContent: boolean): Partial<PlainEvent> {
+  const completion = choices.map(({ content, finish, calls }): Message => {
+    const named = calls.map(({ id, name, arguments: given }) => {
+      return { id: id || undefined, name: name || undefined, arguments: captureContent ? given : undefined }
+    })
+    return {
+      content: content || undefined,
+      role: 'assistant',
+      finish_reason: finish,
+      tool_calls: named.length ? named : undefined,
+    }
+  })
+  return { responseModel: text(model), completion: completion.length ? completion : undefined }
+}
+
+/** What a call took: the provider's own sums stay. */
+function spentOf({ usage, cost, model }: Answer, { model: asked }: PlainEvent, prices: Prices = {}): Spent {
+  const { uncached, completion, cache_read: read = 0, cache_creation: written = 0 } = usage
+  const { prompt = uncached === undefined ? uncached : uncached + read + written } = usage
+  const sum = prompt === undefined || completion === undefined ? undefined : prompt + completion
+  const price = prices[`${model}`] ?? prices[`${asked}`]
+  if (price && prompt !== undefined) {
+    const { input, output, cacheRead = input, cacheWrite = input } = price
+    const dollars =
+      ((prompt - read - written) * input + read * cacheRead + written * cacheWrite + (completion ?? 0) * output) / 1e6
+    if (Number.isFinite(dollars)) cost ??= dollars
+  }
+  return { ...usage, prompt, total: usage.total ?? sum, cost }
+}
+
+/** Names of OpenAI's, which are OpenTelemetry's but for those of the last; Gemini's and Bedrock's are the same in another case. */
+const SETTING = /^(temperature|top_[pk]|seed|(frequency|presence)_penalty|max_(\w+_)?(tokens))$/
+
+function settingsOf({ settings }: Asked, body: Json): Attributes {
+  const attributes: Attributes = {}
+  for (const [given, value] of Object.entries(Object(settings ?? body))) {
+    const name = given.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)
+    const found = SETTING.exec(name)
+    if (found && typeof value === 'number' && Math.abs(value) < 1e15)
+      attributes[`gen_ai.request.${found[4] ? 'max_tokens' : name}`] = value
+  }
+  return attributes
+}
+
+function text(value: unknown): string | undefined {
+  return typeof value === 'string' && value ? value.slice(0, 256) : undefined
+}

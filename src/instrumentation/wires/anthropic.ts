@@ -1,0 +1,39 @@
+/** Anthropic's Messages: its own, Claude's on Vertex, and through Bedrock's InvokeModel. */
+import { type Json, list, type Wire } from './wire.ts'
+
+export const anthropic: Wire = {
+  operation: 'chat',
+  path: /\/messages$|anthropic.*(:(streamR|r)awPredict|\/invoke(-with-response-stream)?)$/,
+  provider: 'anthropic',
+  read(part, answer) {
+    const { type, delta, index } = part
+    const choice = answer.choice()
+    if (part.error) answer.fail(part.error)
+    const whole = Object(part.message ?? (type === 'message' ? part : undefined))
+    answer.name(whole)
+    for (const [at, block] of list(whole.content).entries()) open(at, block)
+    if (type === 'content_block_start') open(index, Object(part.content_block))
+    if (type === 'content_block_delta') {
+      answer.say(choice, delta?.text)
+      if (delta?.partial_json) answer.call(choice, index, { args: delta.partial_json })
+    }
+    answer.finish(choice, whole.stop_reason ?? delta?.stop_reason)
+    const { input_tokens, output_tokens, cache_read_input_tokens, cache_creation_input_tokens, output_tokens_details } =
+      Object(whole.usage ?? part.usage)
+    answer.count({
+      uncached: input_tokens,
+      completion: output_tokens,
+      cache_read: cache_read_input_tokens,
+      cache_creation: cache_creation_input_tokens,
+      reasoning: output_tokens_details?.thinking_tokens,
+    })
+
+    function open(at: unknown, { type, text, id, name, input }: Json): void {
+      if (type === 'text') answer.say(choice, text)
+      if (!/tool_use$/.test(type)) return
+      // In a stream it begins as {}.
+      const args = Object.keys(Object(input)).length ? input : undefined
+      answer.call(choice, at, { id, name, args, isHosted: type !== 'tool_use' })
+    }
+  },
+}

@@ -1,0 +1,68 @@
+/** Gemini, of AI Studio and of Vertex: its content, and its embeddings. */
+import { type Answer, type Json, list, type Wire } from './wire.ts'
+
+/** A stream that is not asked for as events is one list. */
+function read(given: Json, answer: Answer): void {
+  for (const part of Array.isArray(given) ? list(given) : [given]) readOne(part, answer)
+}
+
+function readOne(part: Json, answer: Answer): void {
+  const { error, promptFeedback, usageMetadata } = part
+  if (error) answer.fail(error, error.status)
+  answer.name({ id: part.responseId, model: part.modelVersion })
+  for (const { index, content, finishReason } of list(part.candidates)) {
+    const choice = answer.choice(index)
+    answer.finish(choice, finishReason)
+    for (const { text, thought, functionCall } of list(content?.parts)) {
+      if (!thought) answer.say(choice, text)
+      if (functionCall) {
+        const { id, name, args } = functionCall
+        answer.call(choice, choice.calls.length, { id, name, args }, true)
+      }
+    }
+  }
+  const { blockReason, blockReasonMessage: message } = Object(promptFeedback)
+  if (blockReason) {
+    answer.fail({ message: message ?? '' }, blockReason)
+    answer.finish(answer.choice(), blockReason)
+  }
+  const {
+    promptTokenCount: prompt,
+    candidatesTokenCount: said,
+    thoughtsTokenCount: reasoning,
+    ...usage
+  } = Object(usageMetadata)
+  answer.count({
+    prompt: sum(prompt, usage.toolUsePromptTokenCount),
+    completion: sum(said, reasoning),
+    total: usage.totalTokenCount,
+    cache_read: usage.cachedContentTokenCount,
+    reasoning,
+  })
+  for (const [side, counts] of [
+    ['input', usage.promptTokensDetails],
+    ['output', usage.candidatesTokensDetails],
+  ]) {
+    for (const { modality, tokenCount } of list(counts)) {
+      if (/^(TEXT|IMAGE|AUDIO)$/.test(modality)) answer.count({ [`${modality.toLowerCase()}.${side}`]: tokenCount })
+    }
+  }
+}
+
+/** Of those that are counts; undefined where none is. */
+const sum = (...counts: unknown[]): number | undefined =>
+  (counts as number[]).filter(Number.isInteger).reduce((all: number | undefined, one) => (all ?? 0) + one, undefined)
+
+export const gemini: Wire = {
+  operation: 'generate_content',
+  path: /:(streamG|g)enerateContent$/,
+  provider: 'gcp.gemini',
+  read,
+}
+
+export const geminiEmbeddings: Wire = {
+  operation: 'embeddings',
+  path: /:(batchE|e)mbedContents?$/,
+  provider: 'gcp.gemini',
+  read,
+}

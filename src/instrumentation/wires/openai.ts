@@ -1,0 +1,69 @@
+/** OpenAI's chat completions, the older completions and embeddings, and everybody's who speaks the same. */
+import { type Answer, type Json, list, type Wire } from './wire.ts'
+
+/** Of chat completions, responses, images and audio. */
+export function spend(answer: Answer, given: Json): void {
+  const usage = Object(given)
+  for (const [side, older] of [
+    ['input', 'prompt'],
+    ['output', 'completion'],
+  ]) {
+    const of = (name: string): Json => usage[`${side}_${name}`] ?? usage[`${older}_${name}`]
+    const details = Object(of('tokens_details') ?? of('token_details'))
+    answer.count({
+      [`${older}`]: of('tokens'),
+      // DeepSeek's and Moonshot's names beside OpenAI's.
+      cache_read: details.cached_tokens ?? usage.prompt_cache_hit_tokens ?? usage.cached_tokens,
+      cache_creation: details.cache_write_tokens,
+      reasoning: details.reasoning_tokens,
+      total: usage.total_tokens,
+    })
+    for (const kind of ['text', 'image', 'audio'])
+      answer.count({ [`${kind}.${side}`]: details[`${kind}_tokens`] || undefined })
+  }
+  const { prompt = 0, completion = 0, reasoning, total } = answer.usage
+  // xAI counts reasoning beside the completion.
+  if (reasoning && prompt + completion + reasoning === total) answer.usage.completion = completion + reasoning
+  // OpenRouter's and Perplexity's.
+  answer.cost = [usage.cost?.total_cost, usage.cost, answer.cost].find(Number.isFinite)
+}
+
+function read(part: Json, answer: Answer): void {
+  if (part.error) answer.fail(part.error)
+  answer.name(part)
+  for (const [at, { index, message, delta = message, text, finish_reason, usage, error }] of list(
+    part.choices,
+  ).entries()) {
+    const choice = answer.choice(index ?? (message ? at : 0))
+    const { content, refusal, tool_calls, function_call: older, audio } = Object(delta)
+    for (const said of [content, refusal, text, audio?.transcript]) answer.say(choice, said)
+    for (const [at, { index, id, function: called, custom = called }] of list(tool_calls).entries()) {
+      const { name, arguments: args, input = args } = Object(custom)
+      answer.call(choice, index ?? (message ? at : index), { id, name, args: input })
+    }
+    if (older) answer.call(choice, '', { name: older.name, args: older.arguments })
+    answer.finish(choice, finish_reason)
+    // OpenRouter's are inside the choice, as are Moonshot's counts.
+    if (error) answer.fail(error)
+    spend(answer, usage)
+  }
+  spend(answer, part.usage ?? part.x_groq?.usage)
+}
+
+export const chat: Wire = {
+  operation: 'chat',
+  path: /\/chat\/completions$|mistralai.*:(streamR|r)awPredict$/,
+  read,
+}
+
+export const completions: Wire = {
+  operation: 'text_completion',
+  path: /\/completions$/,
+  read,
+}
+
+export const embeddings: Wire = {
+  operation: 'embeddings',
+  path: /\/embeddings$/,
+  read,
+}

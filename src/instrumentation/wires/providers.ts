@@ -1,0 +1,46 @@
+/** Who answers, by the host of a request; and whose API has to be passed to be read. */
+import { debug } from '../../runtime/diag.ts'
+
+/**
+ * OpenTelemetry's names of providers, by the end of the host, or by the name that Cloudflare's AI Gateway has in its path.
+ * Where there is none, that end is the name.
+ */
+const PROVIDERS: readonly (readonly [ends: string, provider?: string])[] = [
+  ['openai.azure.com|cognitiveservices.azure.com|azure-openai', 'azure.ai.openai'],
+  ['ai.azure.com', 'azure.ai.inference'],
+  ['aiplatform.googleapis.com|google-vertex-ai', 'gcp.vertex_ai'],
+  ['generativelanguage.googleapis.com|google-ai-studio', 'gcp.gemini'],
+  ['bedrock[\\w.-]*.amazonaws.com(.cn)?|aws-bedrock', 'aws.bedrock'],
+  ['together.(xyz|ai)', 'together_ai'],
+  ['mistral(.ai)?', 'mistral_ai'],
+  ['x.ai|grok', 'x_ai'],
+  ['moonshot.(ai|cn)', 'moonshot_ai'],
+  ['api.cloudflare.com|workers-ai', 'cloudflare.workers_ai'],
+  ['(openai|openrouter|groq|deepseek|perplexity|cohere|anthropic)(.com|.ai|-ai)?'],
+]
+
+export function providerOf(hostname: string, pathname: string): string | undefined {
+  const place = hostname === 'gateway.ai.cloudflare.com' ? `${pathname.split('/')[4]}` : hostname
+  for (const [ends, provider] of PROVIDERS) {
+    const found = new RegExp(`(?:^|[.-])(?:${ends})$`).exec(place)
+    if (found) return provider ?? found[1]
+  }
+  return undefined
+}
+
+/** What is read only where it is passed, by the end of its host and path. */
+const PASSED: readonly (readonly [url: RegExp, name: string])[] = [
+  [/cohere.*\/v2\/(chat|embed)$/, 'cohere'],
+  [/:11434\/api\/(chat|generate|embed)$/, 'ollama'],
+  [/\/model\/.*\/invoke/, 'bedrockInvoke'],
+  [/google.*\/interactions$/, 'interactions'],
+  [/\/v1\/(images|audio|moderations)\b/, 'openaiMore'],
+]
+
+/** Says what to pass where a request is a call of a model that nobody reads. */
+export function hint({ host, pathname }: URL): undefined {
+  const name = PASSED.find(([url]) => url.test(host + pathname))?.[1]
+  if (name) {
+    debug(`to see calls of ${host}, pass llmCalls({ wires: [${name}] }), of agentops-edge/instrumentation`)
+  }
+}

@@ -1,0 +1,41 @@
+/** OpenAI's Responses. */
+import { spend } from './openai.ts'
+import { type Json, list, type Wire } from './wire.ts'
+
+export const responses: Wire = {
+  operation: 'chat',
+  path: /\/responses$/,
+  read(part, answer) {
+    const choice = answer.choice()
+    const { type } = part
+    if (type === 'error') answer.fail(part.error ?? part, part.code)
+    if (/^response\.(output_text|refusal)\.delta$/.test(type)) say(part.delta, 'delta')
+    if (type === 'response.output_item.done') item(part.item, 'item')
+    const whole = part.response ?? (part.object === 'response' || !type ? part : undefined)
+    if (!whole) return
+    answer.name(whole)
+    spend(answer, whole.usage)
+    if (whole.error) answer.fail(whole.error, whole.error.code)
+    for (const one of list(whole.output)) item(one, 'whole')
+    if (/^(queued|in_progress)$/.test(whole.status) && !whole.background) return
+    const isAsking = choice.calls.some(({ isHosted }) => !isHosted)
+    answer.finish(choice, whole.incomplete_details?.reason ?? (isAsking ? 'tool_calls' : whole.status))
+
+    /** Deltas, items and the whole say the same: who begins goes on. */
+    function say(text: unknown, teller: string): void {
+      answer.teller ??= teller
+      if (answer.teller === teller) answer.say(choice, text)
+    }
+
+    function item(given: Json, teller: string): void {
+      const { type, id, call_id, name, arguments: args, input = args, action = input, content } = Object(given)
+      for (const { text, refusal } of list(content)) if (type === 'message') say(text ?? refusal, teller)
+      // The hosted ones have no `call_id`; most are named by their type alone.
+      const [, named] = /^(\w+)_call$/.exec(type) ?? []
+      if (named) {
+        const called = { id: call_id ?? id, name: name ?? named, args: action, isHosted: !call_id }
+        answer.call(choice, choice.calls.length, called, true)
+      }
+    }
+  },
+}
