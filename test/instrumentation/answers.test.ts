@@ -1,66 +1,16 @@
 /** What is read of each provider's answers: whole, streamed, and cut at any byte. */
 import { describe, expect, test } from 'vitest'
-import { bedrockInvoke, cohere, interactions, ollama, openaiMore } from '../../src/instrumentation/index.ts'
-import { readerFor } from '../../src/instrumentation/streams.ts'
-import { wireOf } from '../../src/instrumentation/wires/registry.ts'
-import { Answer, type Wire } from '../../src/instrumentation/wires/wire.ts'
+import { readAnswer } from '../support/answer-reader.ts'
 import { ANSWERS, type Answered, bodyOf, MORE_ANSWERS, type Said } from '../support/answers.ts'
-
-const MORE = [cohere, ollama, interactions, openaiMore, bedrockInvoke].flat() as Wire[]
-
-/** What the reader and the wire make of a body in these pieces. */
-function read(answered: Answered, cuts: readonly number[] = []): Said {
-  const found = wireOf(new URL(`http://127.0.0.1${answered.path}`), answered.path.includes('anthropic') ? [] : MORE)
-  const answer = new Answer(true)
-  const { bytes, type } = bodyOf(answered)
-  const amzn = answered.headers?.['x-amzn-errortype']
-  if (amzn) answer.fail('', amzn.split(':')[0])
-  const reader = readerFor(type, (part) => found?.wire.read(part, answer))
-  let from = 0
-  for (const to of [...cuts, bytes.length]) {
-    reader.push(bytes.slice(from, to))
-    from = to
-  }
-  reader.end()
-  return saidBy(answer)
-}
-
-function saidBy({ model, id, choices, usage, cost, error }: Answer): Said {
-  const { uncached, cache_read: cacheRead, cache_creation: cacheWrite, completion, reasoning } = usage
-  const prompt = usage.prompt ?? (uncached === undefined ? undefined : uncached + (cacheRead ?? 0) + (cacheWrite ?? 0))
-  const sum = prompt === undefined || completion === undefined ? undefined : prompt + completion
-  const [choice] = choices
-  const tools = choice?.calls.map((call): [string | undefined, string | undefined, string] => [
-    call.name || undefined,
-    call.id || undefined,
-    call.arguments,
-  ])
-  const said = {
-    model: model || undefined,
-    id: id || undefined,
-    text: choice?.content || undefined,
-    finish: choice?.finish,
-    tools: tools?.length ? tools : undefined,
-    in: prompt,
-    out: completion,
-    total: usage.total ?? sum,
-    cacheRead,
-    cacheWrite,
-    reasoning,
-    cost,
-    error: error?.type,
-  }
-  return Object.fromEntries(Object.entries(said).filter(([, value]) => value !== undefined)) as Said
-}
 
 for (const [api, cases] of Object.entries({ ...ANSWERS, ...MORE_ANSWERS })) {
   describe(api, () => {
     test.each(cases.map((one) => [one.name, one] as const))('%s', (_, answered) => {
-      expect(read(answered)).toEqual(answered.said)
+      expect(readAnswer(answered)).toEqual(answered.said)
       const { length } = bodyOf(answered).bytes
-      for (let cut = 1; cut < length; cut++) expect(read(answered, [cut])).toEqual(answered.said)
+      for (let cut = 1; cut < length; cut++) expect(readAnswer(answered, [cut])).toEqual(answered.said)
       expect(
-        read(
+        readAnswer(
           answered,
           Array.from({ length: length - 1 }, (_, n) => n + 1),
         ),
@@ -68,3 +18,63 @@ for (const [api, cases] of Object.entries({ ...ANSWERS, ...MORE_ANSWERS })) {
     })
   })
 }
+
+/** The places of all fields in a value. */
+function* places(value: unknown, above: readonly (string | number)[] = []): Generator<(string | number)[]> {
+  if (Object(value) !== value) return
+  for (const name of Array.isArray(value) ? value.keys() : Object.keys(value as object)) {
+    const place = [...above, name]
+    yield place
+    yield* places((value as Record<string | number, unknown>)[name], place)
+  }
+}
+
+const at = (value: unknown, place: readonly (string | number)[]): unknown =>
+  place.reduce((inside, name) => (inside as Record<string | number, unknown>)[name], value)
+
+/** The answer with another value at a place; undefined: none. */
+function changed(answered: Answered, place: readonly (string | number)[], value: unknown): Answered {
+  const body = structuredClone({ json: answered.json, events: answered.events })
+  const parent = at(body, place.slice(0, -1)) as Record<string | number, unknown>
+  const name = place.at(-1) as string | number
+  if (value === undefined && Array.isArray(parent)) parent.splice(name as number, 1)
+  else if (value === undefined) delete parent[name]
+  else parent[name] = value
+  return { ...answered, ...body }
+}
+
+/** What no field of this type may be. */
+function wrong(value: unknown): unknown[] {
+  // What has no text form, and what an attacker makes it seem to be.
+  const odd: unknown[] = [{}, [null], { toString: 1, valueOf: 1 }, { length: 1e9 }, true]
+  if (typeof value === 'string') return [5, ...odd]
+  if (typeof value === 'number') return ['5', -1, 1.5, 1e300, ...odd]
+  if (Array.isArray(value)) return [5, 'text', '', {}, [[]], [null], ['text'], true]
+  return Object(value) === value ? [5, 'text', '', true, [], [null], {}] : []
+}
+
+describe('a field that is absent, null, empty or of another type: nothing throws, and the rest is read', () => {
+  for (const [api, cases] of Object.entries({ ...ANSWERS, ...MORE_ANSWERS })) {
+    test(api, () => {
+      const faults: unknown[] = []
+      for (const answered of cases) {
+        const full = readAnswer(answered)
+        for (const place of places({ json: answered.json, events: answered.events })) {
+          if (place.length < 2 || place.at(-1) === ':exception-type') continue
+          const without = readAnswer(changed(answered, place, undefined))
+          const isList = typeof place.at(-1) === 'number'
+          const value = at(answered, place)
+          for (const other of [...(isList ? [] : [null]), ...wrong(value)]) {
+            const said = readAnswer(changed(answered, place, other))
+            for (const name of Object.keys(full) as (keyof Said)[]) {
+              const isOthers = JSON.stringify(without[name]) === JSON.stringify(full[name])
+              if (isOthers && JSON.stringify(said[name]) !== JSON.stringify(full[name]))
+                faults.push(JSON.stringify([answered.name, place.join('.'), other, name, full[name], said[name]]))
+            }
+          }
+        }
+      }
+      expect(faults).toEqual([])
+    })
+  }
+})

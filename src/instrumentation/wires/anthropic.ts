@@ -1,5 +1,5 @@
 /** Anthropic's Messages: its own, Claude's on Vertex, and through Bedrock's InvokeModel. */
-import { type Json, list, type Wire } from './wire.ts'
+import { type Json, list, match, type Wire } from './wire.ts'
 
 export const anthropic: Wire = {
   operation: 'chat',
@@ -11,11 +11,11 @@ export const anthropic: Wire = {
     if (part.error) answer.fail(part.error)
     const whole = Object(part.message ?? (type === 'message' ? part : undefined))
     answer.name(whole)
-    for (const [at, block] of list(whole.content).entries()) open(at, block)
+    for (const [at, block] of list(whole.content).entries()) open(at, block, true)
     if (type === 'content_block_start') open(index, Object(part.content_block))
     if (type === 'content_block_delta') {
       answer.say(choice, delta?.text)
-      if (delta?.partial_json) answer.call(choice, index, { args: delta.partial_json })
+      answer.call(choice, index, { args: delta?.partial_json })
     }
     answer.finish(choice, whole.stop_reason ?? delta?.stop_reason)
     const { input_tokens, output_tokens, cache_read_input_tokens, cache_creation_input_tokens, output_tokens_details } =
@@ -28,12 +28,13 @@ export const anthropic: Wire = {
       reasoning: output_tokens_details?.thinking_tokens,
     })
 
-    function open(at: unknown, { type, text, id, name, input }: Json): void {
+    /** In a stream its input begins as {}. */
+    function open(at: unknown, { type, text, id, name, input }: Json, isWhole?: boolean): void {
       if (type === 'text') answer.say(choice, text)
-      if (!/tool_use$/.test(type)) return
-      // In a stream it begins as {}.
-      const args = Object.keys(Object(input)).length ? input : undefined
-      answer.call(choice, at, { id, name, args, isHosted: type !== 'tool_use' })
+      if (match(/tool_use$/, type)) {
+        const args = isWhole ? input : undefined
+        answer.call(choice, at, { id, name, args, isHosted: type !== 'tool_use' }, isWhole)
+      }
     }
   },
 }

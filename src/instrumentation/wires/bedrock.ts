@@ -18,7 +18,7 @@ export const bedrock: Wire = {
     )
     for (const [at, { text, toolUse }] of list(part.output?.message?.content).entries()) {
       answer.say(choice, text)
-      use(at, toolUse)
+      use(at, toolUse, true)
     }
     const { contentBlockIndex: at, start, delta, message, usage } = part
     answer.say(choice, delta?.text)
@@ -34,8 +34,8 @@ export const bedrock: Wire = {
       cache_creation: cacheWriteInputTokens,
     })
 
-    function use(at: unknown, used: Json): void {
-      if (used) answer.call(choice, at, { id: used.toolUseId, name: used.name, args: used.input })
+    function use(at: unknown, used: Json, isWhole?: boolean): void {
+      if (used) answer.call(choice, at, { id: used.toolUseId, name: used.name, args: used.input }, isWhole)
     }
   },
 }

@@ -1,5 +1,5 @@
 /** Gemini, of AI Studio and of Vertex: its content, and its embeddings. */
-import { type Answer, type Json, list, type Wire } from './wire.ts'
+import { type Answer, type Json, list, match, type Wire } from './wire.ts'
 
 /** A stream that is not asked for as events is one list. */
 function read(given: Json, answer: Answer): void {
@@ -44,7 +44,7 @@ function readOne(part: Json, answer: Answer): void {
     ['output', usage.candidatesTokensDetails],
   ]) {
     for (const { modality, tokenCount } of list(counts)) {
-      if (/^(TEXT|IMAGE|AUDIO)$/.test(modality)) answer.count({ [`${modality.toLowerCase()}.${side}`]: tokenCount })
+      if (match(/^(TEXT|IMAGE|AUDIO)$/, modality)) answer.count({ [`${modality.toLowerCase()}.${side}`]: tokenCount })
     }
   }
 }

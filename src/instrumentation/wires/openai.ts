@@ -39,9 +39,9 @@ function read(part: Json, answer: Answer): void {
     for (const said of [content, refusal, text, audio?.transcript]) answer.say(choice, said)
     for (const [at, { index, id, function: called, custom = called }] of list(tool_calls).entries()) {
       const { name, arguments: args, input = args } = Object(custom)
-      answer.call(choice, index ?? (message ? at : index), { id, name, args: input })
+      answer.call(choice, index ?? (message ? at : index), { id, name, args: input }, !!message)
     }
-    if (older) answer.call(choice, '', { name: older.name, args: older.arguments })
+    if (older) answer.call(choice, 0, { name: older.name, args: older.arguments })
     answer.finish(choice, finish_reason)
     // OpenRouter's are inside the choice, as are Moonshot's counts.
     if (error) answer.fail(error)

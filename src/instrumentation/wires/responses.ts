@@ -1,6 +1,6 @@
 /** OpenAI's Responses. */
 import { spend } from './openai.ts'
-import { type Json, list, type Wire } from './wire.ts'
+import { type Json, list, match, type Wire } from './wire.ts'
 
 export const responses: Wire = {
   operation: 'chat',
@@ -9,7 +9,7 @@ export const responses: Wire = {
     const choice = answer.choice()
     const { type } = part
     if (type === 'error') answer.fail(part.error ?? part, part.code)
-    if (/^response\.(output_text|refusal)\.delta$/.test(type)) say(part.delta, 'delta')
+    if (match(/^response\.(output_text|refusal)\.delta$/, type)) say(part.delta, 'delta')
     if (type === 'response.output_item.done') item(part.item, 'item')
     const whole = part.response ?? (part.object === 'response' || !type ? part : undefined)
     if (!whole) return
@@ -17,7 +17,7 @@ export const responses: Wire = {
     spend(answer, whole.usage)
     if (whole.error) answer.fail(whole.error, whole.error.code)
     for (const one of list(whole.output)) item(one, 'whole')
-    if (/^(queued|in_progress)$/.test(whole.status) && !whole.background) return
+    if (match(/^(queued|in_progress)$/, whole.status) && !whole.background) return
     const isAsking = choice.calls.some(({ isHosted }) => !isHosted)
     answer.finish(choice, whole.incomplete_details?.reason ?? (isAsking ? 'tool_calls' : whole.status))
 
@@ -31,7 +31,7 @@ export const responses: Wire = {
       const { type, id, call_id, name, arguments: args, input = args, action = input, content } = Object(given)
       for (const { text, refusal } of list(content)) if (type === 'message') say(text ?? refusal, teller)
       // The hosted ones have no `call_id`; most are named by their type alone.
-      const [, named] = /^(\w+)_call$/.exec(type) ?? []
+      const [, named] = match(/^(\w+)_call$/, type) ?? []
       if (named) {
         const called = { id: call_id ?? id, name: name ?? named, args: action, isHosted: !call_id }
         answer.call(choice, choice.calls.length, called, true)

@@ -93,14 +93,14 @@ export class Answer {
   }
 
   choice(index: unknown = 0): Choice {
-    const at = Number.isInteger(index) ? Math.min(Math.max(index as number, 0), MAX_PLACES) : 0
+    const at = isCount(index) ? Math.min(index, MAX_PLACES) : 0
     while (this.choices.length <= at) this.choices.push({ content: '', calls: [] })
     return this.choices[at] as Choice
   }
 
   /**
    * What is said of a tool call: by its id, or its place; without either it is the last one's. `isWhole`: it is no
-   * fragment, and may repeat what fragments have said.
+   * fragment, so its arguments may be an object, and may repeat what fragments have said.
    */
   call(
     { calls }: Choice,
@@ -108,17 +108,19 @@ export class Answer {
     { id, name, args, isHosted }: { id?: unknown; name?: unknown; args?: unknown; isHosted?: boolean },
     isWhole?: boolean,
   ): void {
-    let call = calls.find((one) => one.id && one.id === id)
-    call ??= calls.findLast(({ at }) => (place ?? at) === at)
-    if (!call || (call.id && id && call.id !== id)) {
-      if (this.#room <= 0) return
+    const own = typeof id === 'string' && id
+    const said = typeof args === 'string' || isWhole ? toText(args) : undefined
+    let call = calls.find((one) => own && one.id === own)
+    call ??= calls.findLast(({ at }) => !isCount(place) || !isCount(at) || place === at)
+    if (!call || (call.id && own && call.id !== own)) {
+      if (this.#room <= 0 || !(own || said || (typeof name === 'string' && name))) return
       this.#room -= CALL_CHARS
       call = { at: place, arguments: '', isHosted }
       calls.push(call)
     }
-    call.id ||= this.#take(id)
+    call.id ||= this.#take(own)
     call.name ||= this.#take(name)
-    if (!isWhole || !call.arguments) call.arguments += this.#take(toText(args))
+    if (!isWhole || !call.arguments) call.arguments += this.#take(said)
   }
 
   /** Text, or a list of parts with text. */
@@ -151,6 +153,10 @@ export const isCount = (value: unknown): value is number => Number.isSafeInteger
 /** What a provider calls an error, where that is a code: a text may quote the prompt. */
 export const codeOf = (value: unknown): string | undefined =>
   value && Object(value) !== value && /^[\w.:/-]{1,64}$/.test(`${value}`) ? `${value}` : undefined
+
+/** Of a text; anything else, which may have no text form, matches nothing. */
+export const match = (pattern: RegExp, value: unknown): RegExpExecArray | null =>
+  typeof value === 'string' ? pattern.exec(value) : null
 
 /** The entries of a list, each as an object. */
 export const list = (value: unknown): Json[] => (Array.isArray(value) ? value.map(Object) : [])
@@ -186,6 +192,8 @@ function messageOf(one: Json): unknown {
 
 /** Whether a span that says this of itself (in any of the conventions) is a call of a model. */
 export function isModel(says: unknown): boolean {
-  const pattern = /^(chat|text_completion|generate_content|embeddings|llm|embedding)$|\.do(generate|stream|embed)$/i
-  return typeof says === 'string' && pattern.test(says)
+  return !!match(
+    /^(chat|text_completion|generate_content|embeddings|llm|embedding)$|\.do(generate|stream|embed)$/i,
+    says,
+  )
 }

@@ -18,7 +18,7 @@ export const workersAi: Wire = {
     const { response, text, translated_text, summary, description } = result
     answer.say(choice, toText(response ?? text ?? translated_text ?? summary ?? description))
     for (const [at, { id, name, arguments: args, function: called }] of list(result.tool_calls).entries()) {
-      answer.call(choice, at, { id, name: name ?? called?.name, args: args ?? called?.arguments })
+      answer.call(choice, at, { id, name: name ?? called?.name, args: args ?? called?.arguments }, true)
     }
     answer.finish(choice, result.finish_reason)
     spend(answer, result.usage)
