@@ -1097,7 +1097,9 @@ function frame({ ':exception-type': exception, ...payload }: Record<string, unkn
     ...bytes(value),
   ]
   const headers = [
-    ...(exception ? header(':exception-type', `${exception}`) : header(':event-type', 'chunk')),
+    ...(typeof exception === 'string'
+      ? header(':exception-type', exception.slice(0, 200))
+      : header(':event-type', 'chunk')),
     ...header(':content-type', 'application/json'),
     ...header(':message-type', exception ? 'exception' : 'event'),
   ]

@@ -3,6 +3,7 @@ import { type Answer, type Json, list, type Wire } from './wire.ts'
 
 /** Of chat completions, responses, images and audio. */
 export function spend(answer: Answer, given: Json): void {
+  if (!given) return
   const usage = Object(given)
   for (const [side, older] of [
     ['input', 'prompt'],

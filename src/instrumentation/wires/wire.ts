@@ -57,10 +57,12 @@ export type Usage = Partial<
 > &
   Record<string, number | undefined>
 
+/** Characters of a finish reason. */
+const MAX_REASON = 64
 /** The last place of a choice. */
 const MAX_PLACES = 127
 /** Characters of the budget that each tool call takes beside what it says. */
-const CALL_CHARS = 64
+const CALL_CHARS = 512
 
 /** What an answer has said so far. What is kept of its text, and of names, ids and arguments of tools, is one budget. */
 export class Answer {
@@ -129,7 +131,7 @@ export class Answer {
   }
 
   finish(choice: Choice, reason: unknown): void {
-    if (typeof reason === 'string' && reason) choice.finish = reason
+    if (typeof reason === 'string' && reason) choice.finish = reason.slice(0, MAX_REASON)
   }
 
   /** What is no count does not take back what was said before. */
