@@ -5,7 +5,7 @@
 import { plain, type Quotes, type Range, without } from '../runtime/hidden.ts'
 import type { InstrumentedSession } from '../session/instruments.ts'
 import { type Reader, readerFor, textReader } from './streams.ts'
-import type { Json } from './wires/wire.ts'
+import { attempt, type Json } from './wires/wire.ts'
 
 /** Characters in a row that are looked up; 29 in a row are found. What is shorter says nothing. */
 const CHARS = 20
@@ -96,10 +96,4 @@ export function quote({ hidden }: InstrumentedSession, text: unknown): void {
   hidden.quotes.add(text)
 }
 
-export function jsonOf(text: string | undefined): Json {
-  try {
-    return JSON.parse(text ?? '')
-  } catch {
-    return undefined
-  }
-}
+export const jsonOf = (text: string | undefined): Json => attempt(() => JSON.parse(text ?? ''))

@@ -2,7 +2,7 @@
  * A response's body as the JSON values in it: one, or one an event, a line or a frame. What is too large, or no JSON, is
  * left out, and what comes after it is read. All of it takes time in proportion to the bytes, however they are cut.
  */
-import type { Json } from './wires/wire.ts'
+import { attempt, type Json } from './wires/wire.ts'
 
 export interface Reader {
   push(bytes: Uint8Array): void
@@ -36,22 +36,17 @@ export function textReader(take: (text: string) => void): Reader {
 export function readerFor(contentType: string, take: (value: Json) => void): Reader & { readonly streamed: boolean } {
   let reader: Reader | undefined
   let streamed = false
-  /** `error`: its type, by a frame's headers. */
+  /** `error`: its type, by a frame's headers. Whether it is JSON: `[DONE]` is none, nor is a body that broke off. */
   const parse = (text: string, error?: string): boolean => {
-    let value: Json
-    try {
-      value = JSON.parse(text)
+    const value: Json = attempt(() => {
+      const whole = JSON.parse(text)
       // InvokeModel's events are inside of the frames'.
-      if (streamed && value.bytes) {
-        value = JSON.parse(new TextDecoder().decode(Uint8Array.from(atob(value.bytes), (char) => char.charCodeAt(0))))
-      }
-    } catch {
-      // `[DONE]`, a comment's text, a body that broke off.
-      if (!error) return false
-    }
-    if (error) value = { ...value, __type: error }
-    if (Object(value) === value) take(value)
-    return true
+      if (!streamed || !whole.bytes) return whole
+      return JSON.parse(new TextDecoder().decode(Uint8Array.from(atob(whole.bytes), (char) => char.charCodeAt(0))))
+    })
+    if (error) take({ ...value, __type: error })
+    else if (Object(value) === value) take(value)
+    return value !== undefined
   }
   const open = (first: number): Reader => {
     streamed = true

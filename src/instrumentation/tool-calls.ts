@@ -4,13 +4,13 @@ import type { SdkSpan } from '../runtime/sdk.ts'
 import * as key from '../runtime/semconv.ts'
 import { toJson } from '../runtime/serialize.ts'
 import type { InstrumentedSession } from '../session/instruments.ts'
-import type { ToolCall } from './wires/wire.ts'
+import { attempt, type ToolCall } from './wires/wire.ts'
 
 interface Wanted {
   id?: string
   name?: string
   /** Of its arguments. */
-  digest: string
+  digest: string | undefined
   by: SpanContext
 }
 
@@ -79,13 +79,11 @@ export function answers(
 }
 
 /** The same for the same JSON, whatever the order of its keys: its beginning and its length. */
-function digestOf(json: string): string {
-  try {
+function digestOf(json: string): string | undefined {
+  return attempt(() => {
     const sorted = JSON.stringify(JSON.parse(json), (_, part) =>
       Object(part) === part && !Array.isArray(part) ? Object.fromEntries(Object.entries(part).sort()) : part,
     )
     return sorted.slice(0, MAX_DIGEST) + sorted.length
-  } catch {
-    return ''
-  }
+  })
 }

@@ -68,14 +68,78 @@ describe('the provider, by host or by path', () => {
     [`${GATEWAY}/workers-ai/@cf/meta/llama-3.1-8b-instruct`, 'cloudflare.workers_ai', 'chat'],
     [`${GATEWAY}/compat/chat/completions`, 'openai', 'chat'],
     ['http://localhost:11434/v1/chat/completions', 'openai', 'chat'],
+    // A proxy says nothing of whose it is, whatever its name is.
+    ['https://llm-proxy.mine.workers.dev/v1/chat/completions', 'openai', 'chat'],
+    ['https://groq.example.com/v1/chat/completions', 'openai', 'chat'],
+    ['https://api.moonshot.ai/v1/chat/completions', 'moonshot_ai', 'chat'],
+    ['https://api.moonshot.cn/v1/chat/completions', 'moonshot_ai', 'chat'],
+    ['https://api.openai.com/v1/completions', 'openai', 'text_completion'],
+    ['https://my.openai.azure.com/openai/v1/chat/completions', 'azure.ai.openai', 'chat'],
+    ['https://my.openai.azure.com/openai/responses?api-version=1', 'azure.ai.openai', 'chat'],
+    ['https://generativelanguage.googleapis.com/v1beta/openai/chat/completions', 'gcp.gemini', 'chat'],
+    [
+      'https://generativelanguage.googleapis.com/v1beta/tunedModels/m:generateContent',
+      'gcp.gemini',
+      'generate_content',
+    ],
+    ['https://generativelanguage.googleapis.com/v1beta/models/m:batchEmbedContents', 'gcp.gemini', 'embeddings'],
+    [
+      'https://us-east5-aiplatform.googleapis.com/v1/projects/p/locations/l/publishers/anthropic/models/claude-sonnet-4@20250514:rawPredict',
+      'gcp.vertex_ai',
+      'chat',
+    ],
+    [
+      'https://us-east5-aiplatform.googleapis.com/v1/projects/p/locations/l/publishers/anthropic/models/claude-sonnet-4@20250514:streamRawPredict',
+      'gcp.vertex_ai',
+      'chat',
+    ],
+    [
+      'https://us-central1-aiplatform.googleapis.com/v1/projects/p/locations/l/publishers/mistralai/models/mistral-large:rawPredict',
+      'gcp.vertex_ai',
+      'chat',
+    ],
+    [
+      'https://us-central1-aiplatform.googleapis.com/v1/projects/p/locations/l/endpoints/123:streamGenerateContent',
+      'gcp.vertex_ai',
+      'generate_content',
+    ],
+    [
+      'https://bedrock-runtime.us-east-1.amazonaws.com/model/us.anthropic.claude-sonnet-4/invoke',
+      'aws.bedrock',
+      'chat',
+    ],
+    [
+      'https://bedrock-runtime-fips.us-gov-west-1.amazonaws.com/model/anthropic.claude/invoke-with-response-stream',
+      'aws.bedrock',
+      'chat',
+    ],
+    [`${GATEWAY}/mistral/v1/chat/completions`, 'mistral_ai', 'chat'],
+    [`${GATEWAY}/grok/v1/chat/completions`, 'x_ai', 'chat'],
+    [`${GATEWAY}/openrouter/v1/chat/completions`, 'openrouter', 'chat'],
   ])('%s is %s', (url, provider, operation) => {
     const found = wireOf(new URL(url))
     expect([found?.provider, found?.wire.operation]).toEqual([provider, operation])
   })
 
-  test('Azure’s deployment is its model', () => {
-    const url = new URL('https://my.openai.azure.com/openai/deployments/gpt-4o/chat/completions?api-version=1')
-    expect(wireOf(url)?.model).toBe('gpt-4o')
+  test.each([
+    ['https://my.openai.azure.com/openai/deployments/gpt-4o/chat/completions?api-version=1', 'gpt-4o'],
+    ['https://bedrock-runtime.us-east-1.amazonaws.com/model/anthropic.claude-3%3A0/converse', 'anthropic.claude-3:0'],
+    ['https://x-aiplatform.googleapis.com/v1/publishers/anthropic/models/claude-4@2025:rawPredict', 'claude-4@2025'],
+    ['https://generativelanguage.googleapis.com/v1beta/tunedModels/mine:generateContent', 'mine'],
+    ['https://api.cloudflare.com/client/v4/accounts/a/ai/run/@cf/meta/llama-3.1', '@cf/meta/llama-3.1'],
+    ['https://api.cloudflare.com/client/v4/accounts/a/ai/run/%40cf/meta/llama-3.1', '@cf/meta/llama-3.1'],
+    ['https://x.example.com/model/%E0%A4%A/converse', '%E0%A4%A'],
+    ['https://api.openai.com/v1/chat/completions', undefined],
+  ])('%s names the model %s', (url, model) => {
+    expect(wireOf(new URL(url))?.model).toBe(model)
+  })
+
+  test('what the URL alone does not make sure takes the body to', () => {
+    const certain = (url: string): unknown => wireOf(new URL(url))?.certain
+    expect(certain('https://api.anthropic.com/v1/messages')).toBe(true)
+    expect(certain('https://mine.workers.dev/v1/chat/completions')).toBe(true)
+    expect(certain('https://chat.mine.workers.dev/rooms/7/messages')).toBe(false)
+    expect(certain('https://anthropic.mine.workers.dev/rooms/7/messages')).toBe(false)
   })
 
   test.each([
@@ -83,6 +147,10 @@ describe('the provider, by host or by path', () => {
     'https://api.openai.com/v1/files',
     'https://api.anthropic.com/v1/messages/count_tokens',
     'https://api.anthropic.com/v1/messages/batches',
+    'https://api.openai.com/v1/realtime/sessions',
+    'https://api.openai.com/v1/realtime/client_secrets',
+    'https://api.openai.com/v1/batches',
+    'https://bedrock-runtime.us-east-1.amazonaws.com/model/meta.llama3/invoke',
     'https://x.example.com/',
     'https://x.example.com/%E0%A4%A/mess',
   ])('%s is no model', (url) => {

@@ -11,7 +11,10 @@ export const bedrockInvoke: Wire = {
   ask: ({ inputText, textGenerationConfig, prompt = inputText, inferenceConfig = textGenerationConfig, ...body }) =>
     askedOf({ ...body, prompt, inferenceConfig }),
   read(part, answer) {
-    bedrock.read(part, answer)
+    // Nova's events are inside a field that names them.
+    const { messageStart, contentBlockStart, contentBlockDelta, messageStop, metadata } = part
+    const inner = messageStart ?? contentBlockStart ?? contentBlockDelta ?? messageStop ?? metadata
+    bedrock.read(Object(inner ?? part), answer)
     if (part.choices) chat.read(part, answer)
     const choice = answer.choice()
     // Llama's, Titan's whole and in a stream, Mistral's.

@@ -5,17 +5,8 @@ export const bedrock: Wire = {
   operation: 'chat',
   path: /\/converse(-stream)?$/,
   provider: 'aws.bedrock',
-  read(given, answer) {
+  read(part, answer) {
     const choice = answer.choice()
-    // The AWS SDK's events, and Nova's, are inside a field that names them.
-    const part = Object(
-      given.messageStart ??
-        given.contentBlockStart ??
-        given.contentBlockDelta ??
-        given.messageStop ??
-        given.metadata ??
-        given,
-    )
     for (const [at, { text, toolUse }] of list(part.output?.message?.content).entries()) {
       answer.say(choice, text)
       use(at, toolUse, true)

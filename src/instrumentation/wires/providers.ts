@@ -3,27 +3,25 @@ import { debug } from '../../runtime/diag.ts'
 
 /**
  * OpenTelemetry's names of providers, by the end of the host, or by the name that Cloudflare's AI Gateway has in its path.
- * Where there is none, that end is the name.
+ * Where there is none, that end is the name; `_ai` comes after it.
  */
-const PROVIDERS: readonly (readonly [ends: string, provider?: string])[] = [
+const PROVIDERS: readonly (readonly [ends: string, provider: string])[] = [
   ['openai.azure.com|cognitiveservices.azure.com|azure-openai', 'azure.ai.openai'],
   ['ai.azure.com', 'azure.ai.inference'],
   ['aiplatform.googleapis.com|google-vertex-ai', 'gcp.vertex_ai'],
   ['generativelanguage.googleapis.com|google-ai-studio', 'gcp.gemini'],
   ['bedrock[\\w.-]*.amazonaws.com(.cn)?|aws-bedrock', 'aws.bedrock'],
-  ['together.(xyz|ai)', 'together_ai'],
-  ['mistral(.ai)?', 'mistral_ai'],
   ['x.ai|grok', 'x_ai'],
-  ['moonshot.(ai|cn)', 'moonshot_ai'],
   ['api.cloudflare.com|workers-ai', 'cloudflare.workers_ai'],
-  ['(openai|openrouter|groq|deepseek|perplexity|cohere|anthropic)(.com|.ai|-ai)?'],
+  ['(together|mistral|moonshot)(.ai|.xyz|.cn)?', '_ai'],
+  ['(openai|openrouter|groq|deepseek|perplexity|cohere|anthropic)(.com|.ai|-ai)?', ''],
 ]
 
 export function providerOf(hostname: string, pathname: string): string | undefined {
   const place = hostname === 'gateway.ai.cloudflare.com' ? `${pathname.split('/')[4]}` : hostname
   for (const [ends, provider] of PROVIDERS) {
     const found = new RegExp(`(?:^|[.-])(?:${ends})$`).exec(place)
-    if (found) return provider ?? found[1]
+    if (found) return /^[a-z]/.test(provider) ? provider : found[1] + provider
   }
   return undefined
 }

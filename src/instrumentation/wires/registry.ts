@@ -5,7 +5,7 @@ import { gemini, geminiEmbeddings } from './gemini.ts'
 import { chat, completions, embeddings } from './openai.ts'
 import { providerOf } from './providers.ts'
 import { responses } from './responses.ts'
-import type { Wire } from './wire.ts'
+import { attempt, type Wire } from './wire.ts'
 import { workersAi } from './workers-ai.ts'
 
 /** Those of which a path is the first's that it ends as. */
@@ -32,14 +32,6 @@ export interface Recognised {
 
 const NAMED = /\/(?:model|deployments)\/([^/]+)\/|\/(?:tunedM|m)odels\/([^/:]+):|\/((?:@|%40)[^:]+)$/
 
-function decoded(name: string): string {
-  try {
-    return decodeURIComponent(name)
-  } catch {
-    return name
-  }
-}
-
 /** The API that a request's URL names; who speaks OpenAI's and is nobody known counts as OpenAI. `more`: APIs that go first. */
 export function wireOf({ hostname, pathname }: URL, more: readonly Wire[] = []): Recognised | undefined {
   const path = pathname.replace('%40', '@')
@@ -48,5 +40,10 @@ export function wireOf({ hostname, pathname }: URL, more: readonly Wire[] = []):
   const provider = providerOf(hostname, pathname)
   const [, one, two, model = one ?? two] = NAMED.exec(pathname) ?? []
   const certain = !!model || !!provider || wire === chat || wire === embeddings
-  return { wire, provider: provider ?? wire.provider ?? 'openai', model: model && decoded(model), certain }
+  return {
+    wire,
+    provider: provider ?? wire.provider ?? 'openai',
+    model: model && (attempt(() => decodeURIComponent(model)) ?? model),
+    certain,
+  }
 }

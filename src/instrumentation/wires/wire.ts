@@ -156,6 +156,15 @@ export const isCount = (value: unknown): value is number => Number.isSafeInteger
 export const codeOf = (value: unknown): string | undefined =>
   value && Object(value) !== value && /^[\w.:/-]{1,64}$/.test(`${value}`) ? `${value}` : undefined
 
+/** What throws gives nothing: for what a stranger says. */
+export function attempt<T>(task: () => T): T | undefined {
+  try {
+    return task()
+  } catch {
+    return undefined
+  }
+}
+
 /** Of a text; anything else, which may have no text form, matches nothing. */
 export const match = (pattern: RegExp, value: unknown): RegExpExecArray | null =>
   typeof value === 'string' ? pattern.exec(value) : null
