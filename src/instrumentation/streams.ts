@@ -13,7 +13,7 @@ export interface Reader {
 const MAX_BODY = 4 << 20
 
 /** The first letter of an event's field, or of a comment. No JSON of interest begins so. */
-const BEGINS_EVENT = /^[deir:]$/
+const BEGINS_EVENT = 'deir:'
 
 /** Gives what it takes as a whole at the end, whatever it is. At most `MAX_BODY`. */
 export function textReader(take: (text: string) => void): Reader {
@@ -51,7 +51,7 @@ export function readerFor(contentType: string, take: (value: Json) => void): Rea
   const open = (first: number): Reader => {
     streamed = true
     if (!first) return frames(parse)
-    if (BEGINS_EVENT.test(String.fromCharCode(first)) || /ndjson|jsonl/i.test(contentType)) return lines(parse)
+    if (BEGINS_EVENT.includes(String.fromCharCode(first)) || /ndjson|jsonl/i.test(contentType)) return lines(parse)
     streamed = false
     return textReader((text) => {
       if (!parse(text)) for (const line of text.split('\n')) parse(line)

@@ -1,5 +1,5 @@
 /** Gemini, of AI Studio and of Vertex: its content, and its embeddings. */
-import { type Answer, type Json, list, match, type Wire } from './wire.ts'
+import { type Answer, isCount, type Json, list, match, type Wire } from './wire.ts'
 
 /** A stream that is not asked for as events is one list. */
 function read(given: Json, answer: Answer): void {
@@ -51,7 +51,7 @@ function readOne(part: Json, answer: Answer): void {
 
 /** Of those that are counts; undefined where none is. */
 const sum = (...counts: unknown[]): number | undefined =>
-  (counts as number[]).filter(Number.isInteger).reduce((all: number | undefined, one) => (all ?? 0) + one, undefined)
+  counts.some(isCount) ? counts.filter(isCount).reduce((all, one) => all + one) : undefined
 
 export const gemini: Wire = {
   operation: 'generate_content',

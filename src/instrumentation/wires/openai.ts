@@ -38,9 +38,10 @@ function read(part: Json, answer: Answer): void {
     const choice = answer.choice(index ?? (message ? at : 0))
     const { content, refusal, tool_calls, function_call: older, audio } = Object(delta)
     for (const said of [content, refusal, text, audio?.transcript]) answer.say(choice, said)
-    for (const [at, { index, id, function: called, custom = called }] of list(tool_calls).entries()) {
-      const { name, arguments: args, input = args } = Object(custom)
-      answer.call(choice, index ?? (message ? at : index), { id, name, args: input }, !!message)
+    for (const [at, given] of list(tool_calls).entries()) {
+      // Workers AI's have their name outside.
+      const { name, arguments: args, input = args } = Object(given.custom ?? given.function ?? given)
+      answer.call(choice, given.index ?? (message ? at : undefined), { id: given.id, name, args: input }, !!message)
     }
     if (older) answer.call(choice, 0, { name: older.name, args: older.arguments })
     answer.finish(choice, finish_reason)

@@ -27,18 +27,19 @@ export function providerOf(hostname: string, pathname: string): string | undefin
 }
 
 /** What is read only where it is passed, by the end of its host and path. */
-const PASSED: readonly (readonly [url: RegExp, name: string])[] = [
-  [/cohere.*\/v2\/(chat|embed)$/, 'cohere'],
-  [/:11434\/api\/(chat|generate|embed)$/, 'ollama'],
-  [/\/model\/.*\/invoke/, 'bedrockInvoke'],
-  [/google.*\/interactions$/, 'interactions'],
-  [/\/v1\/(images|audio|moderations)\b/, 'openaiMore'],
-]
+const PASSED: Readonly<Record<string, RegExp>> = {
+  cohere: /cohere.*\/v2\/(chat|embed)$/,
+  ollama: /11434\/api\/(chat|generate|embed)$/,
+  bedrockInvoke: /\/model\/.*\/invoke/,
+  interactions: /google.*\/interactions$/,
+  openaiMore: /\/v1\/(images|audio|moderations)\b/,
+}
 
 /** Says what to pass where a request is a call of a model that nobody reads. */
 export function hint({ host, pathname }: URL): undefined {
-  const name = PASSED.find(([url]) => url.test(host + pathname))?.[1]
-  if (name) {
-    debug(`to see calls of ${host}, pass llmCalls({ wires: [${name}] }), of agentops-edge/instrumentation`)
+  for (const name in PASSED) {
+    if (PASSED[name]?.test(host + pathname)) {
+      debug(`calls of ${host} need llmCalls({ wires: [${name}] }), from agentops-edge/instrumentation`)
+    }
   }
 }

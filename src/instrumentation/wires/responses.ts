@@ -11,7 +11,7 @@ export const responses: Wire = {
     if (type === 'error') answer.fail(part.error ?? part, part.code)
     if (match(/^response\.(output_text|refusal)\.delta$/, type)) say(part.delta, 'delta')
     if (type === 'response.output_item.done') item(part.item, 'item')
-    const whole = part.response ?? (part.object === 'response' || !type ? part : undefined)
+    const whole = part.response ?? (type ? undefined : part)
     if (!whole) return
     answer.name(whole)
     spend(answer, whole.usage)

@@ -143,7 +143,7 @@ export class Answer {
   fail(error: Json, type?: unknown): void {
     const { type: own, code, status, message } = Object(error)
     this.error = {
-      type: [type, own, status, code].map(codeOf).find(Boolean) ?? this.error?.type ?? 'error',
+      type: codeOf(type) ?? codeOf(own) ?? codeOf(status) ?? codeOf(code) ?? this.error?.type ?? 'error',
       message: toText(message ?? error),
     }
   }
