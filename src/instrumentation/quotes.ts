@@ -33,7 +33,8 @@ export class ProviderQuotes implements Quotes {
 
   add(value: unknown): void {
     if (typeof value !== 'string' || (value.length < NO_CODE_CHARS && !/\s/.test(value))) return
-    const text = plain(value.slice(0, MAX_CHARS))
+    // A copy: a part of a text keeps the whole of it in memory.
+    const text = plain(` ${value.slice(0, MAX_CHARS)}`).slice(1)
     for (let at = 0; at + CHARS <= text.length; at++) {
       this.#parts.set(text.slice(at, at + CHARS), { text, at, isCut: value.length > MAX_CHARS })
     }

@@ -60,11 +60,16 @@ interface State {
   processed: Counter
   /** Until when somebody else is going to send, milliseconds since the epoch. */
   leasedUntil: number
+  /** Values that providers chose, by what they are of. */
+  named: Map<string, Set<unknown>>
   /** On a process that lives on: for those that end before. */
   timer?: ReturnType<typeof setTimeout>
 }
 
 const INTERVAL_MS = 10_000
+/** Models that answer to one name, and such names, that metrics tell apart; OpenTelemetry's limit for all of them is 2,000. */
+const MAX_VALUES = 16
+const MAX_NAMED = 100
 /** What is left of an invocation for the request itself. */
 const MARGIN_MS = 3000
 /** A session that should have sent, and has not, was ended by the platform: another takes over. */
@@ -189,6 +194,7 @@ function stateFor(config: MetricsConfig, { endpoint, views = [], exporters = [] 
     exported: counter('otel.sdk.exporter.span.exported', '{span}'),
     processed: counter('otel.sdk.processor.span.processed', '{span}'),
     leasedUntil: 0,
+    named: new Map(),
     async send(by) {
       await Promise.all(targets.map(({ exporter, reader }) => collect(exporter, reader, by)))
     },
@@ -235,9 +241,12 @@ function record(state: State, span: ReadableSpan, session: Session): void {
   }
   const type = attributes[key.EVENT_TYPE] ?? TYPES[`${kind}`]
   if (type === undefined) return
+  limit(state, failed, key.ERROR_TYPE, '')
   state.events.add(1, { [key.EVENT_TYPE]: type, ...some(failed) })
   if (type !== 'llms') return
   const model = pick(attributes, MODEL)
+  // A provider may answer with another model each time: it must not take the room of the others.
+  limit(state, model, key.GEN_AI_RESPONSE_MODEL, `${model[key.GEN_AI_PROVIDER]} ${model[key.GEN_AI_REQUEST_MODEL]}`)
   state.operations.record(seconds, { ...model, ...some(failed) })
   for (const [name, count] of [
     ['input', attributes[key.GEN_AI_INPUT_TOKENS]],
@@ -245,6 +254,15 @@ function record(state: State, span: ReadableSpan, session: Session): void {
   ]) {
     if (typeof count === 'number') state.tokens.record(count, { ...model, [key.GEN_AI_TOKEN_TYPE]: name })
   }
+}
+
+/** Leaves out a value of which `of` has had too many others. */
+function limit(state: State, attributes: Attributes, name: string, of: string): void {
+  if (attributes[name] === undefined) return
+  const values = state.named.get(of) ?? new Set()
+  if (state.named.size < MAX_NAMED) state.named.set(of, values)
+  if (values.size < MAX_VALUES) values.add(attributes[name])
+  if (!values.has(attributes[name])) delete attributes[name]
 }
 
 function pick(attributes: Attributes, names: readonly string[]): Attributes {

@@ -5,14 +5,16 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { CollectedSpan } from '../../src/collector/otlp.ts'
 import { type AgentOpsOptions, createAgentOps, type Session } from '../../src/index.ts'
+import { traced } from '../../src/instrumentation/fetch.ts'
 import { llmCalls } from '../../src/instrumentation/index.ts'
 import { ProviderQuotes } from '../../src/instrumentation/quotes.ts'
 import { readerFor } from '../../src/instrumentation/streams.ts'
 import { chat } from '../../src/instrumentation/wires/openai.ts'
 import { Answer } from '../../src/instrumentation/wires/wire.ts'
-import { bodyOf } from '../support/answers.ts'
+import { sessionMetrics } from '../../src/metrics/index.ts'
 import { spansOf, toCollector } from '../support/collected.ts'
 import { type RunningReplies, startReplies } from '../support/replies.ts'
+import { startSink } from '../support/sink.ts'
 
 let server: RunningReplies
 beforeAll(async () => {
@@ -44,12 +46,15 @@ const kept = ({ choices }: Answer): number =>
     .reduce((sum, text) => sum + (text?.length ?? 0), 0)
 
 test('frames of 4 MB that come in parts of 1 KB', () => {
-  const event = { contentBlockIndex: 0, delta: { text: 'x'.repeat(4_000_000) } }
-  const { bytes } = bodyOf({ name: '', path: '', as: 'frames', events: [event, event, event], said: {} })
+  const body = utf8(JSON.stringify({ text: 'x'.repeat(4_000_000) }))
+  const frame = new Uint8Array(16 + body.length)
+  new DataView(frame.buffer).setUint32(0, frame.length)
+  frame.set(body, 12)
   let events = 0
   const reader = readerFor('', () => events++)
   const took = timed(() => {
-    for (let at = 0; at < bytes.length; at += 1024) reader.push(bytes.subarray(at, at + 1024))
+    for (let n = 0; n < 3; n++)
+      for (let at = 0; at < frame.length; at += 1024) reader.push(frame.subarray(at, at + 1024))
   })
   expect(events).toBe(3)
   expect(took).toBeLessThan(4000)
@@ -66,7 +71,7 @@ test('an event of 4 MB that comes in parts of 16 bytes', () => {
   expect(took).toBeLessThan(8000)
 })
 
-test('20 MB of tiny deltas behind 64 KB of text and tools: one budget', () => {
+test('8 MB of tiny deltas behind 64 KB of text and tools: one budget', () => {
   const answer = new Answer(true)
   const reader = readerFor('text/event-stream', (part) => chat.read(part, answer))
   const delta = (more: object): string => `data: ${JSON.stringify({ choices: [{ index: 0, delta: more }] })}\n\n`
@@ -84,7 +89,7 @@ test('20 MB of tiny deltas behind 64 KB of text and tools: one budget', () => {
     ).join(''),
   )
   const took = timed(() => {
-    for (let sent = 0; sent < 20e6; sent += tiny.length) reader.push(tiny)
+    for (let sent = 0; sent < 8e6; sent += tiny.length) reader.push(tiny)
   })
   expect(kept(answer)).toBeLessThanOrEqual(65_536)
   expect(answer.choices.flatMap(({ calls }) => calls).length).toBeLessThanOrEqual(128)
@@ -190,4 +195,43 @@ test('statuses are cut, contents on or off', async () => {
     expect(failed[0]?.status.message?.length).toBeLessThan(1100)
     expect(failed[0]?.attributes['error.type']).toBe('error')
   }
+})
+
+test('usage of 1e308 and 3,000 names of one model: the metrics of others stay right', async () => {
+  const sink = await startSink()
+  const options = {
+    endpoint: `${sink.url}/v1/traces`,
+    metrics: sessionMetrics(),
+    instrumentations: { llm: llmCalls() },
+  }
+  const client = createAgentOps({ ...options, mode: 'multi', maxQueueSize: 10_000 })
+  const of = (model: string, prompt: number): object => ({
+    model,
+    usage: { prompt_tokens: prompt, completion_tokens: 1 },
+  })
+  await client.withSession({ name: 'job' }, async (session) => {
+    const call = async (model: string, answer: object): Promise<void> => {
+      const send = async (): Promise<Response> => Response.json(answer)
+      const init = { method: 'POST', body: JSON.stringify({ model, messages: [] }) }
+      await (await traced(send as typeof fetch, session, 'http://127.0.0.1/v1/chat/completions', init, false)).text()
+    }
+    for (let n = 0; n < 3000; n++) await call('m', of(`name-${n}`, n === 0 ? 1e308 : 1))
+    for (let n = 0; n < 3; n++) await call('honest', of('honest-2026', 12))
+  })
+  await client.flush()
+  const points = sink.received
+    .filter(({ path }) => path === '/v1/metrics')
+    .flatMap(({ body }) => JSON.parse(`${body}`).resourceMetrics)
+    .flatMap(({ scopeMetrics }) => scopeMetrics)
+    .flatMap(({ metrics }) => metrics)
+    .filter(({ name }) => name === 'gen_ai.client.token.usage')
+    .flatMap(({ histogram }) => histogram.dataPoints)
+  await sink.close()
+  const honest = points.filter((point) => JSON.stringify(point.attributes).includes('honest-2026'))
+  expect(honest.map(({ sum, count }) => [Number(count), sum])).toEqual([
+    [3, 36],
+    [3, 3],
+  ])
+  expect(points.length).toBeLessThan(60)
+  expect(JSON.stringify(points)).not.toMatch(/null|e\+30/)
 })

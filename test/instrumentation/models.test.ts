@@ -215,6 +215,30 @@ describe('a call of a model', () => {
   })
 })
 
+test.each(['binding-raw', 'binding-json'])('the binding’s other answers: %s', async (task) => {
+  const [span, ...more] = llms(await session(`workers/${task}`, 'json', '&content'))
+  expect(more).toEqual([])
+  expect(span?.attributes).toMatchObject({
+    'gen_ai.request.model': '@cf/meta/llama-3.1-8b-instruct',
+    'gen_ai.completion.0.content': task === 'binding-raw' ? 'raw' : '{"said":"yes"}',
+    'gen_ai.usage.prompt_tokens': 4,
+    'gen_ai.usage.completion_tokens': 2,
+  })
+})
+
+test('a stream that llm() returned, read after it', async () => {
+  const [span, ...more] = llms(await session('later', 'json'))
+  expect(more).toEqual([])
+  expect(span).toMatchObject({
+    status: { code: 1 },
+    attributes: {
+      'gen_ai.usage.prompt_tokens': 20,
+      'gen_ai.usage.completion_tokens': 12,
+      'gen_ai.usage.total_tokens': 32,
+    },
+  })
+})
+
 describe('what goes wrong', () => {
   test.each([
     ['openai/chat', 'error', 'invalid_request_error', '400 invalid_request_error'],
