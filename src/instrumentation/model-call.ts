@@ -36,7 +36,7 @@ export interface Call extends ModelCall {
 }
 
 export function modelCall(
-  { wire, provider, model }: Recognised,
+  { wire, provider, model: named }: Recognised,
   url: URL | undefined,
   body: Json,
   session: InstrumentedSession,
@@ -59,10 +59,11 @@ export function modelCall(
   let firstAt: number | undefined
   let isStreamed = false
   let isOver = false
+  let model = named
 
   const show = (): void => {
     if (!span.isRecording()) return
-    own.spent = spentOf(answer, event, prices)
+    own.spent = spentOf(answer, model, prices)
     const spent = sumOf(calls)
     Object.assign(event, completionOf(answer, captureContent), countsOf(spent))
     if (inside && !running) showOn(span, inside, !!instrumentations.ai)
@@ -87,7 +88,8 @@ export function modelCall(
       if (!given) return
       const asked = guard('a request', () => (wire.ask ?? askedOf)(Object(given))) ?? {}
       isStreamed = asked.stream ?? (given.stream === true || /:stream|-stream$/.test(`${url?.pathname}`))
-      event.model = text(given.model)?.replace(/^models\//, '') ?? model
+      model = text(given.model)?.replace(/^models\//, '') ?? named
+      event.model = model
       if (captureContent) event.prompt = asked.messages as PlainEvent['prompt']
       span.setAttributes({
         [key.GEN_AI_PROVIDER]: provider,
@@ -123,14 +125,14 @@ export function modelCall(
       const { id, usage } = answer
       const asked = answer.choices.flatMap((choice) => choice.calls)
       wants(session, asked, span.spanContext())
-      if (!inside) finished(session, { id, model: event.model, begunAt, prompt: own.spent.prompt })
+      if (!inside) finished(session, { id, model, begunAt, prompt: own.spent.prompt })
       if (isStreamed && wire === chat && call.isComplete && !answer.error && usage.prompt === undefined) {
-        debug(`${provider}: streamed answers say no tokens. Pass stream_options: { include_usage: true }`)
+        debug(`${provider}: no tokens of streamed answers. Pass stream_options.include_usage`)
       }
       if (running?.held && !--running.held) running.end?.()
     },
   }
-  if (model) event.model = model
+  if (named) event.model = named
   call.asked(body)
   return call
 }
@@ -151,7 +153,7 @@ function completionOf({ choices, model }: Answer, captureContent: boolean): Part
 }
 
 /** What a call took: the provider's own sums stay. */
-function spentOf({ usage, cost, model }: Answer, { model: asked }: PlainEvent, prices: Prices = {}): Spent {
+function spentOf({ usage, cost, model }: Answer, asked: string | undefined, prices: Prices = {}): Spent {
   const { uncached, completion, cache_read: read = 0, cache_creation: written = 0 } = usage
   const { prompt = uncached === undefined ? uncached : uncached + read + written } = usage
   const sum = prompt === undefined || completion === undefined ? undefined : prompt + completion

@@ -626,5 +626,5 @@ test('what a user can do is said under debug, once', async () => {
   const lines = said.mock.calls.map(([line]) => `${line}`)
   said.mockRestore()
   expect(lines.filter((line) => line.includes('llmCalls({ wires: [bedrockInvoke] })'))).toHaveLength(1)
-  expect(lines.filter((line) => line.includes('stream_options: { include_usage: true }'))).toHaveLength(1)
+  expect(lines.filter((line) => line.includes('stream_options.include_usage'))).toHaveLength(1)
 })
