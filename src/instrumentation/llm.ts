@@ -44,13 +44,11 @@ function recognise(
     return given ? toolCall(given, session) : undefined
   }
   const given = body()
-  if (typeof given !== 'string') {
-    if (!found.certain) return undefined
-    const call = modelCall(found, url, undefined, session, prices)
-    given?.then((text) => guard('an outgoing request', () => call.asked(jsonOf(text))))
-    return call
-  }
-  const asked = jsonOf(given)
+  const isText = typeof given === 'string'
+  const asked = isText ? jsonOf(given) : undefined
   const isAsking = typeof asked?.model === 'string' && (asked.messages ?? asked.input ?? asked.prompt) !== undefined
-  return found.certain || isAsking ? modelCall(found, url, asked, session, prices) : undefined
+  if (!found.certain && !isAsking) return undefined
+  const call = modelCall(found, url, asked, session, prices)
+  if (!isText) given?.then((text) => guard('an outgoing request', () => call.asked(jsonOf(text))))
+  return call
 }

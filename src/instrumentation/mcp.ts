@@ -57,15 +57,16 @@ export function toolCall(
       if (isOver || !opened) return
       isOver = true
       const { span } = opened
-      const { result, error: refusal } = Object(answer)
-      const { code, message } = Object(refusal)
-      const { isError, content, structuredContent = content } = Object(result)
-      if (captureContent) event.returns = structuredContent
-      else quote(session, message)
-      if (Number.isSafeInteger(code)) {
-        span.setAttribute(key.RPC_STATUS, `${code}`)
-        fail(span, `${code}`, captureContent ? toText(message) : undefined)
-      } else if (refusal || isError) fail(span, 'tool_error', captureContent ? toText(message ?? content) : undefined)
+      const { error: refusal, result } = Object(answer)
+      const code = refusal?.code
+      const isCode = Number.isSafeInteger(code)
+      if (captureContent) event.returns = result?.structuredContent ?? result?.content
+      else quote(session, refusal?.message)
+      if (isCode) span.setAttribute(key.RPC_STATUS, `${code}`)
+      if (refusal || result?.isError) {
+        const said = captureContent ? toText(refusal?.message ?? result?.content) : undefined
+        fail(span, isCode ? `${code}` : 'tool_error', said)
+      }
       if (!isLate) return
       if (error && !answer) failed(span, session, error)
       span.end()

@@ -67,11 +67,10 @@ export function modelCall(
     const spent = sumOf(calls)
     Object.assign(event, completionOf(answer, captureContent), countsOf(spent))
     if (inside && !running) showOn(span, inside, !!instrumentations.ai)
-    const finishes = answer.choices.flatMap(({ finish }) => finish ?? [])
     span.setAttributes({
       ...usageAttributes(spent),
       [key.GEN_AI_RESPONSE_ID]: text(answer.id),
-      [key.GEN_AI_FINISH_REASONS]: finishes.length ? finishes : undefined,
+      [key.GEN_AI_FINISH_REASONS]: some(answer.choices.flatMap(({ finish }) => finish ?? [])),
       [key.GEN_AI_FIRST_CHUNK]: firstAt === undefined ? undefined : (firstAt - begunAt) / 1000,
     })
     if (!answer.error || inside) return
@@ -146,10 +145,10 @@ function completionOf({ choices, model }: Answer, captureContent: boolean): Part
       content: content || undefined,
       role: 'assistant',
       finish_reason: finish,
-      tool_calls: named.length ? named : undefined,
+      tool_calls: some(named),
     }
   })
-  return { responseModel: text(model), completion: completion.length ? completion : undefined }
+  return { responseModel: text(model), completion: some(completion) }
 }
 
 /** What a call took: the provider's own sums stay. */
@@ -179,6 +178,10 @@ function settingsOf({ settings }: Asked, body: Json): Attributes {
       attributes[`gen_ai.request.${found[4] ? 'max_tokens' : name}`] = value
   }
   return attributes
+}
+
+function some<T>(all: T[]): T[] | undefined {
+  return all.length ? all : undefined
 }
 
 function text(value: unknown): string | undefined {

@@ -3,7 +3,7 @@ import { type Json, list, match, type Wire } from './wire.ts'
 
 export const anthropic: Wire = {
   operation: 'chat',
-  path: /\/messages$|anthropic.*(:(streamR|r)awPredict|\/invoke(-with-response-stream)?)$/,
+  path: /\/messages$|anthropic.*(:(stream)?rawPredict|\/invoke(-with-response-stream)?)$/i,
   provider: 'anthropic',
   read(part, answer) {
     const { type, delta, index } = part
@@ -18,14 +18,13 @@ export const anthropic: Wire = {
       answer.call(choice, index, { args: delta?.partial_json })
     }
     answer.finish(choice, whole.stop_reason ?? delta?.stop_reason)
-    const { input_tokens, output_tokens, cache_read_input_tokens, cache_creation_input_tokens, output_tokens_details } =
-      Object(whole.usage ?? part.usage)
+    const usage = Object(whole.usage ?? part.usage)
     answer.count({
-      uncached: input_tokens,
-      completion: output_tokens,
-      cache_read: cache_read_input_tokens,
-      cache_creation: cache_creation_input_tokens,
-      reasoning: output_tokens_details?.thinking_tokens,
+      uncached: usage.input_tokens,
+      completion: usage.output_tokens,
+      cache_read: usage.cache_read_input_tokens,
+      cache_creation: usage.cache_creation_input_tokens,
+      reasoning: usage.output_tokens_details?.thinking_tokens,
     })
 
     /** In a stream its input begins as {}. */

@@ -11,18 +11,19 @@ export const bedrock: Wire = {
       answer.say(choice, text)
       use(at, toolUse, true)
     }
-    const { contentBlockIndex: at, start, delta, message, usage } = part
+    const { contentBlockIndex: at, delta } = part
     answer.say(choice, delta?.text)
-    for (const { toolUse } of [Object(start), Object(delta)]) use(at, toolUse)
+    use(at, part.start?.toolUse)
+    use(at, delta?.toolUse)
     answer.finish(choice, part.stopReason)
-    if (part.__type || typeof message === 'string') answer.fail(part, part.__type)
-    const { inputTokens, outputTokens, totalTokens, cacheReadInputTokens, cacheWriteInputTokens } = Object(usage)
+    if (part.__type || typeof part.message === 'string') answer.fail(part, part.__type)
+    const usage = Object(part.usage)
     answer.count({
-      uncached: inputTokens,
-      completion: outputTokens,
-      total: totalTokens,
-      cache_read: cacheReadInputTokens,
-      cache_creation: cacheWriteInputTokens,
+      uncached: usage.inputTokens,
+      completion: usage.outputTokens,
+      total: usage.totalTokens,
+      cache_read: usage.cacheReadInputTokens,
+      cache_creation: usage.cacheWriteInputTokens,
     })
 
     function use(at: unknown, used: Json, isWhole?: boolean): void {

@@ -16,8 +16,7 @@ function readOne(part: Json, answer: Answer): void {
     for (const { text, thought, functionCall } of list(content?.parts)) {
       if (!thought) answer.say(choice, text)
       if (functionCall) {
-        const { id, name, args } = functionCall
-        answer.call(choice, choice.calls.length, { id, name, args }, true)
+        answer.call(choice, choice.calls.length, functionCall, true)
       }
     }
   }
@@ -26,25 +25,22 @@ function readOne(part: Json, answer: Answer): void {
     answer.fail({ message: message ?? '' }, blockReason)
     answer.finish(answer.choice(), blockReason)
   }
-  const {
-    promptTokenCount: prompt,
-    candidatesTokenCount: said,
-    thoughtsTokenCount: reasoning,
-    ...usage
-  } = Object(usageMetadata)
+  const usage = Object(usageMetadata)
+  const reasoning = usage.thoughtsTokenCount
   answer.count({
-    prompt: sum(prompt, usage.toolUsePromptTokenCount),
-    completion: sum(said, reasoning),
+    prompt: sum(usage.promptTokenCount, usage.toolUsePromptTokenCount),
+    completion: sum(usage.candidatesTokenCount, reasoning),
     total: usage.totalTokenCount,
     cache_read: usage.cachedContentTokenCount,
     reasoning,
   })
-  for (const [side, counts] of [
-    ['input', usage.promptTokensDetails],
-    ['output', usage.candidatesTokensDetails],
-  ]) {
-    for (const { modality, tokenCount } of list(counts)) {
-      if (match(/^(TEXT|IMAGE|AUDIO)$/, modality)) answer.count({ [`${modality.toLowerCase()}.${side}`]: tokenCount })
+  count(usage.promptTokensDetails, 'input')
+  count(usage.candidatesTokensDetails, 'output')
+
+  function count(details: unknown, side: string): void {
+    for (const { modality, tokenCount } of list(details)) {
+      const [kind] = match(/^(TEXT|IMAGE|AUDIO)$/, modality) ?? []
+      if (kind) answer.count({ [`${kind.toLowerCase()}.${side}`]: tokenCount })
     }
   }
 }
@@ -55,14 +51,14 @@ const sum = (...counts: unknown[]): number | undefined =>
 
 export const gemini: Wire = {
   operation: 'generate_content',
-  path: /:(streamG|g)enerateContent$/,
+  path: /:(stream)?generateContent$/i,
   provider: 'gcp.gemini',
   read,
 }
 
 export const geminiEmbeddings: Wire = {
   operation: 'embeddings',
-  path: /:(batchE|e)mbedContents?$/,
+  path: /:(batch)?embedContents?$/i,
   provider: 'gcp.gemini',
   read,
 }

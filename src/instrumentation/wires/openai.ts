@@ -32,29 +32,28 @@ export function spend(answer: Answer, given: Json): void {
 function read(part: Json, answer: Answer): void {
   if (part.error) answer.fail(part.error)
   answer.name(part)
-  for (const [at, { index, message, delta = message, text, finish_reason, usage, error }] of list(
-    part.choices,
-  ).entries()) {
-    const choice = answer.choice(index ?? (message ? at : 0))
-    const { content, refusal, tool_calls, function_call: older, audio } = Object(delta)
-    for (const said of [content, refusal, text, audio?.transcript]) answer.say(choice, said)
+  for (const [at, one] of list(part.choices).entries()) {
+    const { message } = one
+    const choice = answer.choice(one.index ?? (message ? at : 0))
+    const { content, refusal, tool_calls, function_call: older, audio } = Object(one.delta ?? message)
+    for (const said of [content, refusal, one.text, audio?.transcript]) answer.say(choice, said)
     for (const [at, given] of list(tool_calls).entries()) {
       // Workers AI's have their name outside.
       const { name, arguments: args, input = args } = Object(given.custom ?? given.function ?? given)
       answer.call(choice, given.index ?? (message ? at : undefined), { id: given.id, name, args: input }, !!message)
     }
     if (older) answer.call(choice, 0, { name: older.name, args: older.arguments })
-    answer.finish(choice, finish_reason)
+    answer.finish(choice, one.finish_reason)
     // OpenRouter's are inside the choice, as are Moonshot's counts.
-    if (error) answer.fail(error)
-    spend(answer, usage)
+    if (one.error) answer.fail(one.error)
+    spend(answer, one.usage)
   }
   spend(answer, part.usage ?? part.x_groq?.usage)
 }
 
 export const chat: Wire = {
   operation: 'chat',
-  path: /\/chat\/completions$|mistralai.*:(streamR|r)awPredict$/,
+  path: /\/chat\/completions$|mistralai.*:(stream)?rawPredict$/i,
   read,
 }
 

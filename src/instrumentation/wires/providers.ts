@@ -28,10 +28,10 @@ export function providerOf(hostname: string, pathname: string): string | undefin
 
 /** What is read only where it is passed, by the end of its host and path. */
 const PASSED: Readonly<Record<string, RegExp>> = {
-  cohere: /cohere.*\/v2\/(chat|embed)$/,
-  ollama: /11434\/api\/(chat|generate|embed)$/,
+  cohere: /cohere.*\/v2\//,
+  ollama: /:11434\/api\//,
   bedrockInvoke: /\/model\/.*\/invoke/,
-  interactions: /google.*\/interactions$/,
+  interactions: /google.*\/interactions/,
   openaiMore: /\/v1\/(images|audio|moderations)\b/,
 }
 

@@ -28,14 +28,18 @@ export const responses: Wire = {
     }
 
     function item(given: Json, teller: string): void {
-      const { type, id, call_id, name, arguments: args, input = args, action = input, content } = Object(given)
-      for (const { text, refusal } of list(content)) if (type === 'message') say(text ?? refusal, teller)
+      const one = Object(given)
+      for (const { text, refusal } of list(one.content)) if (one.type === 'message') say(text ?? refusal, teller)
       // The hosted ones have no `call_id`; most are named by their type alone.
-      const [, named] = match(/^(\w+)_call$/, type) ?? []
-      if (named) {
-        const called = { id: call_id ?? id, name: name ?? named, args: action, isHosted: !call_id }
-        answer.call(choice, choice.calls.length, called, true)
+      const [, named] = match(/^(\w+)_call$/, one.type) ?? []
+      if (!named) return
+      const called = {
+        id: one.call_id ?? one.id,
+        name: one.name ?? named,
+        args: one.arguments ?? one.input ?? one.action,
+        isHosted: !one.call_id,
       }
+      answer.call(choice, choice.calls.length, called, true)
     }
   },
 }
