@@ -162,8 +162,8 @@ function isShownElsewhere(span: SdkSpan, session: InstrumentedSession): boolean 
     if (running) {
       isEvents = true
       const { calls, said } = sharing(outer, running)
-      if (!found && !repeating.has(span) && ![...calls].some(({ isWires }) => isWires)) {
-        calls.add({ spent: tokensOf(attributes) })
+      if (!found && !repeating.has(span) && [...calls].every(({ isSpans }) => isSpans)) {
+        calls.add({ spent: tokensOf(attributes), isSpans: true })
         Object.assign(said, countsOf(sumOf(calls)))
       }
     }

@@ -13,7 +13,7 @@ export type Spent = Usage & { cost?: number }
 
 /** What calls inside a span of somebody else's said: the last one's words, the tokens of all. */
 export interface Inside {
-  calls: Set<{ spent: Spent; isWires?: boolean }>
+  calls: Set<{ spent: Spent; isSpans?: boolean }>
   said: Partial<PlainEvent>
 }
 
@@ -51,9 +51,14 @@ export function sharing(span: SdkSpan, running: RunningEvent | undefined): Insid
   insides.set(span, inside)
   if (running) {
     running.fill ??= (event) => {
-      const own = Object.entries(event).filter(([, value]) => value !== undefined)
-      const isCounted = own.some(([name]) => /Tokens$/.test(name))
-      return { ...inside.said, ...(isCounted && { totalTokens: undefined }), ...Object.fromEntries(own) } as PlainEvent
+      const whole: PlainEvent = { ...(event as PlainEvent), ...inside.said }
+      for (const [name, value] of Object.entries(event)) {
+        if (value === undefined) continue
+        whole[name] = value
+        // A sum is that of his own counts.
+        if (name.endsWith('Tokens')) delete whole.totalTokens
+      }
+      return whole
     }
   }
   return inside

@@ -116,7 +116,7 @@ function copyOf(isBytes: boolean, source: Source, observer: Observer): ReadableS
     onEnd: () => end(),
     onError: end,
     // Whatever the reason is: its reader leaves.
-    onCancel: () => end(new DOMException('the body was cancelled', 'AbortError')),
+    onCancel: () => end(new DOMException('', 'AbortError')),
   })
 }
 

@@ -273,7 +273,7 @@ function finish(
   // A client may leave with the answer's last word, before the body's end.
   if (error !== undefined && span && !model?.isComplete) {
     const isPlain = !model && span.attributes[key.HTTP_STATUS] !== undefined
-    failed(span, session, error, guard('a signal', signal), isPlain)
+    failed(span, session, error, guard('a response', signal), isPlain)
   }
   guard('a response', () => model?.ended?.(error))
   // The session may have ended it.

@@ -46,7 +46,7 @@ function recognise(
   const given = body()
   const isText = typeof given === 'string'
   const asked = isText ? jsonOf(given) : undefined
-  const isAsking = typeof asked?.model === 'string' && (asked.messages ?? asked.input ?? asked.prompt) !== undefined
+  const isAsking = typeof asked?.model === 'string' && (asked.messages ?? asked.input ?? asked.prompt)
   if (!found.certain && !isAsking) return undefined
   const call = modelCall(found, url, asked, session, prices)
   if (!isText) given?.then((text) => guard('an outgoing request', () => call.asked(jsonOf(text))))

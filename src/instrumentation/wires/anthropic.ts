@@ -2,7 +2,6 @@
 import { type Json, list, match, type Wire } from './wire.ts'
 
 export const anthropic: Wire = {
-  operation: 'chat',
   path: /\/messages$|anthropic.*(:(stream)?rawPredict|\/invoke(-with-response-stream)?)$/i,
   provider: 'anthropic',
   read(part, answer) {

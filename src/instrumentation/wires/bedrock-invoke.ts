@@ -5,7 +5,6 @@ import { askedOf, list, type Wire } from './wire.ts'
 
 /** To be passed: `llmCalls({ wires: [bedrockInvoke] })`. */
 export const bedrockInvoke: Wire = {
-  operation: 'chat',
   path: /\/model\/[^/]+\/invoke(-with-response-stream)?$/,
   provider: 'aws.bedrock',
   ask: ({ inputText, textGenerationConfig, prompt = inputText, inferenceConfig = textGenerationConfig, ...body }) =>

@@ -2,7 +2,6 @@
 import { type Json, list, type Wire } from './wire.ts'
 
 export const bedrock: Wire = {
-  operation: 'chat',
   path: /\/converse(-stream)?$/,
   provider: 'aws.bedrock',
   read(part, answer) {

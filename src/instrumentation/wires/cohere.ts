@@ -23,7 +23,6 @@ function read(part: Json, answer: Answer): void {
 /** To be passed: `llmCalls({ wires: [cohere] })`. */
 export const cohere: readonly Wire[] = [
   {
-    operation: 'chat',
     path: /\/v2\/chat$/,
     provider: 'cohere',
     ask: ({ messages, p }) => ({ messages, settings: { top_p: p } }),

@@ -22,7 +22,7 @@ function readOne(part: Json, answer: Answer): void {
   }
   const { blockReason, blockReasonMessage: message } = Object(promptFeedback)
   if (blockReason) {
-    answer.fail({ message: message ?? '' }, blockReason)
+    answer.fail(message ?? '', blockReason)
     answer.finish(answer.choice(), blockReason)
   }
   const usage = Object(usageMetadata)

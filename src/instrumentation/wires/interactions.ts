@@ -3,7 +3,6 @@ import { askedOf, list, type Wire } from './wire.ts'
 
 /** To be passed: `llmCalls({ wires: [interactions] })`. */
 export const interactions: Wire = {
-  operation: 'chat',
   path: /\/interactions$/,
   provider: 'gcp.gemini',
   ask: ({ input, system_instruction: instructions, generation_config: generationConfig }) =>

@@ -20,7 +20,6 @@ const provider = 'ollama'
 /** To be passed: `llmCalls({ wires: [ollama] })`. */
 export const ollama: readonly Wire[] = [
   {
-    operation: 'chat',
     path: /\/api\/chat$/,
     provider,
     ask: ({ messages, options, stream }) => ({ messages, settings: options, stream: stream !== false }),

@@ -52,7 +52,6 @@ function read(part: Json, answer: Answer): void {
 }
 
 export const chat: Wire = {
-  operation: 'chat',
   path: /\/chat\/completions$|mistralai.*:(stream)?rawPredict$/i,
   read,
 }

@@ -31,7 +31,7 @@ const PASSED: Readonly<Record<string, RegExp>> = {
   cohere: /cohere.*\/v2\//,
   ollama: /:11434\/api\//,
   bedrockInvoke: /\/model\/.*\/invoke/,
-  interactions: /google.*\/interactions/,
+  interactions: /google.*interactions/,
   openaiMore: /\/v1\/(images|audio|moderations)\b/,
 }
 
@@ -39,7 +39,7 @@ const PASSED: Readonly<Record<string, RegExp>> = {
 export function hint({ host, pathname }: URL): undefined {
   for (const name in PASSED) {
     if (PASSED[name]?.test(host + pathname)) {
-      debug(`calls of ${host} need llmCalls({ wires: [${name}] }), from agentops-edge/instrumentation`)
+      debug(`calls of ${host} need llmCalls({ wires: [${name}] })`)
     }
   }
 }

@@ -3,13 +3,12 @@ import { spend } from './openai.ts'
 import { type Json, list, match, type Wire } from './wire.ts'
 
 export const responses: Wire = {
-  operation: 'chat',
   path: /\/responses$/,
   read(part, answer) {
     const choice = answer.choice()
     const { type } = part
     if (type === 'error') answer.fail(part.error ?? part, part.code)
-    if (match(/^response\.(output_text|refusal)\.delta$/, type)) say(part.delta, 'delta')
+    if (match(/(output_text|refusal)\.delta$/, type)) say(part.delta, 'delta')
     if (type === 'response.output_item.done') item(part.item, 'item')
     const whole = part.response ?? (type ? undefined : part)
     if (!whole) return
@@ -17,7 +16,7 @@ export const responses: Wire = {
     spend(answer, whole.usage)
     if (whole.error) answer.fail(whole.error, whole.error.code)
     for (const one of list(whole.output)) item(one, 'whole')
-    if (match(/^(queued|in_progress)$/, whole.status) && !whole.background) return
+    if (match(/queued|in_progress/, whole.status)) return
     const isAsking = choice.calls.some(({ isHosted }) => !isHosted)
     answer.finish(choice, whole.incomplete_details?.reason ?? (isAsking ? 'tool_calls' : whole.status))
 

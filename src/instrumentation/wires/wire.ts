@@ -20,8 +20,8 @@ export interface Asked {
 
 /** One API. */
 export interface Wire {
-  /** `gen_ai.operation.name`. */
-  operation: string
+  /** `gen_ai.operation.name`. Default `chat`. */
+  operation?: string
   /** The end of the path of its requests. */
   path: RegExp
   /** `gen_ai.provider.name` where the host names nobody known. Default `openai`. */

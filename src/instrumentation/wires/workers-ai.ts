@@ -5,7 +5,6 @@ import { responses } from './responses.ts'
 import { list, type Wire } from './wire.ts'
 
 export const workersAi: Wire = {
-  operation: 'chat',
   path: /\/(ai\/run|workers-ai)\/@[^:]+$/,
   provider: 'cloudflare.workers_ai',
   read(part, answer) {
