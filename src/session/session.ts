@@ -78,8 +78,7 @@ export class Session extends Printed implements InstrumentedSession {
   readonly #startedAt: number
   #endedAt: number | undefined
   readonly #clock: SessionClock
-  /** @internal For instrumentations: what runs. */
-  readonly events: EventRecorder = new EventRecorder(this)
+  /** @internal For instrumentations. */ readonly events: EventRecorder = new EventRecorder(this)
   readonly #ending: Ending
   readonly #onEnded: RootInit['onEnded']
   #ended: Promise<FlushReport> | undefined
