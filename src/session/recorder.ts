@@ -71,8 +71,12 @@ export class EventRecorder {
     return taken
   }
 
-  /** Settles when no event runs any more: the root alone is open, and stays so. */
-  async idle(): Promise<void> {
+  /** Settles when no event runs any more: the root alone is open, and stays so. Undefined where none runs now. */
+  idle(): Promise<void> | undefined {
+    return this.#open.size > 1 ? this.#untilIdle() : undefined
+  }
+
+  async #untilIdle(): Promise<void> {
     while (this.#open.size > 1) {
       await new Promise<void>((resolve) => this.#onIdle.add(resolve))
       this.#onIdle.clear()

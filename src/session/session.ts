@@ -208,10 +208,10 @@ export class Session extends Printed implements InstrumentedSession {
   }
 
   /** Keeps the session open until `promise` settles, at most `workDeadlineMs` after `end()`. */
-  hold(promise: Promise<unknown>): void {
+  hold(promise: Promise<unknown> | undefined): void {
     // `ctx.waitUntil(session.end())`: the end must not wait for itself.
     if (promise === this.#ended) return
-    this.#ending.hold(promise)
+    if (promise) this.#ending.hold(promise)
   }
 
   /** Sends what is finished. Never rejects. */
@@ -249,14 +249,14 @@ export class Session extends Printed implements InstrumentedSession {
     return !!this.#ending.waitUntil
   }
 
-  /** @internal For adapters whose platform goes on behind the answer: settles when no event runs any more. */
-  idle(): Promise<void> {
+  /** @internal For adapters: settles when no event runs any more; undefined where none does. */
+  idle(): Promise<void> | undefined {
     return this.#recorder.idle()
   }
 
-  /** @internal For adapters: when the platform ends the invocation, milliseconds since the epoch. */
-  endBy(at: number): void {
-    this.#ending.endBy(at)
+  /** @internal For adapters: when the platform ends the invocation, milliseconds since the epoch; `waits`: for what is held. */
+  endBy(at: number, waits?: boolean): void {
+    this.#ending.endBy(at, waits)
   }
 
   /** @internal For adapters: the process ends; see `Sink.leave`. */
