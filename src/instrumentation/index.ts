@@ -13,6 +13,7 @@ import { type Fetch, nativeFetch, patchFetch, sessionHere, traced } from './fetc
 
 export type { AiInstrumentation, FetchInstrumentation, LlmInstrumentation } from '../session/instruments.ts'
 export { aiSpans } from './ai.ts'
+export { type BedrockClientLike, bedrockCalls } from './bedrock.ts'
 export { llmCalls, tracedAi } from './llm.ts'
 
 const FETCH: FetchInstrumentation = { instruments: 'fetch' }

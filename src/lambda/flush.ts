@@ -14,7 +14,7 @@ import type { LambdaContextLike } from './types.ts'
  *
  * ```ts
  * const session = agentops.startSession()
- * try { return await work() } finally { await flushSession(session, context); await session.end() }
+ * try { return await work() } finally { await flushSession(session, context) }
  * ```
  */
 export async function flushSession(

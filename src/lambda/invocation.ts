@@ -21,6 +21,7 @@ import { lambdaResource } from './resource.ts'
 import { triggerOf } from './trigger.ts'
 import type { LambdaContextLike } from './types.ts'
 import { type CutOff, watchUnfinished } from './unfinished.ts'
+import { watchUnseen } from './unseen.ts'
 import { decidedHere } from './xray.ts'
 
 /** A spool gets a second of its own after the deadline of an export. */
@@ -72,6 +73,7 @@ export function lambdaOpener(options: LambdaOptionsOf | undefined): OpenLambda {
     const { flush = 'await', xray = false, carrier: carried } = own
     if (flush !== 'await' && flush !== 'extension') warn('flush: expected await or extension; await is used')
     if (flush === 'extension') startExtension()
+    if (read.instrumentations.llm) watchUnseen()
     const trigger = triggerOf(event, context)
     const { messages = [], request } = trigger
     const header = xray ? xrayHeader(context) : undefined

@@ -68,7 +68,7 @@ export interface DeliveryOptions {
 export interface AgentOpsOptions extends DeliveryOptions {
   /** Further destinations beside the one that these options or the environment name: delivery options, which default to these and their variables (but for the destination, its keys, its headers and its format), or any OpenTelemetry `SpanExporter`. Each has a buffer of its own. */
   exporters?: readonly (DeliveryOptions | SpanExporter)[]
-  /** Outgoing requests that a session may cost, tokens, retries and splits included, 1 to 1 000 000; several destinations share them evenly (a `SpanExporter` takes no part: its requests cannot be counted). The last is kept for the root. Default 12 on Workers (a request has 50 on the free plan), else unlimited. */
+  /** Outgoing requests that a session may cost, tokens, retries and splits included, 1 to 1 000 000; several destinations share them evenly (a `SpanExporter` takes no part: its requests cannot be counted). The last is kept for the root. Default 12 on Workers (which allow a request 50 on the free plan, 10,000 on a paid one), else unlimited. */
   maxRequests?: number
   /** Default `unknown_service`. Env: `OTEL_SERVICE_NAME`. */
   serviceName?: string

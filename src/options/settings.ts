@@ -35,7 +35,7 @@ import {
 
 export const AGENTOPS_API = 'https://api.agentops.ai/'
 
-/** A Worker's request on the free plan may make 50, the user's own included. */
+/** A Worker's request on the free plan may make 50, the user's own included; on a paid one 10,000, where nobody has set less. */
 const MAX_REQUESTS = isWorkers() ? 12 : Number.POSITIVE_INFINITY
 /** What makes a destination, its keys included: what is missing there is nobody else's. */
 export const OWN: RegExp = /Key$|^(endpoint|apiEndpoint|headers|format|semconv)$|ENDPOINT$/
