@@ -72,6 +72,9 @@ export const hosts: Kind = [
       ? value
       : undefined,
 ]
+/** A host or an origin of `propagateTo` as a URL writes it: in lower case, without a path and its scheme's own port. Any other matches none. */
+export const HOST: RegExp =
+  /^(?!https:.*:443\/?$|http:.*:80\/?$)(\*\.[a-z\d._-]+|(https?:\/\/)?([a-z\d._-]+|\[[\da-f:.]+\])(:\d+)?\/?)$/
 /** Of the environment, names. */
 export const propagators: Kind = [
   'a list of propagators; in the environment tracecontext, baggage or none',

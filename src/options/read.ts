@@ -10,6 +10,7 @@ import type { SpanExporter } from '../runtime/sdk.ts'
 import type { Instrumentations } from '../session/instruments.ts'
 import type { Config } from './config.ts'
 import { destinationOf } from './destination.ts'
+import { HOST } from './kinds.ts'
 import type { AgentOpsOptions, Environment } from './options.ts'
 import { resourceOf } from './resource.ts'
 import { OWN, SETTINGS, type Settings } from './settings.ts'
@@ -63,6 +64,15 @@ export function readConfig(
   if (settings.debug) enableDebug()
   const { sampler, OTEL_TRACES_SAMPLER: samplerName, instrumentations: toggles } = settings
   const format = settings.format === 'otlp-json' ? otlpJson : settings.format
+  const { propagateTo } = settings
+  if (Array.isArray(propagateTo) && !parent)
+    for (const [i, host] of propagateTo.entries()) {
+      if (typeof host === 'string' && !HOST.test(host)) {
+        say(
+          `propagateTo[${i}]: expected a host (api.example.com, *.example.com, as a URL writes it) or an origin; nothing matches it`,
+        )
+      }
+    }
 
   const exporters = (parent ? [] : settings.exporters).flatMap((exporter, i): Config | SpanExporter | [] => {
     const complain = (complaint: string): void => say(`exporters[${i}]: ${complaint}`)

@@ -30,7 +30,7 @@ import { isEndState, STATUS } from './end-state.ts'
 import { Ending } from './ending.ts'
 import { shown } from './hide.ts'
 import { contextOf, identityOf, type RootInit, startRoot, tagsOf } from './init.ts'
-import type { InstrumentedSession, OpenedEvent } from './instruments.ts'
+import type { OpenedEvent } from './instruments.ts'
 import { lookAt } from './last-look.ts'
 import { Printed } from './printed.ts'
 import { brief, EventRecorder, failSpan, type Work, type WorkLast } from './recorder.ts'
@@ -44,7 +44,7 @@ type Own = {
   -readonly [Field in 'hasErrors' | 'name' | 'state' | 'endState' | 'endStateReason' | 'tags']: Session[Field]
 }
 
-export class Session extends Printed implements InstrumentedSession {
+export class Session extends Printed {
   readonly id: string
   readonly traceId: string
   /** The conversation that it belongs to, if any. */
