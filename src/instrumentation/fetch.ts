@@ -142,10 +142,15 @@ function readable(init: RequestInit | undefined): RequestInit | undefined {
 }
 
 function requestSpan({ tracer }: InstrumentedSession, attributes: Attributes): SdkSpan {
-  const method = attributes[key.HTTP_METHOD]
-  const name = method === '_OTHER' ? 'HTTP' : `${method}`
+  const name = nameOf(attributes)
   const own = { [key.SPAN_KIND]: 'http', [key.OPERATION_NAME]: name }
   return tracer.startSpan(name, { kind: CLIENT, attributes: { ...own, ...attributes } }) as SdkSpan
+}
+
+/** Whom it asks, and how: the same for all requests to a host. */
+function nameOf(attributes: Attributes): string {
+  const method = attributes[key.HTTP_METHOD]
+  return `${method === '_OTHER' ? 'HTTP' : method} ${attributes[key.SERVER_ADDRESS]}`
 }
 
 /** Not by its class: a server's adapter may have put another one there. */
@@ -220,7 +225,7 @@ function respond(session: InstrumentedSession, call: Call, response: Response, e
   const { span, method, model } = call
   const { status } = response
   span?.setAttribute(key.HTTP_STATUS, status)
-  if (status >= 400 && span) fail(span, `${status}`)
+  if (status >= 400 && span) fail(span, `${status}`, `${status} ${nameOf(span.attributes)}`)
   begin(model, response)
   const isSeen = model || span?.isRecording()
   if (!isSeen || !response.body || method === 'HEAD' || [101, 204, 205, 304].includes(status)) {
@@ -263,7 +268,8 @@ function finish(session: InstrumentedSession, call: Call, error: unknown, at?: n
   call.over = true
   // A client may leave with the answer's last word, before the body's end.
   if (error !== undefined && span && !model?.isComplete) {
-    fail(span, errorType(error), session.config.captureContent ? describe(error) : undefined)
+    const type = errorType(error)
+    fail(span, type, session.config.captureContent ? describe(error) : `${type} ${nameOf(span.attributes)}`)
   }
   guard('a response', () => model?.ended?.(error))
   // The session may have ended it.

@@ -155,7 +155,7 @@ export function lambdaOpener(options: LambdaOptionsOf | undefined): OpenLambda {
           return ended(() =>
             invocation.end(() => {
               judge(response, undefined)
-              if (session.endState === 'Fail') session.recordError(error)
+              if (session.endState === 'Fail') session.fail(error)
             }),
           )
         }

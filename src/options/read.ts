@@ -16,6 +16,8 @@ import { resourceOf } from './resource.ts'
 import { OWN, SETTINGS, type Settings } from './settings.ts'
 import { type Say, sourcesOf } from './sources.ts'
 
+/** AgentOps' own hosts. */
+const AGENTOPS = /^https:\/\/([^/]+\.)?agentops\.ai[:/]/
 /** A response waits for it there, and what is left goes with the next invocation. */
 const LAMBDA_FLUSH_MS = 3000
 
@@ -89,9 +91,11 @@ export function readConfig(
     if (!given || given.instruments === name) return given || undefined
     return say(`instrumentations.${name}: expected ${maker}() of agentops-edge/instrumentation; it is left out`)
   }
+  const destination = destinationOf(settings, namers, format, sources, say)
   const config: Config = {
     ...settings,
-    destination: destinationOf(settings, namers, format, sources, say),
+    destination,
+    endSpan: settings.endSpan ?? AGENTOPS.test(`${destination?.url}`),
     format,
     exporters,
     isRedactedLater: [settings, ...exporters].some((target) => 'semconv' in target && !!target.semconv),

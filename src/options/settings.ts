@@ -63,6 +63,7 @@ export const SETTINGS: Record<string, readonly [kind: Kind, fallback?: unknown, 
   maxRequests: [whole(1, 1e6), MAX_REQUESTS],
   spool: [spool],
   semconv: [semconv],
+  endSpan: [flag],
   exporters: [list, []],
   serviceName: [text],
   OTEL_SERVICE_NAME: [text],
@@ -124,6 +125,7 @@ export interface Settings extends Pick<Config, Kept | Defaulted> {
   apiEndpoint: string
   format: Format | 'otlp-json'
   spool?: Spool
+  endSpan?: boolean
   exporters: readonly object[]
   OTEL_EXPORTER_OTLP_ENDPOINT?: string
   OTEL_EXPORTER_OTLP_TRACES_ENDPOINT?: string

@@ -49,6 +49,7 @@ export const TOOL_LOGS = 'tool.logs'
 
 export const AGENT_ID = 'agent.id'
 export const AGENT_NAME = 'agent.name'
+export const AGENT_ROLE = 'agent.role'
 
 export const GEN_AI_OPERATION_NAME = 'gen_ai.operation.name'
 export const CONVERSATION_ID = 'gen_ai.conversation.id'

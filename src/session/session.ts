@@ -26,7 +26,7 @@ import { SessionClock } from '../tracing/clock.ts'
 import { samplerOf } from '../tracing/sampler.ts'
 import { SessionTracerProvider } from '../tracing/tracer.ts'
 import type { SessionConfig } from './config.ts'
-import { isEndState, STATUS } from './end-state.ts'
+import { isEndState, sayEnd } from './end-state.ts'
 import { Ending } from './ending.ts'
 import { shown } from './hide.ts'
 import { contextOf, identityOf, type RootInit, startRoot, tagsOf } from './init.ts'
@@ -103,6 +103,7 @@ export class Session extends Printed {
     this.traceId = traceId
 
     const { sinks, meter } = outlets(this)
+    for (const extra of sinks.flatMap((sink) => sink.extras)) this.extras.add(extra)
     this.#ending = new Ending(this, { sinks, meter }, init.waitUntil, init.lateWaitUntil)
     this.tracerProvider = new SessionTracerProvider({
       ...{ clock: this.#clock, traceId, flags, resource: config.resource, sampler: samplerOf(config) },
@@ -297,7 +298,7 @@ export class Session extends Printed {
       const flow = controlFlowOf(error)
       if (flow?.status) this.root.setAttribute(key.HTTP_STATUS, flow.status)
       if (flow) return this.conclude('Success')
-      this.recordError(error)
+      this.#recorder.recordError(error, undefined, true)
       const told = unquoted(error, this.config)
       failSpan(this.root, told)
       this.setEndState('Fail', describe(told))
@@ -317,12 +318,11 @@ export class Session extends Printed {
 
   /** @internal Ends the spans that are open, the root last. */
   close(): void {
-    const { root, endState } = this
+    const { root } = this
     for (const close of this.closing) guard('an instrumentation', close)
     this.closing.clear()
     this.#recorder.endOpen(root)
-    root.setStatus({ code: STATUS[endState], message: this.endStateReason })
-    root.setAttributes({ [key.END_STATE]: endState, [key.END_STATE_REASON]: this.endStateReason })
+    sayEnd(this)
     this.#endedAt = this.#clock.now()
     root.end()
   }

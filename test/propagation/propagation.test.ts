@@ -318,7 +318,7 @@ describe('who is called, and who calls', () => {
     await sendRaw([['traceparent', PARENT]], own(query))
     expect([headerOf('traceparent') !== undefined, headerOf('baggage') !== undefined]).toEqual([goes, goes])
     const { spans } = await ownSession()
-    expect(named(spans, 'POST')).toMatchObject({ kind: 3, attributes: { 'http.response.status_code': 200 } })
+    expect(named(spans, 'POST 127.0.0.1')).toMatchObject({ kind: 3, attributes: { 'http.response.status_code': 200 } })
   })
 
   test.each([
