@@ -36,7 +36,7 @@ import { Printed } from './printed.ts'
 import { brief, EventRecorder, failSpan, type Work, type WorkLast } from './recorder.ts'
 import { redactedText } from './redact.ts'
 import { scopedIn, withSession } from './scope.ts'
-import { counting, type Outlets } from './sink.ts'
+import { counting, METER, type Outlets } from './sink.ts'
 import type { EndState, SessionStats } from './view.ts'
 
 /** What only the session itself changes. */
@@ -103,7 +103,7 @@ export class Session extends Printed {
     this.traceId = traceId
 
     const { sinks, meter } = outlets(this)
-    for (const extra of sinks.flatMap((sink) => sink.extras)) this.extras.add(extra)
+    for (const { extras } of meter ? [...sinks, METER] : sinks) for (const extra of extras) this.extras.add(extra)
     this.#ending = new Ending(this, { sinks, meter }, init.waitUntil, init.lateWaitUntil)
     this.tracerProvider = new SessionTracerProvider({
       ...{ clock: this.#clock, traceId, flags, resource: config.resource, sampler: samplerOf(config) },

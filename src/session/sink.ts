@@ -48,11 +48,14 @@ export interface Outlets {
   readonly meter?: Meter
 }
 
+/** It counts errors, whatever shows them. */
+export const METER: { readonly extras: readonly Extra[] } = { extras: ['error'] }
+
 /** A meter as the last of the processors. */
 export function counting(meter: Meter): SpanProcessor {
   return {
     onStart() {},
-    onEnd: (span) => void (extraOf(span) ?? guard('metrics', () => meter.record(span))),
+    onEnd: (span) => void (extraOf(span) === 'end' || guard('metrics', () => meter.record(span))),
     async forceFlush() {},
     async shutdown() {},
   }

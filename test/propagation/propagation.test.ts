@@ -417,7 +417,15 @@ describe('a chain of Worker, Worker and Durable Object', () => {
     const up: (string | undefined)[] = []
     for (let span = all.find(({ name }) => name === 'room.tool'); span; span = spanOf(span.parentSpanId))
       up.push(span.name)
-    expect(up).toEqual(['room.tool', 'GET.session', 'GET', 'GET.session', 'GET', 'second.tool', 'GET.session'])
+    expect(up).toEqual([
+      'room.tool',
+      'GET.session',
+      'GET room',
+      'GET.session',
+      'GET next',
+      'second.tool',
+      'GET.session',
+    ])
     expect(JSON.stringify(all.map(({ attributes }) => attributes))).not.toContain('stolen')
   })
 
