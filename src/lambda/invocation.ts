@@ -155,7 +155,11 @@ export function lambdaOpener(options: LambdaOptionsOf | undefined): OpenLambda {
           return ended(() =>
             invocation.end(() => {
               judge(response, undefined)
-              if (session.endState === 'Fail') session.fail(error)
+              const { endState, endStateReason } = session
+              if (endState !== 'Fail') return
+              session.fail(error)
+              // What the answer says goes first.
+              session.setEndState(endState, endStateReason)
             }),
           )
         }
