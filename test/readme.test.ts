@@ -59,7 +59,8 @@ describe('every Worker snippet runs and delivers its session', () => {
     if (code.includes('llmCalls')) {
       expect(named(spans, 'chat.llm').attributes).toMatchObject({
         'gen_ai.response.model': 'gpt-4o-mini-2024-07-18',
-        'gen_ai.usage.prompt_tokens': 20,
+        'gen_ai.usage.prompt_tokens': 12,
+        'gen_ai.usage.input_tokens': 20,
       })
     } else if (code.includes('redact')) {
       expect(root?.attributes).toMatchObject({ country: 'unknown', team: 'search' })

@@ -67,7 +67,17 @@ const KINDS: ReadonlyMap<string, EventKind> = /* @__PURE__ */ new Map<string, Ev
     ],
   ],
   ['llms', ['llm', 'chat', ['operation'], key.GEN_AI_OPERATION_NAME, llmAttributes]],
-  ['agents', ['agent', 'unknown_agent', ['name']]],
+  [
+    'agents',
+    [
+      'agent',
+      'unknown_agent',
+      ['name'],
+      key.AGENT_NAME,
+      // The page's list of agents shows it.
+      (event) => ({ [key.AGENT_ROLE]: toText(event.role ?? event.name) }),
+    ],
+  ],
   [
     'errors',
     [
@@ -114,8 +124,11 @@ export function attributesOf(event: AgentEvent | PlainEvent, agent: Agent | unde
     ...typeAttributes?.(fields, failed),
     [isOperation ? key.ACTION_AGENT_ID : key.AGENT_ID]: agentId,
     [isOperation ? key.ACTION_AGENT_NAME : key.AGENT_NAME]: agentId === agent?.id ? agent?.name : undefined,
-    [key.ENTITY_INPUT]: params === undefined ? params : toJson(callInput(params)),
-    [key.ENTITY_OUTPUT]: toText(fields.returns),
+    // The page reads those of tools and models by their own names, and would label a tool with these.
+    ...(!/tool|llm/.test(`${attributes[key.SPAN_KIND]}`) && {
+      [key.ENTITY_INPUT]: params === undefined ? params : toJson(callInput(params)),
+      [key.ENTITY_OUTPUT]: toText(fields.returns),
+    }),
     [key.EVENT_ID]: fields.id,
     [key.EVENT_TYPE]: cut(fields.eventType),
     [key.EVENT_TIMESTAMP]: isoTime(fields.initTimestamp),
@@ -165,18 +178,22 @@ function messageAttributes(prefix: string, value: unknown, role: string): Attrib
     room -= text.length
     attributes[name] = text
   }
-  for (const [i, message] of listOf(value)) {
-    const at = `${prefix}.${i}.`
+  let i = 0
+  for (const [, message] of listOf(value)) {
     const full = (Object(message) === message ? message : { content: message }) as Message
+    // The page shows the first key of an answer: its role is none.
+    const isEmpty = (full.content ?? undefined) === undefined && ![full.tool_calls ?? []].flat().length
+    if (isEmpty && prefix === key.GEN_AI_COMPLETION) continue
+    const at = `${prefix}.${i++}.`
     put(`${at}content`, full.content)
-    put(`${at}role`, full.role ?? role)
-    put(`${at}finish_reason`, full.finish_reason)
     for (const [j, call] of listOf(full.tool_calls)) {
       const called = Object((call as { function?: unknown } | null)?.function ?? call)
       put(`${at}tool_calls.${j}.id`, (call as { id?: unknown } | null)?.id)
       put(`${at}tool_calls.${j}.name`, called.name)
       put(`${at}tool_calls.${j}.arguments`, called.arguments)
     }
+    put(`${at}role`, full.role ?? role)
+    put(`${at}finish_reason`, full.finish_reason)
   }
   return attributes
 }

@@ -29,12 +29,13 @@ export function lasting(value: unknown, reading: Reading): Progress | undefined 
     },
   }
   const object = value as Methods
-  if (value instanceof Response) {
+  // The name first: to look at the class loads Node's `fetch`.
+  if ('bodyUsed' in object && value instanceof Response) {
     if (!value.body || value.bodyUsed) return undefined
     watchResponse(value, watch)
     return () => (begun ? 'read' : value.bodyUsed || value.body?.locked ? 'native' : 'unread')
   }
-  if (value instanceof ReadableStream) {
+  if ('locked' in object && value instanceof ReadableStream) {
     if (value.locked) return undefined
     watchStream(value, watch)
     return () => (begun ? 'read' : value.locked ? 'native' : 'unread')

@@ -110,6 +110,6 @@ function anyValue(value: unknown): object {
       return { doubleValue: Number.isFinite(value) ? value : `${value}` }
   }
   if (value instanceof Uint8Array) return { bytesValue: btoa(String.fromCharCode(...value)) }
-  if (Array.isArray(value)) return { arrayValue: { values: value.map(anyValue) } }
+  if (Array.isArray(value)) return { arrayValue: { values: Array.from(value, anyValue) } }
   return value ? { kvlistValue: { values: keyValues(value as Attributes) } } : {}
 }

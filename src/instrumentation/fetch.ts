@@ -145,10 +145,20 @@ function readable(init: RequestInit | undefined): RequestInit | undefined {
 }
 
 function requestSpan({ tracer }: InstrumentedSession, attributes: Attributes): SdkSpan {
-  const method = attributes[key.HTTP_METHOD]
-  const name = method === '_OTHER' ? 'HTTP' : `${method}`
+  const name = nameOf(attributes)
   const own = { [key.SPAN_KIND]: 'http', [key.OPERATION_NAME]: name }
   return tracer.startSpan(name, { kind: CLIENT, attributes: { ...own, ...attributes } }) as SdkSpan
+}
+
+/** A request by whom it asks, a model's call that is none by its name. */
+function whatOf({ attributes, name }: SdkSpan): string {
+  return attributes[key.HTTP_METHOD] === undefined ? name : nameOf(attributes)
+}
+
+/** Whom it asks, and how: the same for all requests to a host. */
+function nameOf(attributes: Attributes): string {
+  const method = attributes[key.HTTP_METHOD]
+  return `${method === '_OTHER' ? 'HTTP' : method} ${attributes[key.SERVER_ADDRESS]}`
 }
 
 /** Not by its class: a server's adapter may have put another one there. */
@@ -223,7 +233,7 @@ function respond(session: InstrumentedSession, call: Call, response: Response, e
   const { span, method, model } = call
   const { status } = response
   span?.setAttribute(key.HTTP_STATUS, status)
-  if (status >= 400 && span) fail(span, `${status}`)
+  if (status >= 400 && span) fail(span, `${status}`, `${status} ${nameOf(span.attributes)}`)
   begin(model, response)
   const isSeen = model || span?.isRecording()
   if (!isSeen || !response.body || method === 'HEAD' || [101, 204, 205, 304].includes(status)) {
@@ -293,7 +303,7 @@ export function failed(
 ): void {
   const type = errorType(error)
   if (/timeout/i.test(type) || !(type === 'AbortError' || (signal?.aborted && signal.reason === error))) {
-    fail(span, type, session.config.captureContent ? describe(error) : undefined)
+    fail(span, type, session.config.captureContent ? describe(error) : `${type} ${whatOf(span)}`)
   } else if (!isPlain && (span.status.code as number) !== ERROR) span.setAttribute(key.INCOMPLETE, true)
 }
 

@@ -13,6 +13,7 @@ import { type Fetch, nativeFetch, patchFetch, sessionHere, traced } from './fetc
 
 export type { AiInstrumentation, FetchInstrumentation, LlmInstrumentation } from '../session/instruments.ts'
 export { aiSpans } from './ai.ts'
+export { type BedrockClientLike, bedrockCalls } from './bedrock.ts'
 export { tracedAi } from './binding.ts'
 export { type LlmCallsOptions, llmCalls } from './llm.ts'
 export type { Price, Prices } from './model-call.ts'

@@ -4,8 +4,8 @@ import type { Carrier } from '../propagation/propagators.ts'
 import { CONSUMER, ERROR } from '../runtime/otel.ts'
 import * as key from '../runtime/semconv.ts'
 import type { Session } from '../session/session.ts'
-import { fieldsOf, type LambdaMessage, type LambdaTrigger } from './trigger.ts'
-import type { Fields } from './types.ts'
+import { fieldsOf } from './fields.ts'
+import type { Fields, LambdaMessage, LambdaTrigger } from './types.ts'
 
 export interface Batch {
   /** Ends the spans by the handler's result; gives how many messages it has named as failed. */
@@ -50,9 +50,13 @@ function failedOf(
   messages: readonly LambdaMessage[],
   ordered: boolean,
 ): ReadonlySet<LambdaMessage> | undefined {
+  if (!messages.length) return undefined
   const { batchItemFailures } = fieldsOf(result)
-  if (!messages.length || !Array.isArray(batchItemFailures)) return undefined
-  const ids = new Set(batchItemFailures.map((item) => (fieldsOf(item) as Fields).itemIdentifier))
+  // JSON that was made text, or no list: Lambda cannot read it, and all are delivered again.
+  const isText = typeof result === 'string' && result.includes('batchItemFailures')
+  if (isText || !Array.isArray(batchItemFailures ?? [])) return new Set(messages)
+  if (!batchItemFailures) return undefined
+  const ids = new Set((batchItemFailures as unknown[]).map((item) => (fieldsOf(item) as Fields).itemIdentifier))
   const failed = messages.filter(({ id }) => ids.has(id))
   // An identifier that is none of the batch's, or an empty one, fails the whole batch: Lambda's rule.
   if (failed.length < ids.size) return new Set(messages)

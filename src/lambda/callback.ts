@@ -58,6 +58,7 @@ export function withCallback(opened: LambdaInvocation, args: unknown[], call: (g
       (error) => fail(error).then(() => Promise.reject(error)),
     )
   }
+  opened.mayIdle()
   void whenIdle(() => !!ended).then(() => end())
   return returned
 }

@@ -7,12 +7,14 @@ import type { Session } from '../session/session.ts'
 import type { LambdaContextLike } from './types.ts'
 
 /**
- * Sends what a session has finished, for those who wrap no handler; to be awaited before the handler returns. Default: the
- * current session. `context`: the invocation's, whose time it keeps to, as `session.end()` does from then on. Never rejects.
+ * Sends a session, for those who wrap no handler; to be awaited before the handler returns. Default: the current session.
+ * `context`: the invocation's, whose time it keeps to; with it, the session ends here, so that all of it goes in one
+ * request, and `session.end()` behind it costs nothing more: say the end state before. Without it, and while an event of
+ * the session still runs, what has finished is sent. Never rejects.
  *
  * ```ts
  * const session = agentops.startSession()
- * try { return await work() } finally { await flushSession(session, context); await session.end() }
+ * try { return await work() } finally { await flushSession(session, context) }
  * ```
  */
 export async function flushSession(
@@ -24,5 +26,5 @@ export async function flushSession(
   guard('the remaining time', () => {
     if (context) session.endBy(Date.now() + context.getRemainingTimeInMillis() - MARGIN_MS)
   })
-  return session.flush()
+  return context && !session.idle() ? session.end() : session.flush()
 }

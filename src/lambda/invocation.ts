@@ -12,23 +12,32 @@ import * as key from '../runtime/semconv.ts'
 import { setOwner } from '../session/current.ts'
 import type { Session } from '../session/session.ts'
 import { openBatch } from './batch.ts'
+import { givenCarrier, inboundOf } from './carriers.ts'
 import { runningExtension, startExtension } from './extension.ts'
+import { fieldsOf } from './fields.ts'
 import { isManaged, managed } from './managed.ts'
 import type { LambdaOptions, LambdaOptionsOf } from './options.ts'
 import { lambdaResource } from './resource.ts'
-import { fieldsOf, inboundOf, triggerOf } from './trigger.ts'
+import { triggerOf } from './trigger.ts'
 import type { LambdaContextLike } from './types.ts'
+import { type CutOff, watchUnfinished } from './unfinished.ts'
+import { watchUnseen } from './unseen.ts'
 import { decidedHere } from './xray.ts'
 
 /** A spool gets a second of its own after the deadline of an export. */
 const SPOOL_MS = 1000
+/** What is left of its time when the session of an invocation that is cut off is delivered. */
+const CUT_OFF_MS = 50
 
 export interface LambdaInvocation {
   session: Session
   run: Invocation['run']
   /** Ends the session; resolves when the response may go. `status`: of a streamed response. Never rejects. */
   end(result: unknown, status?: number): Promise<void>
-  fail(error: unknown): Promise<void>
+  /** The handler has thrown. `response`: what was answered all the same, by which the session is judged then. */
+  fail(error: unknown, response?: unknown): Promise<void>
+  /** The runtime answers with null when the event loop is empty. */
+  mayIdle(): void
 }
 
 /** Opens the session of an invocation; undefined where none can be. Never throws. */
@@ -40,11 +49,12 @@ let cold = true
 
 export function lambdaOpener(options: LambdaOptionsOf | undefined): OpenLambda {
   if (typeof options === 'object' && options?.flush === 'extension') guard('the extension', startExtension)
-  let own: Pick<LambdaOptions, 'flush' | 'xray'> = {}
+  let own: Pick<LambdaOptions, 'flush' | 'xray' | 'carrier'> = {}
   const readConfig = configReader<[unknown, LambdaContextLike]>(
     ([event, context]) => {
-      const { flush, xray, ...rest } = (typeof options === 'function' ? options(event, context) : options) ?? {}
-      own = { flush, xray }
+      const { flush, xray, carrier, ...rest } =
+        (typeof options === 'function' ? options(event, context) : options) ?? {}
+      own = { flush, xray, carrier }
       return rest
     },
     () => lambdaResource(env()),
@@ -60,19 +70,22 @@ export function lambdaOpener(options: LambdaOptionsOf | undefined): OpenLambda {
       managedOf.set(read, kept)
       read = kept
     }
-    const { flush = 'await', xray = false } = own
+    const { flush = 'await', xray = false, carrier: carried } = own
     if (flush !== 'await' && flush !== 'extension') warn('flush: expected await or extension; await is used')
     if (flush === 'extension') startExtension()
+    if (read.instrumentations.llm) watchUnseen()
     const trigger = triggerOf(event, context)
     const { messages = [], request } = trigger
     const header = xray ? xrayHeader(context) : undefined
     // One message goes on in its sender's trace; several have no one trace to go on in.
-    const carrier = messages.length === 1 ? messages[0]?.carrier : trigger.carrier
+    const given = carried && givenCarrier(guard('carrier', () => carried(event, context)))
+    const carrier = given ?? (messages.length === 1 ? messages[0]?.carrier : trigger.carrier)
     const inbound = inboundOf(carrier, xray, header)
     const isXray = xray && !carrier?.get('traceparent') && !!inbound.get('traceparent')
     const decided = isXray ? decidedHere(read) : read
     // The messages' spans end together, with the handler.
     const config = messages.length < decided.maxQueueSize / 2 ? decided : withRoomFor(messages.length, decided)
+    const deadline = Date.now() + context.getRemainingTimeInMillis()
     const invocation = openInvocation(
       config,
       {
@@ -86,7 +99,7 @@ export function lambdaOpener(options: LambdaOptionsOf | undefined): OpenLambda {
         origin: trigger.origin,
         ...readInbound(inbound, config, request),
       },
-      { endBy: Date.now() + context.getRemainingTimeInMillis() - MARGIN_MS - (config.spool ? SPOOL_MS : 0) },
+      { endBy: deadline - MARGIN_MS - (config.spool ? SPOOL_MS : 0) },
       request,
     )
     const { session } = invocation
@@ -95,30 +108,68 @@ export function lambdaOpener(options: LambdaOptionsOf | undefined): OpenLambda {
     const batch = openBatch(session, trigger, (carrier) => linksOf(inboundOf(carrier, xray), config))
     const judge = (result: unknown, status: number | undefined): void => {
       const failed = batch.settle(result)
-      const code = request ? (status ?? statusOf(result)) : undefined
+      const { code, failure } = trigger.judge?.(fieldsOf(result), status) ?? {}
       if (code !== undefined) {
         recordStatus(session, code)
         judgeByStatus(session, code)
-      } else if (failed) {
-        session.conclude('Fail', `${failed} of ${messages.length} messages are delivered again`)
       }
+      if (failed) session.conclude('Fail', `${failed} of ${messages.length} messages are delivered again`)
+      else if (failure) session.conclude('Fail', failure)
     }
-    const delivered = async (ending: Promise<FlushReport>): Promise<void> => {
+    const delivered = async (ending: Promise<FlushReport>, margin = MARGIN_MS / 2, isLast = false): Promise<void> => {
       // The export keeps to its own limit; this one is for a `fetch` or a spool that keeps to none.
       const left = guard('the remaining time', () => context.getRemainingTimeInMillis()) ?? 0
-      const over = within(left - MARGIN_MS / 2, ending)
+      const over = within(left - margin, ending)
       const isFirst = flush === 'extension' && isMet && runningExtension()?.active
       // The extension has been told of this invocation, whatever its options say.
       runningExtension()?.hold(context.awsRequestId, over)
-      if (!isFirst) await over
+      if (!isFirst || isLast) await over
+    }
+    let answersIdle = false
+    let cut: Promise<unknown> | undefined
+    const cutOff: CutOff = (type, reason, error) => {
+      if (answersIdle && type === 'unsettled') return undefined
+      unwatch()
+      guard('an invocation that is cut off', () => {
+        if (type === 'uncaught') session.fail(error)
+        session.conclude('Fail', reason)
+        session.root.setAttributes({ [key.ERROR_TYPE]: type === 'uncaught' ? undefined : type })
+        // The process has no other use for the time.
+        session.endBy(deadline - CUT_OFF_MS, false)
+        cut = delivered(session.end(), CUT_OFF_MS, true)
+      })
+      return cut
+    }
+    const unwatch = watchUnfinished(cutOff, deadline - Date.now())
+    /** What has been cut off has had its end. */
+    const ended = (end: () => Promise<FlushReport>): Promise<void> => {
+      unwatch()
+      return cut ? cut.then(() => {}) : delivered(end())
     }
     return {
       session,
       run: invocation.run,
-      end: (result, status) => delivered(invocation.end(() => judge(result, status), deferred(flush))),
-      fail(error) {
-        guard('ending a batch', () => batch.fail())
-        return delivered(invocation.fail(error))
+      end: (result, status) => ended(() => invocation.end(() => judge(result, status), deferred(flush))),
+      fail(error, response) {
+        if (response !== undefined) {
+          return ended(() =>
+            invocation.end(() => {
+              judge(response, undefined)
+              const { endState, endStateReason } = session
+              if (endState !== 'Fail') return
+              session.fail(error)
+              // What the answer says goes first.
+              session.setEndState(endState, endStateReason)
+            }),
+          )
+        }
+        return ended(() => {
+          guard('ending a batch', () => batch.fail())
+          return invocation.fail(error)
+        })
+      },
+      mayIdle() {
+        answersIdle = true
       },
     }
   }
@@ -167,10 +218,4 @@ function xrayHeader(context: LambdaContextLike): string | undefined {
   const { awslambda } = globalThis as { awslambda?: { InvokeStore?: { getXRayTraceId?(): string | undefined } } }
   const own = context.xRayTraceId ?? awslambda?.InvokeStore?.getXRayTraceId?.()
   return own ?? (env().AWS_LAMBDA_MAX_CONCURRENCY === undefined ? env()._X_AMZN_TRACE_ID : undefined)
-}
-
-/** An HTTP response's; API Gateway v2 and function URLs take any other value as a body, with 200. */
-function statusOf(result: unknown): number {
-  const status = Number(fieldsOf(result).statusCode)
-  return Number.isInteger(status) ? status : 200
 }

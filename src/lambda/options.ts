@@ -11,6 +11,14 @@ export interface LambdaOptions extends AgentOpsOptions {
   flush?: 'await' | 'extension'
   /** Whether a caller's trace is taken from X-Ray's header where there is no `traceparent`. Default `false`: X-Ray's own spans are not in your backend. */
   xray?: boolean
+  /**
+   * Where the caller's trace context stands: gives headers (`traceparent`, `tracestate`, `baggage`), undefined for the usual
+   * places. These are an HTTP request's headers, the attributes or headers of one message (also of one that SNS or
+   * EventBridge have put into a queue's), EventBridge's detail, and of any other payload its own fields `traceparent` and
+   * `headers`, those of its `input` or `Payload`, and the context of the client that invoked the function.
+   */
+  // biome-ignore lint/suspicious/noExplicitAny: any handler's event
+  carrier?: (event: any, context: LambdaContextLike) => Headers | Record<string, string | undefined> | undefined
 }
 
 export type LambdaOptionsOf<Event = unknown> =

@@ -8,40 +8,23 @@ import { headersOf, requestOf, urlOf } from '../http/request.ts'
 import type { Carrier } from '../propagation/propagators.ts'
 import { CONSUMER, SERVER } from '../runtime/otel.ts'
 import * as key from '../runtime/semconv.ts'
-import type { Fields, LambdaContextLike } from './types.ts'
-import { traceparentOf } from './xray.ts'
-
-/** One of a batch. */
-export interface LambdaMessage {
-  /** As `batchItemFailures` names it. */
-  id: string
-  attributes: Attributes
-  carrier: Carrier
-}
-
-export interface LambdaTrigger {
-  name: string
-  kind: typeof SERVER | typeof CONSUMER
-  attributes: Attributes
-  carrier?: Carrier
-  /** Of an HTTP event. */
-  request?: Request
-  /** What the function is called as, where its caller cannot choose it. */
-  origin?: string
-  messages?: LambdaMessage[]
-  /** Of a stream the records after a failed one are delivered again, too. */
-  ordered?: boolean
-}
+import { kafkaCarrier, payloadCarrier, queueCarrier } from './carriers.ts'
+import { carrierOf, fieldsOf, NO_CARRIER, textOf } from './fields.ts'
+import { durableVerdict, serviceTrigger, statusOf } from './services.ts'
+import type { Fields, LambdaContextLike, LambdaTrigger } from './types.ts'
 
 export function triggerOf(event: unknown, context: LambdaContextLike): LambdaTrigger {
   const fields = fieldsOf(event)
   return (
+    serviceTrigger(fields) ??
     httpTrigger(fields) ??
     batchTrigger(fields) ??
     eventBridgeTrigger(fields) ?? {
       name: context.functionName,
       kind: SERVER,
       attributes: { [key.FAAS_TRIGGER]: 'other' },
+      carrier: payloadCarrier(fields, context.clientContext),
+      judge: fields.DurableExecutionArn ? durableVerdict : undefined,
     }
   )
 }
@@ -77,6 +60,8 @@ function httpTrigger(event: Fields): LambdaTrigger | undefined {
     request,
     // What the platform routed by; a load balancer takes any `Host`.
     origin: domain && urlOf('https', domain, '').origin,
+    // API Gateway v2 and function URLs take any other value as a body, with 200.
+    judge: (answer, status) => ({ code: status ?? statusOf(answer.statusCode) ?? 200 }),
   }
 }
 
@@ -121,11 +106,11 @@ const SOURCES: Record<string, Source> = {
     trigger: 'pubsub',
     system: 'aws_sqs',
     destination: (record) => lastOf(record.eventSourceARN, ':'),
-    message({ messageId, attributes, messageAttributes }) {
-      const { ApproximateReceiveCount, AWSTraceHeader } = fieldsOf(attributes)
-      const carrier = carrierOf(fieldsOf(messageAttributes), 'stringValue', AWSTraceHeader)
-      return { id: messageId, attempts: ApproximateReceiveCount, carrier }
-    },
+    message: (record) => ({
+      id: record.messageId,
+      attempts: fieldsOf(record.attributes).ApproximateReceiveCount,
+      carrier: queueCarrier(record),
+    }),
   },
   'aws:sns': {
     trigger: 'pubsub',
@@ -162,11 +147,33 @@ const SOURCES: Record<string, Source> = {
   },
 }
 
-function batchTrigger({ Records }: Fields): LambdaTrigger | undefined {
-  if (!Array.isArray(Records)) return undefined
-  const records = Records.map(fieldsOf)
+const KAFKA: Source = {
+  trigger: 'pubsub',
+  system: 'kafka',
+  destination: (record) => textOf(record.topic),
+  message: ({ topic, partition, offset, headers }) => ({
+    id: `${topic}-${partition}-${offset}`,
+    carrier: kafkaCarrier(headers),
+  }),
+}
+
+/** A service that nothing more is known of (`aws:ses`). */
+const other = (name: string): Source => ({
+  trigger: 'datasource',
+  system: name.replace(':', '.'),
+  destination: (record) => lastOf(record.eventSourceARN, ':'),
+  message: () => ({}),
+})
+
+function batchTrigger({ Records, records: parts, eventSource }: Fields): LambdaTrigger | undefined {
+  // Of MSK, and of a Kafka of one's own, by partition.
+  const isKafka = /kafka/i.test(`${eventSource}`)
+  const given = isKafka ? Object.values(fieldsOf(parts)).flat() : Records
+  if (!Array.isArray(given)) return undefined
+  const records = given.map(fieldsOf)
   const first = records[0] ?? {}
-  const source = SOURCES[textOf(first.eventSource ?? first.EventSource) ?? '']
+  const name = textOf(first.eventSource ?? first.EventSource)
+  const source = isKafka ? KAFKA : name && (SOURCES[name] ?? other(name))
   if (!source) return undefined
   const destination = source.destination(first)
   const common: Attributes = {
@@ -194,37 +201,4 @@ function batchTrigger({ Records }: Fields): LambdaTrigger | undefined {
     messages,
     ordered: source.ordered,
   }
-}
-
-/** A carrier that finds X-Ray's header under `x-amzn-trace-id`, as requests have it. */
-function carrierOf(attributes: Fields, value?: string, xray?: unknown): Carrier {
-  const named = new Map(
-    Object.entries(attributes).map(([name, found]) => [
-      name.toLowerCase(),
-      textOf(value === undefined ? found : fieldsOf(found)[value]),
-    ]),
-  )
-  if (xray !== undefined) named.set('x-amzn-trace-id', textOf(xray))
-  return { get: (name) => named.get(name) }
-}
-
-const NO_CARRIER: Carrier = { get: () => undefined }
-
-/** W3C's header, else, where `xray` is on, X-Ray's. */
-export function inboundOf(carrier: Carrier | undefined, xray: boolean, header?: string): Carrier {
-  return {
-    get(name) {
-      const given = carrier?.get(name)
-      if (given || !xray || name !== 'traceparent') return given
-      return traceparentOf(carrier?.get('x-amzn-trace-id')) ?? traceparentOf(header)
-    },
-  }
-}
-
-export function fieldsOf(value: unknown): Fields {
-  return typeof value === 'object' && value ? (value as Fields) : {}
-}
-
-export function textOf(value: unknown): string | undefined {
-  return typeof value === 'string' && value ? value : undefined
 }

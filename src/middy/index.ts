@@ -61,7 +61,7 @@ export function agentopsMiddleware(options?: LambdaOptionsOf): AgentOpsMiddlewar
       )
     },
     after: (request: MiddyRequest) => finish(request, (opened) => opened.end(request.response)),
-    onError: (request: MiddyRequest) => finish(request, (opened) => opened.fail(request.error)),
+    onError: (request: MiddyRequest) => finish(request, (opened) => opened.fail(request.error, request.response)),
   }
 }
 

@@ -14,6 +14,8 @@ const AGENTOPS_TRACES = 'https://otlp.agentops.ai/v1/traces'
 const SAFE = /^http(s:|:\/\/(([^/]+\.)?localhost|127(\.\d+){3}|\[::1\])[:/])/
 /** Headers of a destination that has a token; the same list as in AgentOps' own exporter. */
 const PROTECTED_HEADER = /^(authorization|content-type|user-agent|(x-)?api-key|bearer|x-(auth|session)-token)$/i
+/** A header as `fetch` takes it, without the spaces around it. */
+const HEADER = /^[\w!#$%&'*+.^`|~-]+:[\t\x20-\x7e\x80-\xff]*$/
 /** Headers whose values are no secrets, and may be common words. */
 const PLAIN_HEADER = /^(accept|content|user-agent)/
 
@@ -40,18 +42,18 @@ export function destinationOf(
   const withKey = apiKey && target && (format.api || belongs('apiKey', place, target))
   if (target === agentops && apiKey && !withKey) refuse('apiKey', place)
 
-  const headers = new Headers()
+  const headers: Record<string, string> = {}
   const addHeaders = (source: string, added: object): void => {
     for (const [name, value] of Object.entries(added)) {
       if (!PLAIN_HEADER.test(name.toLowerCase())) hidden.add(value)
-      try {
-        if (typeof value !== 'string' || (withKey && PROTECTED_HEADER.test(name))) throw 0
-        headers.set(name, value)
-      } catch {
-        say(
-          `${source}: ${/^[\w -]{1,24}$/.test(name) ? `"${name}"` : 'a name'} is reserved, or no header with a text value; it is left out`,
-        )
+      const text = typeof value === 'string' ? value.trim() : '\n'
+      if (HEADER.test(`${name}:${text}`) && !(withKey && PROTECTED_HEADER.test(name))) {
+        headers[name.toLowerCase()] = text
+        continue
       }
+      say(
+        `${source}: ${/^[\w -]{1,24}$/.test(name) ? `"${name}"` : 'a name'} is reserved, or no header with a text value; it is left out`,
+      )
     }
   }
   if (target && !withKey && target !== agentops && originOf(otlp ?? target) === originOf(target)) {
@@ -63,7 +65,7 @@ export function destinationOf(
   for (const key of [apiKey, parentKey]) hidden.add(key)
   if (!target) return undefined
   // Its tokens come and go; what is configured stays.
-  const found = { url: target, headers: Object.fromEntries(headers), hidden: new Hidden(hidden) }
+  const found = { url: target, headers, hidden: new Hidden(hidden) }
   if (!withKey) return found
   const open = [target, apiEndpoint].find((to) => !SAFE.test(to))
   const isRefused = !belongs('apiKey', 'apiEndpoint', apiEndpoint)

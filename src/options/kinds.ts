@@ -12,12 +12,14 @@ export type Kind = readonly [expected: string, check: (value: unknown, text: str
 
 export const text: Kind = ['text', (value) => (typeof value === 'string' ? value : undefined)]
 export const fn: Kind = ['a function', (value) => (typeof value === 'function' ? value : undefined)]
+/** Not by its class: to look at that loads Node's `fetch`, 40 ms of a first invocation. */
+const isPairs = (value: object | null): value is Headers => typeof (value as Headers | null)?.entries === 'function'
 /** A copy, as a getter may throw; of a Headers, its pairs. */
 export const object: Kind = [
   'an object',
   (value) =>
     typeof value === 'object' && !Array.isArray(value)
-      ? { ...(value instanceof Headers ? Object.fromEntries(value) : value) }
+      ? { ...(isPairs(value) ? Object.fromEntries(value) : value) }
       : undefined,
 ]
 export const whole = (min: number, max: number): Kind => [
@@ -70,6 +72,9 @@ export const hosts: Kind = [
       ? value
       : undefined,
 ]
+/** A host or an origin of `propagateTo` as a URL writes it: in lower case, without a path and its scheme's own port. Any other matches none. */
+export const HOST: RegExp =
+  /^(?!https:.*:443\/?$|http:.*:80\/?$)(\*\.[a-z\d._-]+|(https?:\/\/)?([a-z\d._-]+|\[[\da-f:.]+\])(:\d+)?\/?)$/
 /** Of the environment, names. */
 export const propagators: Kind = [
   'a list of propagators; in the environment tracecontext, baggage or none',

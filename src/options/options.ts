@@ -61,6 +61,8 @@ export interface DeliveryOptions {
   spool?: Spool | ((env: Environment) => Spool | undefined)
   /** What spans are called there: `genAi` of `agentops-edge/semconv` for OpenTelemetry's conventions. Default: AgentOps' names. */
   semconv?: Semconv
+  /** Whether a last span, `end_session.operation`, says how the session ended: AgentOps takes the status of the span that started last for the session's. Default: to AgentOps' own host, over OTLP. */
+  endSpan?: boolean
   /** The `fetch` to send with. Default: the platform's. */
   fetch?: typeof fetch
 }
@@ -68,7 +70,7 @@ export interface DeliveryOptions {
 export interface AgentOpsOptions extends DeliveryOptions {
   /** Further destinations beside the one that these options or the environment name: delivery options, which default to these and their variables (but for the destination, its keys, its headers and its format), or any OpenTelemetry `SpanExporter`. Each has a buffer of its own. */
   exporters?: readonly (DeliveryOptions | SpanExporter)[]
-  /** Outgoing requests that a session may cost, tokens, retries and splits included, 1 to 1 000 000; several destinations share them evenly (a `SpanExporter` takes no part: its requests cannot be counted). The last is kept for the root. Default 12 on Workers (a request has 50 on the free plan), else unlimited. */
+  /** Outgoing requests that a session may cost, tokens, retries and splits included, 1 to 1 000 000; several destinations share them evenly (a `SpanExporter` takes no part: its requests cannot be counted). The last is kept for the root. Default 12 on Workers (which allow a request 50 on the free plan, 10,000 on a paid one), else unlimited. */
   maxRequests?: number
   /** Default `unknown_service`. Env: `OTEL_SERVICE_NAME`. */
   serviceName?: string
@@ -77,8 +79,8 @@ export interface AgentOpsOptions extends DeliveryOptions {
   /** Name of a session; its root span is `<name>.session`. Default: method and route, or the trigger. Env: `AGENTOPS_TRACE_NAME`. */
   name?: PerRequest<string>
   /**
-   * Groups the sessions of one conversation: any text up to 256 characters, which is `session.id` and
-   * `gen_ai.conversation.id` on every span then. Each request still has a trace, ends and is sent by itself.
+   * Groups the sessions of one conversation: any text up to 256 characters, which is `session.id`
+   * on every span then, and `gen_ai.conversation.id` on those of models. Each request still has a trace, ends and is sent by itself.
    */
   sessionId?: PerRequest<string>
   /** Whether a client that leaves before the response's end makes its session fail. Default `false`. */

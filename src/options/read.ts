@@ -10,11 +10,14 @@ import type { SpanExporter } from '../runtime/sdk.ts'
 import type { Instrumentations } from '../session/instruments.ts'
 import type { Config } from './config.ts'
 import { destinationOf } from './destination.ts'
+import { HOST } from './kinds.ts'
 import type { AgentOpsOptions, Environment } from './options.ts'
 import { resourceOf } from './resource.ts'
 import { OWN, SETTINGS, type Settings } from './settings.ts'
 import { type Say, sourcesOf } from './sources.ts'
 
+/** AgentOps' own hosts. */
+const AGENTOPS = /^https:\/\/([^/]+\.)?agentops\.ai[:/]/
 /** A response waits for it there, and what is left goes with the next invocation. */
 const LAMBDA_FLUSH_MS = 3000
 
@@ -63,6 +66,15 @@ export function readConfig(
   if (settings.debug) enableDebug()
   const { sampler, OTEL_TRACES_SAMPLER: samplerName, instrumentations: toggles } = settings
   const format = settings.format === 'otlp-json' ? otlpJson : settings.format
+  const { propagateTo } = settings
+  if (Array.isArray(propagateTo) && !parent)
+    for (const [i, host] of propagateTo.entries()) {
+      if (typeof host === 'string' && !HOST.test(host)) {
+        say(
+          `propagateTo[${i}]: expected a host (api.example.com, *.example.com, as a URL writes it) or an origin; nothing matches it`,
+        )
+      }
+    }
 
   const exporters = (parent ? [] : settings.exporters).flatMap((exporter, i): Config | SpanExporter | [] => {
     const complain = (complaint: string): void => say(`exporters[${i}]: ${complaint}`)
@@ -79,9 +91,11 @@ export function readConfig(
     if (!given || given.instruments === name) return given || undefined
     return say(`instrumentations.${name}: expected ${maker}() of agentops-edge/instrumentation; it is left out`)
   }
+  const destination = destinationOf(settings, namers, format, sources, say)
   const config: Config = {
     ...settings,
-    destination: destinationOf(settings, namers, format, sources, say),
+    destination,
+    endSpan: settings.endSpan ?? AGENTOPS.test(`${destination?.url}`),
     format,
     exporters,
     isRedactedLater: [settings, ...exporters].some((target) => 'semconv' in target && !!target.semconv),

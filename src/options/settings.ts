@@ -35,7 +35,7 @@ import {
 
 export const AGENTOPS_API = 'https://api.agentops.ai/'
 
-/** A Worker's request on the free plan may make 50, the user's own included. */
+/** A Worker's request on the free plan may make 50, the user's own included; on a paid one 10,000, where nobody has set less. */
 const MAX_REQUESTS = isWorkers() ? 12 : Number.POSITIVE_INFINITY
 /** What makes a destination, its keys included: what is missing there is nobody else's. */
 export const OWN: RegExp = /Key$|^(endpoint|apiEndpoint|headers|format|semconv)$|ENDPOINT$/
@@ -63,6 +63,7 @@ export const SETTINGS: Record<string, readonly [kind: Kind, fallback?: unknown, 
   maxRequests: [whole(1, 1e6), MAX_REQUESTS],
   spool: [spool],
   semconv: [semconv],
+  endSpan: [flag],
   exporters: [list, []],
   serviceName: [text],
   OTEL_SERVICE_NAME: [text],
@@ -124,6 +125,7 @@ export interface Settings extends Pick<Config, Kept | Defaulted> {
   apiEndpoint: string
   format: Format | 'otlp-json'
   spool?: Spool
+  endSpan?: boolean
   exporters: readonly object[]
   OTEL_EXPORTER_OTLP_ENDPOINT?: string
   OTEL_EXPORTER_OTLP_TRACES_ENDPOINT?: string

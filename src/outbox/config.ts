@@ -23,6 +23,8 @@ export interface Semconv {
 export interface DeliveryConfig extends FormatConfig {
   /** None: what is delivered is dropped. */
   readonly destination?: Destination
+  /** Whether it is sent a last span that says how the session ended. */
+  readonly endSpan?: boolean
   readonly spool?: Spool
   readonly semconv?: Semconv
   readonly flushDeadlineMs: number

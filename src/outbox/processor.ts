@@ -13,6 +13,7 @@ import { unref } from '../runtime/timers.ts'
 import { SpanBuffer } from './buffer.ts'
 import type { DeliveryConfig } from './config.ts'
 import { through } from './direct.ts'
+import { type Extra, extraOf } from './extras.ts'
 import { type Drop, type FlushReport, reportDrop } from './report.ts'
 import type { Run } from './run.ts'
 import { Sender, type SenderInit } from './sender.ts'
@@ -35,6 +36,8 @@ export interface BufferOptions {
   onExport?: (report: FlushReport) => void
   /** Given: nothing is exported before `open` is called. It is called itself where the queue is too small to wait any longer. */
   onOutgrown?: () => void
+  /** What it is sent beside what everybody is. Default: nothing. */
+  extras?: readonly Extra[]
   /** Nothing waits for its end, and the platform keeps it alive: it may carry what other sessions have. Default `false`. */
   carries?: boolean
 }
@@ -45,6 +48,7 @@ const LAST_TRY_MS = 50
 const NONE = { maxRequests: Number.POSITIVE_INFINITY } as DeliveryConfig
 
 export class SessionSpanProcessor implements SpanProcessor {
+  readonly extras: readonly Extra[]
   readonly #exporter: Partial<SpanExporter>
   readonly #options: BufferOptions
   readonly #buffer: SpanBuffer
@@ -76,6 +80,7 @@ export class SessionSpanProcessor implements SpanProcessor {
   constructor(exporter: SpanExporter | Source, options: BufferOptions = {}) {
     this.#exporter = exporter as Partial<SpanExporter>
     this.#options = options
+    this.extras = options.extras ?? []
     const { onDrop, onExport } = options
     const isOurs = 'isEarly' in exporter
     const init: SenderInit = { onDrop, onRun: onExport && (() => onExport(this.report())) }
@@ -95,6 +100,8 @@ export class SessionSpanProcessor implements SpanProcessor {
 
   onEnd(span: ReadableSpan): void {
     if (!(span.spanContext().traceFlags & SAMPLED)) return
+    const extra = extraOf(span)
+    if (extra && !this.extras.includes(extra)) return
     const buffer = this.#buffer
     const sender = this.#sender
     buffer.add(this.#options.present?.(span) ?? span)

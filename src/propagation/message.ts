@@ -6,7 +6,8 @@ import { type Context, type Link, trace } from '@opentelemetry/api'
 import { guard, warn } from '../runtime/diag.ts'
 import { carrierIn, type InboundPolicy, isPlain, linksOf, readInbound } from './inbound.ts'
 import { messageHeaders } from './outbound.ts'
-import { type Carrier, extract, traceContextPropagator } from './propagators.ts'
+import { type Carrier, extract } from './propagators.ts'
+import { traceContextPropagator } from './trace-context.ts'
 
 /** What is needed of a message that was received. */
 interface Received {

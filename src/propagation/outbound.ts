@@ -3,7 +3,8 @@ import { type Context, isSpanContextValid, propagation, trace } from '@opentelem
 import { activeContext } from '../runtime/scope.ts'
 import { SESSION_ID } from '../runtime/semconv.ts'
 import { sessionIn } from '../session/current.ts'
-import { inject, PROPAGATORS, traceContextPropagator } from './propagators.ts'
+import { inject, PROPAGATORS } from './propagators.ts'
+import { traceContextPropagator } from './trace-context.ts'
 
 /** As W3C names its headers, and what the option `propagators` adds. */
 export interface TraceContext {

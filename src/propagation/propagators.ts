@@ -1,10 +1,8 @@
-/**
- * What is read from a caller and handed on: OpenTelemetry's propagators, by default W3C Trace Context (Level 1, and Level
- * 2's random flag) and W3C Baggage.
- */
+/** What is read from a caller and handed on: OpenTelemetry's propagators, by default W3C Trace Context and W3C Baggage. */
 import { type Context, ROOT_CONTEXT, type TextMapGetter, type TextMapPropagator } from '@opentelemetry/api'
-import { W3CBaggagePropagator, W3CTraceContextPropagator } from '@opentelemetry/core'
+import { W3CBaggagePropagator } from '@opentelemetry/core'
 import { guard } from '../runtime/diag.ts'
+import { traceContextPropagator } from './trace-context.ts'
 
 /** Where a caller's context stands: a request's headers, a message's body. */
 export interface Carrier {
@@ -12,23 +10,14 @@ export interface Carrier {
   keys?(): Iterable<string>
 }
 
-export const traceContextPropagator: TextMapPropagator = /* @__PURE__ */ new W3CTraceContextPropagator()
 /** By the names of `OTEL_PROPAGATORS`. */
 export const PROPAGATORS: Readonly<Record<string, TextMapPropagator>> = {
   tracecontext: traceContextPropagator,
   baggage: /* @__PURE__ */ new W3CBaggagePropagator(),
 }
 
-/** W3C Trace Context, section 3.3.1: a key, of one tenant of a vendor's or not, and a value. */
-const MEMBER =
-  /^([a-z0-9][a-z0-9_*/-]{0,255}|[a-z0-9][a-z0-9_*/-]{0,240}@[a-z][a-z0-9_*/-]{0,13})=[ -+\--<>-~]{0,255}[!-+\--<>-~]$/
-const MAX_MEMBERS = 32
-
 const GETTER: TextMapGetter<Carrier> = {
-  get(carrier, name) {
-    const value = carrier.get(name) ?? undefined
-    return name === 'tracestate' ? wellFormed(value) : value
-  },
+  get: (carrier, name) => carrier.get(name) ?? undefined,
   keys: (carrier) => [...(carrier.keys?.() ?? [])],
 }
 
@@ -53,15 +42,4 @@ export function inject(context: Context, propagators: readonly TextMapPropagator
     guard('handing on the context', () => propagator.inject(context, headers, setter))
   }
   return headers
-}
-
-/** A `tracestate` of which one member is wrong, or there twice, or one too many, is discarded as a whole. */
-function wellFormed(state: string | undefined): string | undefined {
-  const members = (state ?? '')
-    .split(',')
-    .map((member) => member.trim())
-    .filter(Boolean)
-  const keys = new Set(members.map((member) => member.split('=', 1)[0]))
-  const valid = keys.size === members.length && keys.size <= MAX_MEMBERS && members.every((one) => MEMBER.test(one))
-  return valid ? members.join() : undefined
 }

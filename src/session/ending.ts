@@ -43,8 +43,10 @@ export class Ending {
     this.#holds.add(settled)
   }
 
-  endBy(at: number): void {
+  /** `waits`: whether the end waits for what is held. */
+  endBy(at: number, waits = true): void {
     this.#limit = at
+    if (!waits) this.#holds.clear()
     for (const sink of this.#outlets.sinks) sink.endBy(at)
   }
 

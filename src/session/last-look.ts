@@ -13,6 +13,7 @@ import { conceal } from './conceal.ts'
 import type { SessionConfig } from './config.ts'
 import { hide } from './hide.ts'
 import type { InstrumentedSession, RunningEvent } from './instruments.ts'
+import { fitPage } from './page.ts'
 import { redactSpan } from './redact.ts'
 
 /** A span that has begun: the agent that it belongs to, and the event that it is, if any. */
@@ -43,6 +44,7 @@ export function lookAt(span: SdkSpan, open: OpenSpan, session: Subject): boolean
   guard('concealing', () => conceal(span, isEvent, captureContent))
   guard('a span', () => describeSpan(span, open, identity, session))
   if (onSpan) guard('onSpan', () => onSpan(span))
+  guard('a span', () => fitPage(span, session.groupId))
   const failed = span.status.code === ERROR
   hide(span, session.hidden)
   if (redact && !isRedactedLater) redactSpan(redact, span)
@@ -50,7 +52,7 @@ export function lookAt(span: SdkSpan, open: OpenSpan, session: Subject): boolean
 }
 
 function identityOf({ tags, groupId, id }: Subject): Attributes {
-  return { [key.TAGS]: [...tags], [key.SESSION_ID]: groupId ?? id, [key.CONVERSATION_ID]: groupId }
+  return { [key.TAGS]: [...tags], [key.SESSION_ID]: groupId ?? id }
 }
 
 /** What the user has said: his event, his attributes of every span, which replace none of ours. */
@@ -68,5 +70,6 @@ function describeSpan(span: SdkSpan, open: OpenSpan, identity: Attributes, sessi
   }
   span.setAttributes({ ...own, ...session.attributes, ...own })
   // AgentOps reads a span without a status as indeterminate: one that ended without an error went well.
-  if (!failed && span !== session.root && !span.attributes[key.INCOMPLETE]) span.setStatus({ code: OK })
+  const isJudged = key.END_STATE in span.attributes || span.attributes[key.INCOMPLETE]
+  if (!failed && span !== session.root && !isJudged) span.setStatus({ code: OK })
 }

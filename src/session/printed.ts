@@ -1,4 +1,5 @@
 /** What is seen of a session that is printed or put into JSON: never its configuration, which holds keys. */
+import type { Extra } from '../outbox/extras.ts'
 import { Hidden } from '../runtime/hidden.ts'
 import type { SessionConfig } from './config.ts'
 
@@ -7,6 +8,8 @@ export abstract class Printed {
   readonly #config: SessionConfig
   /** @internal For instrumentations: what no span of this session shows. */
   readonly hidden: Hidden
+  /** @internal What only some destinations want. */
+  readonly extras: Set<Extra> = new Set()
 
   static {
     // What Node, Deno, Bun and workerd ask an object that they print.

@@ -6,6 +6,7 @@ import { type AgentEvent, ErrorEvent, errorType, isStamped, type PlainEvent } fr
 import { lasting } from '../events/lasting.ts'
 import { observe, type Settle } from '../events/observe.ts'
 import { unquoted } from '../events/unquoted.ts'
+import { type Extra, markExtra } from '../outbox/extras.ts'
 import { sleep } from '../runtime/deadline.ts'
 import { describe, guard, warn } from '../runtime/diag.ts'
 import { ERROR } from '../runtime/otel.ts'
@@ -24,6 +25,7 @@ export type WorkLast<E, T> = [work: Work<E, T>] | [first: unknown, work: Work<E,
 
 /** What the recorder takes from the session. */
 export interface Recorded extends Pick<InstrumentedSession, 'stats' | 'onTool' | 'now' | 'closing'> {
+  readonly extras: ReadonlySet<Extra>
   readonly tracer: Tracer
   readonly config: Pick<SessionConfig, 'captureContent' | 'clock'>
   /** The active context where it is this session's, else the root's. */
@@ -41,7 +43,8 @@ export class EventRecorder {
   readonly #onIdle: Set<() => void> = new Set()
   /** By event, for errors that name their trigger. */
   #spans: WeakMap<object, SpanContext> | undefined
-  #recordedErrors: WeakSet<object> | undefined
+  /** Whether a failed span alone shows it, or an event of its own. */
+  #errors: WeakMap<object, 'shown' | 'event'> | undefined
   /** The agent of events that run inside none. */
   agent: Agent | undefined
 
@@ -82,8 +85,12 @@ export class EventRecorder {
     for (const span of this.#open.keys()) if (span.spanContext().spanId === parentSpanContext?.spanId) return span
   }
 
-  /** Settles when no event runs any more: the root alone is open, and stays so. */
-  async idle(): Promise<void> {
+  /** Settles when no event runs any more: the root alone is open, and stays so. Undefined where none runs now. */
+  idle(): Promise<void> | undefined {
+    return this.#open.size > 1 ? this.#untilIdle() : undefined
+  }
+
+  async #untilIdle(): Promise<void> {
     while (this.#open.size > 1) {
       await new Promise<void>((resolve) => this.#onIdle.add(resolve))
       this.#onIdle.clear()
@@ -92,7 +99,7 @@ export class EventRecorder {
   }
 
   /** An event that is over: a span with the event's own times. */
-  record(event: AgentEvent | PlainEvent): void {
+  record(event: AgentEvent | PlainEvent, extra?: Extra): void {
     if (typeof event?.eventType !== 'string' || !event.eventType) {
       warn('record: expected an event with an eventType; it is left out')
       return
@@ -107,20 +114,24 @@ export class EventRecorder {
     const under = this.#spans?.get(taken.triggerEvent as AgentEvent)
     const context = under ? trace.setSpanContext(session.current(), under) : session.current()
     const span = this.#openEvent(taken, context, init, event)
+    if (extra) markExtra(span, extra)
     if (isError) span.setStatus({ code: ERROR, message: brief(taken.details ?? taken.errorType ?? '') })
     span.end(taken.endTimestamp as number)
     if (event.id === undefined && Object.isExtensible(event)) event.id = taken.id
   }
 
-  /** The same error object is recorded once. */
-  recordError(error: unknown, triggerEvent?: AgentEvent): void {
-    if (Object(error) === error) {
-      this.#recordedErrors ??= new WeakSet()
-      if (this.#recordedErrors.has(error as object)) return
-      this.#recordedErrors.add(error as object)
-    }
-    const exception = unquoted(error, this.#session.config)
-    guard('record', () => this.record(new ErrorEvent({ exception, triggerEvent })))
+  /** The same error object is recorded once. `isShown`: a span that failed by it says it; an event only repeats it. */
+  recordError(error: unknown, triggerEvent?: AgentEvent, isShown?: boolean): void {
+    const { config, extras, stats } = this.#session
+    this.#errors ??= new WeakMap()
+    const known = this.#errors.get(error as object)
+    if (known === 'event' || (known && isShown)) return
+    const isEvent = !isShown || extras.has('error')
+    if (Object(error) === error) this.#errors.set(error as object, isEvent ? 'event' : 'shown')
+    if (!isEvent || known) stats.errors += known ? -1 : 1
+    if (!isEvent) return
+    const exception = unquoted(error, config)
+    guard('record', () => this.record(new ErrorEvent({ exception, triggerEvent }), isShown ? 'error' : undefined))
   }
 
   /** An instrumentation's event, that it ends itself. */
@@ -162,7 +173,7 @@ export class EventRecorder {
         event.endTimestamp ??= at ?? session.now()
         if (failed) {
           failSpan(span, unquoted(value, session.config))
-          runIn(context, () => this.recordError(value, event as AgentEvent))
+          runIn(context, () => this.recordError(value, event as AgentEvent, true))
         } else event.returns ??= value
       })
       const open = this.#open.get(span)

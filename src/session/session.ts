@@ -26,17 +26,17 @@ import { SessionClock } from '../tracing/clock.ts'
 import { samplerOf } from '../tracing/sampler.ts'
 import { SessionTracerProvider } from '../tracing/tracer.ts'
 import type { SessionConfig } from './config.ts'
-import { isEndState, STATUS } from './end-state.ts'
+import { isEndState, sayEnd } from './end-state.ts'
 import { Ending } from './ending.ts'
 import { shown } from './hide.ts'
 import { contextOf, identityOf, type RootInit, startRoot, tagsOf } from './init.ts'
-import type { InstrumentedSession, OpenedEvent } from './instruments.ts'
+import type { OpenedEvent } from './instruments.ts'
 import { lookAt } from './last-look.ts'
 import { Printed } from './printed.ts'
 import { brief, EventRecorder, failSpan, type Work, type WorkLast } from './recorder.ts'
 import { redactedText } from './redact.ts'
 import { scopedIn, withSession } from './scope.ts'
-import { counting, type Outlets } from './sink.ts'
+import { counting, METER, type Outlets } from './sink.ts'
 import type { EndState, SessionStats } from './view.ts'
 
 /** What only the session itself changes. */
@@ -44,7 +44,7 @@ type Own = {
   -readonly [Field in 'hasErrors' | 'name' | 'state' | 'endState' | 'endStateReason' | 'tags']: Session[Field]
 }
 
-export class Session extends Printed implements InstrumentedSession {
+export class Session extends Printed {
   readonly id: string
   readonly traceId: string
   /** The conversation that it belongs to, if any. */
@@ -103,6 +103,7 @@ export class Session extends Printed implements InstrumentedSession {
     this.traceId = traceId
 
     const { sinks, meter } = outlets(this)
+    for (const { extras } of meter ? [...sinks, METER] : sinks) for (const extra of extras) this.extras.add(extra)
     this.#ending = new Ending(this, { sinks, meter }, init.waitUntil, init.lateWaitUntil)
     this.tracerProvider = new SessionTracerProvider({
       ...{ clock: this.#clock, traceId, flags, resource: config.resource, sampler: samplerOf(config) },
@@ -208,10 +209,10 @@ export class Session extends Printed implements InstrumentedSession {
   }
 
   /** Keeps the session open until `promise` settles, at most `workDeadlineMs` after `end()`. */
-  hold(promise: Promise<unknown>): void {
+  hold(promise: Promise<unknown> | undefined): void {
     // `ctx.waitUntil(session.end())`: the end must not wait for itself.
     if (promise === this.#ended) return
-    this.#ending.hold(promise)
+    if (promise) this.#ending.hold(promise)
   }
 
   /** Sends what is finished. Never rejects. */
@@ -249,14 +250,14 @@ export class Session extends Printed implements InstrumentedSession {
     return !!this.#ending.waitUntil
   }
 
-  /** @internal For adapters whose platform goes on behind the answer: settles when no event runs any more. */
-  idle(): Promise<void> {
+  /** @internal For adapters: settles when no event runs any more; undefined where none does. */
+  idle(): Promise<void> | undefined {
     return this.events.idle()
   }
 
-  /** @internal For adapters: when the platform ends the invocation, milliseconds since the epoch. */
-  endBy(at: number): void {
-    this.#ending.endBy(at)
+  /** @internal For adapters: when the platform ends the invocation, milliseconds since the epoch; `waits`: for what is held. */
+  endBy(at: number, waits?: boolean): void {
+    this.#ending.endBy(at, waits)
   }
 
   /** @internal For adapters: the process ends; see `Sink.leave`. */
@@ -297,7 +298,7 @@ export class Session extends Printed implements InstrumentedSession {
       const flow = controlFlowOf(error)
       if (flow?.status) this.root.setAttribute(key.HTTP_STATUS, flow.status)
       if (flow) return this.conclude('Success')
-      this.recordError(error)
+      this.events.recordError(error, undefined, true)
       const told = unquoted(error, this.config)
       failSpan(this.root, told)
       this.setEndState('Fail', describe(told))
@@ -317,12 +318,11 @@ export class Session extends Printed implements InstrumentedSession {
 
   /** @internal Ends the spans that are open, the root last. */
   close(): void {
-    const { root, endState } = this
+    const { root } = this
     for (const close of this.closing) guard('an instrumentation', close)
     this.closing.clear()
     this.events.endOpen(root)
-    root.setStatus({ code: STATUS[endState], message: this.endStateReason })
-    root.setAttributes({ [key.END_STATE]: endState, [key.END_STATE_REASON]: this.endStateReason })
+    sayEnd(this)
     this.#endedAt = this.#clock.now()
     root.end()
   }

@@ -1,10 +1,13 @@
 /** Where a session hands what it has finished. It is built with its sinks and knows nothing of what is behind them. */
+import { type Extra, extraOf } from '../outbox/extras.ts'
 import type { FlushReport } from '../outbox/report.ts'
 import { guard } from '../runtime/diag.ts'
 import type { ReadableSpan, SpanProcessor } from '../runtime/sdk.ts'
 
 /** Takes finished spans for one destination, and says what became of them. */
 export interface Sink extends SpanProcessor {
+  /** What it is sent beside what everybody is. */
+  readonly extras: readonly Extra[]
   /** What has waited may be sent. */
   open(): void
   /** Nothing is sent, of what waits and of what still ends. */
@@ -45,11 +48,14 @@ export interface Outlets {
   readonly meter?: Meter
 }
 
+/** It counts errors, whatever shows them. */
+export const METER: { readonly extras: readonly Extra[] } = { extras: ['error'] }
+
 /** A meter as the last of the processors. */
 export function counting(meter: Meter): SpanProcessor {
   return {
     onStart() {},
-    onEnd: (span) => void guard('metrics', () => meter.record(span)),
+    onEnd: (span) => void (extraOf(span) === 'end' || guard('metrics', () => meter.record(span))),
     async forceFlush() {},
     async shutdown() {},
   }

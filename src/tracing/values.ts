@@ -1,6 +1,7 @@
 /**
- * Attributes as a span may hold them. What OTLP cannot carry (a number that is none, an integer beyond 64 bits, a function, an object of a class, more
- * than 16 levels) is left out and counted, never sent as something else.
+ * Attributes as a span may hold them. What OTLP cannot carry (a number that is none, an integer beyond 64 bits, a function),
+ * what the last look does not look into (objects, bytes), and more than 16 levels are left out and counted, never sent as
+ * something else.
  */
 import type { Attributes, AttributeValue } from '@opentelemetry/api'
 import { debug } from '../runtime/diag.ts'
@@ -31,7 +32,7 @@ export class AttributeSet {
     if (copy === undefined || !name || (isNew && this.#size >= this.#limit)) {
       this.dropped++
       debug(
-        `attribute ${name}: left out; OTLP carries text, finite numbers, booleans, and lists and plain objects of them, a span ${this.#limit} of them`,
+        `attribute ${name}: left out; expected text, a finite number, a boolean or a list of them, at most ${this.#limit} in all`,
       )
       return
     }
@@ -48,18 +49,9 @@ export class AttributeSet {
 function copyOf(value: unknown, depth = 0): unknown {
   if (typeof value === 'string' || typeof value === 'boolean' || value === null) return value
   if (typeof value === 'number') return isCarried(value) ? value : undefined
-  if (typeof value !== 'object' || depth > MAX_DEPTH) return undefined
-  if (value instanceof Uint8Array) return value.slice()
-  const isList = Array.isArray(value)
-  if (!isList && (Object.getPrototypeOf(value) ?? Object.prototype) !== Object.prototype) return undefined
-  const copy: Record<string, unknown> = isList ? ([] as never) : {}
-  for (const name of Object.keys(value)) {
-    const part = (value as Record<string, unknown>)[name] ?? null
-    const copied = copyOf(part, depth + 1)
-    if (copied === undefined) return undefined
-    copy[name] = copied
-  }
-  return copy
+  if (!Array.isArray(value) || depth > MAX_DEPTH) return undefined
+  const copy = Array.from(value, (part: unknown) => copyOf(part ?? null, depth + 1))
+  return copy.includes(undefined) ? undefined : copy
 }
 
 function isCarried(value: number): boolean {

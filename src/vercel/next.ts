@@ -3,12 +3,12 @@
  * the work behind it. `withAgentOps` inside joins it.
  */
 import { type Context, propagation, type Span, type SpanOptions, type Tracer, trace } from '@opentelemetry/api'
-import { W3CTraceContextPropagator } from '@opentelemetry/core'
 import { judgeByStatus, recordStatus } from '../http/outcome.ts'
 import { openInvocation, prepare } from '../lifetime/invocation.ts'
 import { serverPlatform } from '../lifetime/platform.ts'
 import type { Config } from '../options/config.ts'
 import { fromCaller } from '../propagation/inbound.ts'
+import { traceContextPropagator } from '../propagation/trace-context.ts'
 import { guard, hasGlobal } from '../runtime/diag.ts'
 import { SERVER } from '../runtime/otel.ts'
 import { activeContext, runIn } from '../runtime/scope.ts'
@@ -31,7 +31,7 @@ export function registerNext(configOf: () => Config): void {
   })
   registerGlobal()
   // Next.js reads a caller's headers through it.
-  if (!hasGlobal('propagation')) propagation.setGlobalPropagator(new W3CTraceContextPropagator())
+  if (!hasGlobal('propagation')) propagation.setGlobalPropagator(traceContextPropagator)
 }
 
 /** A tracer for one span: a request's, whose session it opens and ends. */

@@ -1,5 +1,7 @@
 /** Puts what the user has said, a session and its sinks together. */
 import type { Config } from '../options/config.ts'
+import type { DeliveryConfig } from '../outbox/config.ts'
+import type { Extra } from '../outbox/extras.ts'
 import { SessionSpanProcessor } from '../outbox/processor.ts'
 import { sourceOf } from '../outbox/source.ts'
 import { registerGlobal } from '../session/global.ts'
@@ -43,8 +45,15 @@ function sinksOf(config: Config, session: Session, init: RootInit): Sink[] {
           if (config.redact) redactSpan(config.redact, shown)
           return shown
         }),
+      extras: isForeign ? [] : extrasOf(target),
       carries: init.carries ?? !!init.waitUntil,
       onOutgrown: config.keep && (() => session.outgrow()),
     })
   })
+}
+
+function extrasOf({ endSpan, format }: DeliveryConfig): Extra[] {
+  // AgentOps v2 has its own words for both.
+  if (format.api) return ['error']
+  return endSpan ? ['end'] : []
 }

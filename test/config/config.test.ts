@@ -446,6 +446,39 @@ describe('further destinations', () => {
   })
 })
 
+test('hosts of propagateTo that match no URL are said, and the others stay', () => {
+  const never = [
+    'https://a.x/path',
+    'API.example.com',
+    '*',
+    '*example.com',
+    '*.b.x:8080',
+    'a b',
+    '',
+    'bücher.x',
+    'ftp://a.x',
+    'https://*.a.x',
+    'http://a.x:80',
+    'https://a.x:443/',
+  ]
+  const some = [
+    'a.x',
+    'a.x:8080',
+    'a.x/',
+    'https://a.x',
+    'https://a.x/',
+    'http://a.x:8080',
+    '*.a.x',
+    'localhost:3000',
+    '[::1]',
+    'xn--bcher-kva.x',
+    /./,
+  ]
+  const { config, said } = read({ endpoint: 'https://a.x/', propagateTo: [...never, ...some] })
+  expect(config.propagateTo).toEqual([...never, ...some])
+  expect(said).toEqual(never.map((_, i) => expect.stringContaining(`propagateTo[${i}]: expected a host`)))
+})
+
 test('a spool may be made from the environment; one that cannot be made is said and left out', () => {
   const env = { SPOOL: { keep: async () => {} } }
   expect(read({ spool: (given: object) => (given as typeof env).SPOOL }, env).config.spool).toBe(env.SPOOL)

@@ -9,7 +9,7 @@ test('the example answers, prints its session with what the agent did, and ends 
     timeout: 55_000,
   })
   expect(stdout).toMatch(/^Answer +Ada's orders cost 23\.10 EUR/m)
-  expect(stdout).toMatch(/^POST \/ask\.session · Success · .* · 10 spans · \d+ tokens$/m)
+  expect(stdout).toMatch(/^POST \/ask\.session · Success · .* · 9 spans · \d+ tokens$/m)
   expect(stdout).toMatch(/^ {4}order-desk\.agent /m)
   expect(stdout.match(/fetch_page\.tool|query_orders\.tool|calculate\.tool/g)).toHaveLength(4)
   expect(stdout.match(/fetch_page\.tool.*✗/g)).toHaveLength(1)

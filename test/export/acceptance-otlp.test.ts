@@ -207,7 +207,7 @@ describe('HEAD:tests/unit/sdk/test_attributes.py', () => {
     expect(named(spans, 'call.tool').attributes).toMatchObject({
       'agentops.span.kind': 'tool',
       'operation.name': 'call',
-      'agentops.entity.output': '0',
+      'tool.result': '0',
     })
     expect(named(spans, 'own').attributes).toMatchObject({
       version: 0,

@@ -212,7 +212,7 @@ describe('limits', () => {
     })
     const session = client.startSession()
     for (let n = 0; n < 40; n++) {
-      session.tool('large', 'x'.repeat(n === 20 ? 20_000 : 5000), () => n)
+      session.tool('large', 'x'.repeat(n === 20 ? 31_000 : 5000), () => n)
       if (n % 8 === 7) await session.flush()
     }
     expect(await session.end()).toMatchObject({

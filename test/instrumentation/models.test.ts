@@ -42,7 +42,7 @@ const OPENAI = {
   'gen_ai.provider.name': 'openai',
   'gen_ai.request.model': 'gpt-4o-mini',
   'gen_ai.response.model': 'gpt-4o-mini-2024-07-18',
-  'gen_ai.usage.prompt_tokens': 20,
+  'gen_ai.usage.prompt_tokens': 12,
   'gen_ai.usage.completion_tokens': 12,
   'gen_ai.usage.total_tokens': 32,
   'gen_ai.usage.input_tokens': 20,
@@ -55,7 +55,7 @@ const CLAUDE = {
   'gen_ai.request.model': 'claude-sonnet-4-5',
   'gen_ai.response.model': 'claude-sonnet-4-5-20250929',
   'gen_ai.response.id': 'msg_1',
-  'gen_ai.usage.prompt_tokens': 20,
+  'gen_ai.usage.prompt_tokens': 10,
   'gen_ai.usage.completion_tokens': 12,
   'gen_ai.usage.total_tokens': 32,
   'gen_ai.usage.cache_read_input_tokens': 8,
@@ -67,7 +67,7 @@ const GEMINI = {
   'gen_ai.provider.name': 'gcp.gemini',
   'gen_ai.request.model': 'gemini-2.5-flash',
   'gen_ai.response.model': 'gemini-2.5-flash-001',
-  'gen_ai.usage.prompt_tokens': 20,
+  'gen_ai.usage.prompt_tokens': 12,
   'gen_ai.usage.completion_tokens': 12,
   'gen_ai.usage.total_tokens': 32,
   'gen_ai.usage.cache_read_input_tokens': 8,
@@ -76,7 +76,7 @@ const GEMINI = {
 const BEDROCK = {
   'gen_ai.provider.name': 'aws.bedrock',
   'gen_ai.request.model': 'anthropic.claude-3-haiku-20240307-v1:0',
-  'gen_ai.usage.prompt_tokens': 20,
+  'gen_ai.usage.prompt_tokens': 10,
   'gen_ai.usage.completion_tokens': 12,
   'gen_ai.usage.total_tokens': 32,
 }
@@ -146,7 +146,8 @@ describe('a call of a model', () => {
       expect(span).toMatchObject({ kind: 3, status: { code: 1 }, attributes: expected })
       const { attributes } = span as CollectedSpan
       expect(span?.name).toBe('gen_ai.operation.name' in expected ? 'generate_content.llm' : 'chat.llm')
-      expect(attributes['gen_ai.completion.0.finish_reason']).toBe(finish)
+      // What has no content and no call is not there: AgentOps' page would show its role.
+      expect(attributes['gen_ai.completion.0.finish_reason']).toBe(tool && finish)
       expect(attributes['gen_ai.response.finish_reasons']).toEqual(finish && [finish])
       expect(attributes['gen_ai.completion.0.tool_calls.0.id']).toBe(tool)
       expect(attributes['gen_ai.completion.0.tool_calls.0.name']).toBe(tool && 'get_weather')
@@ -155,7 +156,9 @@ describe('a call of a model', () => {
       // No contents, and no second span for the request.
       expect(JSON.stringify(attributes)).not.toMatch(/gen_ai.prompt\.|gr\u00fc|sk-never|Oslo/)
       // Anthropic's client has made a span for the call itself.
-      expect(found.spans.filter(({ name }) => name === 'POST')).toHaveLength(path.startsWith('anthropic') ? 1 : 0)
+      expect(found.spans.filter(({ name }) => name.startsWith('POST '))).toHaveLength(
+        path.startsWith('anthropic') ? 1 : 0,
+      )
     },
   )
 
@@ -209,7 +212,8 @@ describe('a call of a model', () => {
     const found = await session('inside', 'json')
     expect(llms(found)).toHaveLength(1)
     expect(llms(found)[0]?.attributes).toMatchObject({
-      'gen_ai.usage.prompt_tokens': 20,
+      'gen_ai.usage.prompt_tokens': 12,
+      'gen_ai.usage.input_tokens': 20,
       'gen_ai.response.model': 'gpt-4o-mini-2024-07-18',
     })
   })
@@ -242,7 +246,7 @@ test('a stream that llm() returned, read after it', async () => {
 describe('what goes wrong', () => {
   test.each([
     ['openai/chat', 'error', 'invalid_request_error', '400 invalid_request_error'],
-    ['openai/chat', 'gateway', '502', '502'],
+    ['openai/chat', 'gateway', '502', '502 POST 127.0.0.1'],
     ['anthropic/message', 'error', 'overloaded_error', 'overloaded_error'],
     ['google/content', 'error', 'RESOURCE_EXHAUSTED', '429 RESOURCE_EXHAUSTED'],
     ['bedrock/chat', 'error', 'ValidationException', '400 ValidationException'],
@@ -262,7 +266,7 @@ describe('what goes wrong', () => {
     expect(span?.attributes['error.type']).toBeUndefined()
     // Anthropic's client has a span of its own.
     const { spans } = await session('anthropic/stream', 'hang', '&leave')
-    expect(spans.find(({ name }) => name === 'POST')?.status).toMatchObject({ code: 0 })
+    expect(spans.find(({ name }) => name.startsWith('POST '))?.status).toMatchObject({ code: 0 })
     // Google's leaves the body as it is, neither read nor cancelled: the session's end is its end.
     const [left] = llms(await session('google/stream', 'hang', '&leave'))
     expect(left?.attributes).toMatchObject({
@@ -319,7 +323,7 @@ describe('the AI SDK', () => {
       expect(name).toBe('chat.llm')
       expect(attributes).toMatchObject({
         'gen_ai.request.model': 'gpt-4o-mini',
-        'gen_ai.usage.prompt_tokens': 20,
+        'gen_ai.usage.prompt_tokens': 12,
         'gen_ai.usage.completion_tokens': 12,
       })
     }
@@ -328,7 +332,7 @@ describe('the AI SDK', () => {
       ['call_1', 'succeeded'],
       ['call_2', 'succeeded'],
     ])
-    expect(found.spans.filter(({ name }) => name === 'POST')).toHaveLength(2)
+    expect(found.spans.filter(({ name }) => name.startsWith('POST '))).toHaveLength(2)
     expect(found.spans.filter(({ name }) => name.endsWith('.agent'))).toHaveLength(1)
     expect(saidBy(found.spans)).not.toContain(SECRET)
   })
@@ -339,7 +343,7 @@ describe('the AI SDK', () => {
       'gen_ai.prompt.0.role': 'user',
       'gen_ai.completion.0.content': SAID,
       'gen_ai.completion.0.finish_reason': 'stop',
-      'gen_ai.usage.prompt_tokens': 20,
+      'gen_ai.usage.prompt_tokens': 12,
     })
   })
 
@@ -365,7 +369,7 @@ describe('any other request', () => {
   test.each(['length', 'stream', 'refused', 'empty'])('%s: the response goes on as it came', async (task) => {
     if (task === 'length') expect(await ask('fetch/length', 'json')).toContain('["content-length","11"]')
     const { spans } = await session(`fetch/${task}`, 'json')
-    const [span] = spans.filter(({ name }) => name === 'GET')
+    const [span] = spans.filter(({ name }) => name === 'GET 127.0.0.1')
     expect(span).toMatchObject({
       kind: 3,
       status: { code: task === 'refused' ? 2 : 1 },

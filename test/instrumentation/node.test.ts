@@ -100,7 +100,7 @@ describe('fetch', () => {
     const spans = await run({ instrumentations }, async () => {
       await expect((await fetch(`${url}/broken`)).text()).rejects.toThrow()
     })
-    expect(named(spans, 'GET').status).toMatchObject({ code: 2, message: 'TypeError' })
+    expect(named(spans, 'GET 127.0.0.1').status).toMatchObject({ code: 2, message: 'TypeError GET 127.0.0.1' })
   })
 
   test('an abort is the user’s, and no failure', async () => {
@@ -108,7 +108,10 @@ describe('fetch', () => {
       const own = new Error('mine')
       await expect(fetch(url, { signal: AbortSignal.abort(own) })).rejects.toBe(own)
     })
-    expect(named(spans, 'GET')).toMatchObject({ status: { code: 0 }, attributes: { 'agentops.incomplete': true } })
+    expect(named(spans, 'GET 127.0.0.1')).toMatchObject({
+      status: { code: 0 },
+      attributes: { 'agentops.incomplete': true },
+    })
   })
 
   test('a propagator that throws, or says what is no header, leaves the request whole', async () => {
@@ -141,7 +144,7 @@ describe('fetch', () => {
 
   test('tracedFetch needs no option', async () => {
     const spans = await run({}, async () => void (await (await tracedFetch(`${url}/echo`)).text()))
-    expect(named(spans, 'GET').attributes['url.full']).toBe(`${url}/echo`)
+    expect(named(spans, 'GET 127.0.0.1').attributes['url.full']).toBe(`${url}/echo`)
   })
 })
 
@@ -161,7 +164,7 @@ test('50 sessions at once, each with its own calls', async () => {
     expect(
       calls.map(({ attributes }) => [attributes['gen_ai.request.model'], attributes['gen_ai.prompt.0.content']]),
     ).toEqual(Array(3).fill([`model-${n}`, `ask ${n}`]))
-    expect(calls.map(({ attributes }) => attributes['gen_ai.usage.prompt_tokens'])).toEqual([20, 20, 20])
+    expect(calls.map(({ attributes }) => attributes['gen_ai.usage.input_tokens'])).toEqual([20, 20, 20])
   }
   await Promise.all(Array.from({ length: 50 }, (_, n) => ask(n)))
 })
@@ -178,7 +181,7 @@ test('MCP’s own client: a tool that it calls is a tool event, what it says bes
     status: { code: 1 },
     attributes: { 'tool.name': 'search', 'tool.status': 'succeeded', 'mcp.method.name': 'tools/call' },
   })
-  expect(spans.filter(({ name }) => name === 'POST').length).toBeGreaterThan(1)
+  expect(spans.filter(({ name }) => name.startsWith('POST ')).length).toBeGreaterThan(1)
 })
 
 describe('spans of frameworks, as their own conventions have them', () => {
@@ -208,9 +211,12 @@ describe('spans of frameworks, as their own conventions have them', () => {
         'gen_ai.response.model': 'gpt-4o-2024',
         'gen_ai.usage.prompt_tokens': 7,
         'gen_ai.usage.completion_tokens': 3,
-        'gen_ai.completion.0.finish_reason': 'tool-calls',
       },
-      { 'gen_ai.prompt.0.content': 's3cret', 'gen_ai.completion.0.tool_calls.0.name': 'get' },
+      {
+        'gen_ai.completion.0.finish_reason': 'tool-calls',
+        'gen_ai.prompt.0.content': 's3cret',
+        'gen_ai.completion.0.tool_calls.0.name': 'get',
+      },
     ],
     [
       'AI SDK 5 and 6, a tool',

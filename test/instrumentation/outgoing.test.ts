@@ -37,13 +37,13 @@ describe('toggles', () => {
   ])('%s has %i spans of requests', async (path, count) => {
     expect(await ask(path)).toBe('{}')
     const session = await backend.session()
-    expect(names(session).filter((name) => name === 'GET')).toHaveLength(count)
+    expect(names(session).filter((name) => name === 'GET 127.0.0.1')).toHaveLength(count)
   })
 
   test('the exporter’s own requests have none, and cost the session none', async () => {
     await ask('/on')
     const { spans } = await backend.session()
-    expect(spans.filter(({ name }) => name === 'POST')).toEqual([])
+    expect(spans.filter(({ name }) => name.startsWith('POST '))).toEqual([])
     expect(spans.every(({ attributes }) => !`${attributes['url.full'] ?? ''}`.includes('/v1/traces'))).toBe(true)
   })
 })
@@ -53,7 +53,7 @@ test('@hono/otel’s span is in the session, and the request inside of it', asyn
   const { spans, root } = await backend.session()
   const own = spans.find(({ scope }) => scope.name === '@hono/otel')
   expect(own).toMatchObject({ parentSpanId: root?.spanId, attributes: { 'http.response.status_code': 200 } })
-  expect(spans.find(({ name }) => name === 'GET')?.parentSpanId).toBe(own?.spanId)
+  expect(spans.find(({ name }) => name === 'GET 127.0.0.1')?.parentSpanId).toBe(own?.spanId)
 })
 
 test('the response keeps its URL, its type, its clone and its readers; one that nobody reads ends with its headers', async () => {
@@ -61,7 +61,7 @@ test('the response keeps its URL, its type, its clone and its readers; one that 
   const url = `${sink.url}/page`
   expect(answer).toEqual({ url: [url, url, url], text: true, bytes: 2, type: 'default' })
   const { spans, root } = await backend.session()
-  const calls = spans.filter(({ name }) => name === 'GET')
+  const calls = spans.filter(({ name }) => name === 'GET 127.0.0.1')
   expect(calls).toHaveLength(3)
   for (const { attributes, status, end } of calls) {
     expect(status.code).toBe(1)
@@ -73,7 +73,7 @@ test('the response keeps its URL, its type, its clone and its readers; one that 
 test('what only looks like a model’s API is a request, and its body is its own', async () => {
   expect(JSON.parse(await ask('/look-alikes'))).toEqual(Array(7).fill(200))
   const { spans } = await backend.session()
-  expect(spans.filter(({ name }) => name === 'POST')).toHaveLength(7)
+  expect(spans.filter(({ name }) => name.startsWith('POST '))).toHaveLength(7)
   expect(spans.filter(({ name }) => name.endsWith('.llm'))).toEqual([])
 })
 
@@ -89,7 +89,7 @@ test('a session that is not sampled says so to whom it calls, and sends nothing'
 test('the platform takes the body as its own: R2, HTMLRewriter, transforms, tee, pipes', async () => {
   expect(JSON.parse(await ask('/bodies'))).toEqual([2, 2 << 20, '{}', '{}', '{}', '{}', '{}'])
   const { spans } = await backend.session()
-  const calls = spans.filter(({ name }) => name === 'GET')
+  const calls = spans.filter(({ name }) => name === 'GET 127.0.0.1')
   expect(calls.map(({ status, attributes }) => [status.code, attributes['agentops.incomplete']])).toEqual(
     Array(6).fill([1, undefined]),
   )

@@ -62,7 +62,7 @@ describe('frozen the moment the response is complete', () => {
   const COUNT = 200
   const forms: Record<string, [handler: string, event: (n: number) => unknown, spans: number]> = {
     async: ['buffered', (n) => ({ n }), 3],
-    throwing: ['throwing', (n) => ({ n }), 3],
+    throwing: ['throwing', (n) => ({ n }), 2],
     streaming: ['streaming', (n) => ({ n }), 2],
     'streaming, wrapped inside': ['inner', (n) => ({ n }), 2],
     'SQS with partial failures': [

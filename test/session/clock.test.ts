@@ -74,6 +74,18 @@ test('an event that began before the session starts 1 ns after the root and keep
   expect(early.attributes['event.timestamp']).toBe(new Date(FROZEN - 60_000).toISOString())
 })
 
+test('a span from the future, ended without a time, moves no other', async () => {
+  const session = createAgentOps(toCollector({ clock: () => FROZEN })).startSession({ name: 's' })
+  session.tracer.startSpan('future', { startTime: FROZEN + 3_600_000 }).end()
+  session.tool('present', () => 1)
+  await session.end()
+  const spans = await spansOf(session)
+  const offsets = ['future', 'present.tool', 's.session'].map((name) =>
+    Number((named(spans, name).end - BigInt(FROZEN) * MS) / MS),
+  )
+  expect(offsets).toEqual([3_600_000, 0, 0])
+})
+
 test.each([Number.NaN, 'yesterday', new Date(Number.NaN), -5, 1e20, {} as never])(
   'an impossible time (%s) is replaced by the time of recording',
   async (time) => {

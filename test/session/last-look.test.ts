@@ -246,5 +246,5 @@ test('recordValues: false leaves the values out of the user’s own events; name
     'gen_ai.usage.total_cost': '0.5',
   })
   expect(named(spans, 'broken.tool').status).toMatchObject({ code: 2, message: 'what went wrong' })
-  expect(named(spans, 'TypeError.operation').attributes['error.message']).toBe('what went wrong')
+  expect(named(spans, 'broken.tool').attributes['error.message']).toBe('what went wrong')
 })

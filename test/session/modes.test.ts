@@ -157,7 +157,10 @@ describe('withSession', () => {
     await expect(failed).rejects.toBe(error)
     const spans = await spansOf({ id })
     expect(named(spans, 'agent.session')).toMatchObject({ status: { code: 2, message: 'bad' } })
-    expect(named(spans, 'TypeError.operation').attributes['event.type']).toBe('errors')
+    expect(named(spans, 'agent.session').attributes).toMatchObject({
+      'error.type': 'TypeError',
+      'error.message': 'bad',
+    })
   })
 
   test('keeps a state that fn has set', async () => {

@@ -231,7 +231,7 @@ export function missingFrom(left: readonly DecodedSpan[], combination: Combinati
     const [root] = of(name).filter(({ attributes }) => attributes['agentops.span.kind'] === 'session')
     if (run.mistakes) continue
     if (!root) missing.push(`${name}: no root`)
-    else if (root.attributes['gen_ai.conversation.id'] !== group) missing.push(`${name}: its group`)
+    else if (root.attributes['session.id'] !== group) missing.push(`${name}: its group`)
     const wrong = of(name).filter(({ attributes }) => !holds(attributes, { ...BY_OPTION, ...BY_ON_SPAN }))
     for (const span of wrong) missing.push(`${name}: [${span.scope.name}] ${span.name} without the user's attributes`)
   }
