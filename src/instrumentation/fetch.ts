@@ -150,9 +150,9 @@ function requestSpan({ tracer }: InstrumentedSession, attributes: Attributes): S
   return tracer.startSpan(name, { kind: CLIENT, attributes: { ...own, ...attributes } }) as SdkSpan
 }
 
-/** A request by whom it asks, a model's call that is none by its name. */
-function whatOf({ attributes, name }: SdkSpan): string {
-  return attributes[key.HTTP_METHOD] === undefined ? name : nameOf(attributes)
+/** Of a request, whom it asked, too. */
+function messageOf(type: string, { attributes }: SdkSpan): string {
+  return attributes[key.HTTP_METHOD] === undefined ? type : `${type} ${nameOf(attributes)}`
 }
 
 /** Whom it asks, and how: the same for all requests to a host. */
@@ -303,7 +303,7 @@ export function failed(
 ): void {
   const type = errorType(error)
   if (/timeout/i.test(type) || !(type === 'AbortError' || (signal?.aborted && signal.reason === error))) {
-    fail(span, type, session.config.captureContent ? describe(error) : `${type} ${whatOf(span)}`)
+    fail(span, type, session.config.captureContent ? describe(error) : messageOf(type, span))
   } else if (!isPlain && (span.status.code as number) !== ERROR) span.setAttribute(key.INCOMPLETE, true)
 }
 

@@ -35,9 +35,9 @@ export function toHrTime(time: TimeInput | undefined): HrTime | undefined {
   if (Array.isArray(time)) return time.length === 2 && time[0] * 1000 < MAX_MILLIS && time[1] >= 0 ? time : undefined
   const millis = Number(time)
   if (!(millis >= 0 && millis < MAX_MILLIS)) return undefined
-  return fromMillis(
-    typeof time === 'number' && millis <= performance.now() ? systemNow() - performance.now() + millis : millis,
-  )
+  // On Workers `performance.now()` is the time of day itself.
+  const isSinceStart = typeof time === 'number' && millis < performance.timeOrigin / 2
+  return fromMillis(isSinceStart ? systemNow() - performance.now() + millis : millis)
 }
 
 /** How much later `a` is than `b`, seconds and nanoseconds; negative seconds where it is earlier. */

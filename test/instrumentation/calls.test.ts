@@ -89,8 +89,11 @@ describe('what is said of an answer', () => {
     const expected = {
       'gen_ai.response.id': said.id,
       'gen_ai.completion.0.content': said.text,
-      'gen_ai.completion.0.finish_reason': said.finish,
-      'gen_ai.usage.prompt_tokens': said.in,
+      // Without an answer there is no message that says why it ended.
+      [said.text || tools ? 'gen_ai.completion.0.finish_reason' : 'none']: said.text || tools ? said.finish : undefined,
+      'gen_ai.usage.input_tokens': said.in,
+      // As AgentOps adds the cached ones to it.
+      'gen_ai.usage.prompt_tokens': said.in && said.in - (said.cacheRead ?? 0) - (said.cacheWrite ?? 0),
       'gen_ai.usage.completion_tokens': said.out,
       'gen_ai.usage.total_tokens': said.total,
       'gen_ai.usage.cache_read_input_tokens': said.cacheRead,
@@ -100,6 +103,7 @@ describe('what is said of an answer', () => {
       'error.type': said.error,
       ...Object.fromEntries(tools ?? []),
     }
+    if (said.finish) expect(attributes['gen_ai.response.finish_reasons']).toEqual([said.finish])
     for (const [name, value] of Object.entries(expected)) expect([name, attributes[name]]).toEqual([name, value])
     expect(state.code).toBe(said.error ? 2 : 1)
     // A failed call has no model that answered, unless one did.
@@ -536,7 +540,7 @@ describe('how it ends', () => {
     const [first, second, ...more] = llms(spans)
     expect(more).toEqual([])
     expect(first).toMatchObject({
-      status: { code: 2, message: '429' },
+      status: { code: 2, message: '429 POST 127.0.0.1' },
       attributes: { 'http.response.status_code': 429 },
     })
     expect(first?.attributes['gen_ai.response.model']).toBeUndefined()

@@ -236,7 +236,8 @@ test('a stream that llm() returned, read after it', async () => {
   expect(span).toMatchObject({
     status: { code: 1 },
     attributes: {
-      'gen_ai.usage.prompt_tokens': 20,
+      'gen_ai.usage.prompt_tokens': 12,
+      'gen_ai.usage.input_tokens': 20,
       'gen_ai.usage.completion_tokens': 12,
       'gen_ai.usage.total_tokens': 32,
     },
