@@ -116,7 +116,7 @@ const ENTRIES: Entry[] = [
     name: 'agentops-edge/vercel',
     code: `import { withAgentOps } from 'agentops-edge/vercel'\nexport const GET = withAgentOps(() => new Response('x'))`,
     without: `export const GET = () => new Response('x')`,
-    budget: { wrangler: 39_350, vite: 39_350 },
+    budget: { wrangler: 39_400, vite: 39_400 },
   },
   {
     name: 'agentops-edge',

@@ -217,6 +217,8 @@ const EXPECTED: readonly Expected[] = [
   })),
 ]
 
+const isUuid = (value: unknown): boolean => /^[\da-f-]{36}$/.test(`${value}`)
+
 /** What is not there, each a sentence. */
 export function missingFrom(left: readonly DecodedSpan[], combination: Combination, way: Way): string[] {
   const missing: string[] = []
@@ -231,7 +233,8 @@ export function missingFrom(left: readonly DecodedSpan[], combination: Combinati
     const [root] = of(name).filter(({ attributes }) => attributes['agentops.span.kind'] === 'session')
     if (run.mistakes) continue
     if (!root) missing.push(`${name}: no root`)
-    else if (root.attributes['session.id'] !== group) missing.push(`${name}: its group`)
+    else if (group ? root.attributes['session.id'] !== group : !isUuid(root.attributes['session.id']))
+      missing.push(`${name}: its group`)
     const wrong = of(name).filter(({ attributes }) => !holds(attributes, { ...BY_OPTION, ...BY_ON_SPAN }))
     for (const span of wrong) missing.push(`${name}: [${span.scope.name}] ${span.name} without the user's attributes`)
   }
