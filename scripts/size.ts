@@ -64,6 +64,12 @@ const ENTRIES: Entry[] = [
     budget: { wrangler: 39_600, vite: 39_600 },
   },
   {
+    name: '  with semconv: genAi',
+    code: middleware('{ semconv: genAi }', `import { genAi } from 'agentops-edge/semconv'`),
+    without: HONO,
+    budget: { wrangler: 39_550, vite: 39_550 },
+  },
+  {
     name: '  fetchCalls and llmCalls, over the middleware',
     code: middleware(
       '{ instrumentations: { fetch: fetchCalls(), llm: llmCalls() } }',
