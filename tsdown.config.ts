@@ -22,7 +22,7 @@ const config: UserConfig = defineConfig({
     'outbox/process': 'src/outbox/process.ts',
     'outbox/no-process': 'src/outbox/no-process.ts',
   },
-  deps: { neverBundle: ['#exit', '#process'] },
+  deps: { neverBundle: ['#exit', '#process', /^node:/] },
   format: 'esm',
   platform: 'neutral',
   target: 'es2022',

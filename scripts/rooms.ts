@@ -8,6 +8,7 @@ import { dirname, join, relative } from 'node:path'
 /** From the top; rooms of one floor do not import each other. */
 const FLOORS: readonly (readonly string[])[] = [
   ['index.ts'],
+  ['cli'],
   ['client', 'collector', 'hono', 'middy', 'vercel', 'workers'],
   ['lambda'],
   ['http'],
@@ -37,7 +38,7 @@ const CHOSEN: Record<string, string> = Object.fromEntries(
 
 const faults: string[] = []
 for (const name of readdirSync(source, { recursive: true, encoding: 'utf8' }).sort()) {
-  if (!name.endsWith('.ts')) continue
+  if (!/\.tsx?$/.test(name)) continue
   const file = join(source, name)
   const code = readFileSync(file, 'utf8')
   const room = roomOf(file)

@@ -1,4 +1,7 @@
-/** Reads an OTLP/HTTP JSON trace request into plain spans. A field that is missing stays missing; nothing is guessed. */
+/**
+ * Reads OTLP/HTTP trace requests into plain spans, and keeps each span as it came. A field that is missing stays
+ * missing; nothing is guessed.
+ */
 
 export type PlainValue = string | number | boolean | null | PlainValue[] | { [key: string]: PlainValue }
 export type PlainAttributes = { [key: string]: PlainValue }
@@ -26,7 +29,7 @@ interface KeyValue {
   key: string
   value?: Record<string, unknown>
 }
-interface WireSpan extends Omit<CollectedSpan, 'start' | 'end' | 'attributes' | 'status' | 'events' | 'links'> {
+export interface WireSpan extends Omit<CollectedSpan, 'start' | 'end' | 'attributes' | 'status' | 'events' | 'links'> {
   startTimeUnixNano: string
   endTimeUnixNano: string
   attributes?: KeyValue[]
@@ -34,46 +37,78 @@ interface WireSpan extends Omit<CollectedSpan, 'start' | 'end' | 'attributes' | 
   events?: { name: string; timeUnixNano: string; attributes?: KeyValue[] }[]
   links?: { traceId: string; spanId: string; attributes?: KeyValue[] }[]
 }
+/** A span as it came, with what stood around it. */
+export interface RawSpan {
+  resource?: { attributes?: KeyValue[] }
+  scope?: CollectedSpan['scope']
+  span: WireSpan
+}
 interface WireRequest {
   resourceSpans?: {
-    resource?: { attributes?: KeyValue[] }
-    scopeSpans?: { scope?: CollectedSpan['scope']; spans?: WireSpan[] }[]
+    resource?: RawSpan['resource']
+    scopeSpans?: { scope?: RawSpan['scope']; spans?: WireSpan[] }[]
   }[]
 }
 
-/** Throws where the body is no OTLP trace request. */
-export function readOtlp(body: unknown): CollectedSpan[] {
-  const { resourceSpans } = body as WireRequest
-  if (!Array.isArray(resourceSpans)) throw new TypeError('resourceSpans is missing')
-  const spans: CollectedSpan[] = []
-  for (const { resource, scopeSpans = [] } of resourceSpans) {
-    for (const { scope = { name: '' }, spans: wireSpans = [] } of scopeSpans) {
-      for (const wire of wireSpans) spans.push(toSpan(wire, readAttributes(resource?.attributes), scope))
-    }
-  }
-  return spans
+export interface ReadSpans {
+  spans: CollectedSpan[]
+  /** As they came, in the order of `spans`. */
+  raw: RawSpan[]
+  /** Spans that cannot be kept. */
+  rejected: number
+  /** What is wrong with the first of them. */
+  reason?: string
 }
 
-function toSpan(wire: WireSpan, resource: PlainAttributes, scope: CollectedSpan['scope']): CollectedSpan {
-  const { name, kind } = wire
-  const { links = [] } = wire
+/** Throws where the body is no OTLP trace request, or none of its spans can be kept. */
+export function readOtlp(body: unknown): ReadSpans {
+  const { resourceSpans } = (body ?? {}) as WireRequest
+  if (!Array.isArray(resourceSpans)) throw new TypeError('resourceSpans is missing')
+  const read: ReadSpans = { spans: [], raw: [], rejected: 0 }
+  for (const { resource, scopeSpans = [] } of resourceSpans) {
+    const attributes = readAttributes(resource?.attributes)
+    for (const { scope, spans = [] } of scopeSpans) {
+      for (const span of spans) {
+        try {
+          read.spans.push(toSpan({ span, scope }, attributes))
+          read.raw.push({ resource, scope, span })
+        } catch (error) {
+          read.rejected++
+          read.reason ??= error instanceof TypeError ? error.message : 'a span has times that are no integers'
+        }
+      }
+    }
+  }
+  if (read.rejected && !read.spans.length) throw new TypeError(read.reason)
+  return read
+}
+
+/** One span as `readOtlp` gives it. */
+export function toSpan(
+  { span: wire, resource, scope = { name: '' } }: RawSpan,
+  attributes: PlainAttributes = readAttributes(resource?.attributes),
+): CollectedSpan {
+  const { name = '', kind = 0, links = [], events = [] } = wire
   const [traceId, spanId, parentSpanId] = [wire.traceId, wire.spanId, wire.parentSpanId].map((id) =>
     `${id ?? ''}`.toLowerCase(),
   ) as [string, string, string]
-  if (!/^[0-9a-f]{32}$/.test(traceId) || !/^[0-9a-f]{16}$/.test(spanId)) throw new TypeError('a span has no valid ids')
+  if (!/^(?!0+$)[0-9a-f]{32}$/.test(traceId) || !/^(?!0+$)[0-9a-f]{16}$/.test(spanId)) {
+    throw new TypeError('a span has no valid ids')
+  }
+  const start = BigInt(wire.startTimeUnixNano ?? 0)
   return {
     traceId,
     spanId,
-    parentSpanId: parentSpanId || undefined,
-    name,
+    parentSpanId: /[1-9a-f]/.test(parentSpanId) ? parentSpanId : undefined,
+    name: `${name}`,
     kind,
-    start: BigInt(wire.startTimeUnixNano),
-    end: BigInt(wire.endTimeUnixNano),
+    start,
+    end: BigInt(wire.endTimeUnixNano || start),
     attributes: readAttributes(wire.attributes),
     status: { code: wire.status?.code ?? 0, message: wire.status?.message },
-    events: (wire.events ?? []).map((event) => ({
+    events: events.map((event) => ({
       name: event.name,
-      time: BigInt(event.timeUnixNano),
+      time: BigInt(event.timeUnixNano ?? 0),
       attributes: readAttributes(event.attributes),
     })),
     links: links.map((link) => ({
@@ -81,7 +116,7 @@ function toSpan(wire: WireSpan, resource: PlainAttributes, scope: CollectedSpan[
       spanId: link.spanId,
       attributes: readAttributes(link.attributes),
     })),
-    resource,
+    resource: attributes,
     scope,
   }
 }
@@ -95,5 +130,5 @@ function readValue(value: Record<string, unknown> = {}): PlainValue {
     return ((value.arrayValue as { values?: Record<string, unknown>[] }).values ?? []).map(readValue)
   if (value.kvlistValue) return readAttributes((value.kvlistValue as { values?: KeyValue[] }).values)
   if (value.intValue !== undefined) return Number(value.intValue)
-  return (value.stringValue ?? value.doubleValue ?? value.boolValue ?? null) as PlainValue
+  return (value.stringValue ?? value.doubleValue ?? value.boolValue ?? value.bytesValue ?? null) as PlainValue
 }

@@ -55,7 +55,7 @@ describe('delivery to any OTLP endpoint', () => {
       headers: { 'content-type': 'application/json', 'x-team': 'a' },
     })
     expect(request?.headers.authorization).toBeUndefined()
-    expect(readOtlp(JSON.parse(request?.body ?? '')).map(({ traceId }) => traceId)).toEqual([
+    expect(readOtlp(JSON.parse(request?.body ?? '')).spans.map(({ traceId }) => traceId)).toEqual([
       session.traceId,
       session.traceId,
     ])

@@ -1,0 +1,113 @@
+/**
+ * What comes in, as AgentOps and any OTLP collector take it: `POST /v3/auth/token` exchanges a key for a token,
+ * `POST /v1/traces` takes OTLP as JSON or protobuf, `POST /v1/metrics` and `/v1/logs` take anything, which is not kept.
+ * A request without a token is taken, as a plain collector would; a wrong token is refused, as AgentOps would.
+ */
+import { type Context, Hono } from 'hono'
+import { sign, verify } from 'hono/jwt'
+import { describe } from '../runtime/diag.ts'
+import { isUuid } from '../runtime/uuid.ts'
+import { BodyError, readBody } from './body.ts'
+import { type ReadSpans, readOtlp } from './otlp.ts'
+import { decodeTraceRequest, encodeTraceResponse } from './protobuf.ts'
+
+export interface Intake {
+  /** Signs the tokens. */
+  secret: string
+  /** Resolves when the spans are kept; rejects where they cannot be now. */
+  take(read: ReadSpans, request: Request): Promise<void> | void
+  onRequest?: (request: Request, spans: number) => void
+}
+
+const TOKEN_LIFETIME_S = 30 * 24 * 3600
+
+export function ingest(intake: Intake): Hono {
+  const { secret, onRequest } = intake
+  const app = new Hono()
+
+  app.post('/v3/auth/token', async (c) => {
+    const key = await keyOf(c)
+    if (key === undefined) return c.json({ error: 'api_key is missing' }, 422)
+    if (!isUuid(`${key}`)) return c.json({ error: 'Invalid API key format' }, 400)
+    onRequest?.(c.req.raw, 0)
+    return c.json({ token: await issue(secret), project_id: 'local', project_prem_status: 'free' })
+  })
+
+  // Taken, so that nothing is said to be lost; they are not shown.
+  for (const path of ['/v1/metrics', '/v1/logs']) {
+    app.post(path, async (c) => {
+      if (!(await isAuthorized(c, secret))) return c.text('Unauthorized', 401)
+      onRequest?.(c.req.raw, 0)
+      return isProtobuf(c) ? answer(c, 200, encodeTraceResponse(0, '')) : c.json({})
+    })
+  }
+
+  app.post('/v1/traces', async (c) => {
+    if (!(await isAuthorized(c, secret))) return c.text('Unauthorized', 401)
+    const type = c.req.header('content-type') ?? ''
+    if (!isProtobuf(c) && !/^application\/json\b/i.test(type)) {
+      return c.text('expected application/json or application/x-protobuf', 415)
+    }
+    let read: ReadSpans
+    try {
+      const bytes = await readBody(c.req.raw)
+      read = readOtlp(isProtobuf(c) ? decodeTraceRequest(bytes) : JSON.parse(new TextDecoder().decode(bytes)))
+    } catch (error) {
+      const message = error instanceof BodyError ? error.message : `no OTLP trace request: ${describe(error)}`
+      return isProtobuf(c) ? answer(c, 400, encodeStatus(message)) : c.json({ code: 3, message }, 400)
+    }
+    onRequest?.(c.req.raw, read.spans.length)
+    try {
+      await intake.take(read, c.req.raw)
+    } catch (error) {
+      const message = `the spans cannot be stored now: ${describe(error)}`
+      if (isProtobuf(c)) return answer(c, 503, encodeStatus(message))
+      return c.json({ code: 14, message }, 503)
+    }
+    const { rejected, reason = '' } = read
+    if (isProtobuf(c)) return answer(c, 200, encodeTraceResponse(rejected, reason))
+    return c.json({ partialSuccess: rejected ? { rejectedSpans: `${rejected}`, errorMessage: reason } : {} })
+  })
+  return app
+}
+
+/** The field `api_key` of a request for a token. */
+export async function keyOf(c: Context): Promise<unknown> {
+  const body: unknown = await readBody(c.req.raw)
+    .then((bytes) => JSON.parse(new TextDecoder().decode(bytes)))
+    .catch(() => null)
+  return (body as { api_key?: unknown } | null)?.api_key
+}
+
+/** A token of AgentOps' v3 API, for a key that is not looked at any more. */
+export function issue(secret: string): Promise<string> {
+  const exp = Math.floor(Date.now() / 1000) + TOKEN_LIFETIME_S
+  return sign({ exp, aud: 'authenticated', project_id: 'local' }, secret, 'HS256')
+}
+
+/** Whether the request has no token, or a good one. */
+export async function isAuthorized(c: Context, secret: string): Promise<boolean> {
+  const authorization = c.req.header('authorization')
+  if (authorization === undefined) return true
+  try {
+    await verify(authorization.replace(/^Bearer /, ''), secret, 'HS256')
+    return true
+  } catch {
+    return false
+  }
+}
+
+function isProtobuf(c: Context): boolean {
+  return /^application\/x-protobuf\b/i.test(c.req.header('content-type') ?? '')
+}
+
+function answer(c: Context, status: 200 | 400 | 503, body: Uint8Array): Response {
+  return c.body(body as Uint8Array<ArrayBuffer>, status, { 'content-type': 'application/x-protobuf' })
+}
+
+/** `google.rpc.Status` with a message alone. */
+function encodeStatus(message: string): Uint8Array {
+  // The same field number and type as a partial success has for its message, without what is around it.
+  const told = Buffer.from(message.slice(0, 120))
+  return Uint8Array.from([18, told.length, ...told])
+}
