@@ -1,5 +1,5 @@
 /**
- * Runs the whole example on this machine: collector, model, site, and the Worker on workerd. Asks one question, prints
+ * Runs the whole example on this machine: backend, model, site, and the Worker on workerd. Asks one question, prints
  * the answer and its session, then waits for yours; with `--once` it ends there, with exit code 1 where anything is
  * missing.
  */
@@ -7,15 +7,15 @@ import { once } from 'node:events'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { serve } from '@hono/node-server'
-import { type CollectedSession, type RunningCollector, renderWaterfall, startCollector } from 'agentops-edge/collector'
+import { type Backend, type CollectedSession, renderWaterfall, startBackend } from 'agentops-edge/collector'
 import { createModelServer, createSiteServer, MODEL_PORT, SITE_PORT } from './model-server.ts'
 
 const WORKER_PORT = 8787
-const COLLECTOR_PORT = 4318
+const BACKEND_PORT = 4318
 const TIMEOUT_MS = 60_000
 const CLOSE_TIMEOUT_MS = 5000
 const QUESTION = "What do Ada's orders cost at today's prices?"
-/** The collector takes any UUID for a key. */
+/** The backend takes any UUID for a key. */
 const LOCAL_KEY = '11111111-1111-4111-8111-111111111111'
 
 /** What to close, in the order of opening. */
@@ -23,14 +23,14 @@ const closers: (() => unknown)[] = []
 
 async function main(keepRunning: boolean): Promise<void> {
   let onSession: (session: CollectedSession) => void = () => {}
-  const collector = await openCollector((session) => onSession(session))
+  const backend = await openBackend((session) => onSession(session))
   const model = await listen(createModelServer().fetch, MODEL_PORT)
   const site = await listen(createSiteServer().fetch, SITE_PORT)
   const worker = await startWorker({
     // The way a deployed Worker sends to AgentOps: the key is exchanged for a token, which the traces carry.
     AGENTOPS_API_KEY: LOCAL_KEY,
-    AGENTOPS_API_ENDPOINT: collector.url,
-    AGENTOPS_EXPORTER_ENDPOINT: `${collector.url}/v1/traces`,
+    AGENTOPS_API_ENDPOINT: backend.url,
+    AGENTOPS_EXPORTER_ENDPOINT: `${backend.url}/v1/traces`,
     OPENAI_BASE_URL: `${model}/v1`,
     SITE_URL: site,
   })
@@ -41,7 +41,7 @@ async function main(keepRunning: boolean): Promise<void> {
   console.log(`Question  ${QUESTION}`)
   process.stdout.write('Answer    ')
   await ask(`${worker}/ask`)
-  const session = await within(first, 'the session of the question did not arrive at the collector')
+  const session = await within(first, 'the session of the question did not arrive at the backend')
   console.log(`\n${renderWaterfall(session)}`)
   check(session)
   if (!keepRunning) return
@@ -49,16 +49,17 @@ async function main(keepRunning: boolean): Promise<void> {
   onSession = (next) => console.log(`\n${renderWaterfall(next)}`)
   console.log(`
 Worker     ${worker}
-Sessions   ${collector.url}/sessions
 Ask more   curl -N -X POST ${worker}/ask -d '{"question": "What do the orders of Grace cost?"}'
 A failure  curl -N -X POST ${worker}/ask -d '{"question": "Is there an outage?"}'
-Stop       Ctrl-C`)
+Stop       Ctrl-C
+
+Its page   ${backend.url}/traces/${session.traceId}`)
 }
 
-async function openCollector(onSession: (session: CollectedSession) => void): Promise<RunningCollector> {
-  const collector = await startCollector({ port: await portOr(COLLECTOR_PORT), onSession })
-  closers.push(() => collector.close())
-  return collector
+async function openBackend(onSession: (session: CollectedSession) => void): Promise<Backend> {
+  const backend = await startBackend({ port: await portOr(BACKEND_PORT), onSession })
+  closers.push(() => backend.close())
+  return backend
 }
 
 /** Serves on the loopback interface; resolves to the URL. */

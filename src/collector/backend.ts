@@ -7,11 +7,11 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Hono } from 'hono'
 import { describe, warn } from '../runtime/diag.ts'
+import { toCollected } from './collected.ts'
 import { onlyLocal } from './guard.ts'
 import { ingest } from './ingest.ts'
 import { listen } from './listen.ts'
 import { live } from './live.ts'
-import { toSpan } from './otlp.ts'
 import { filterOf, pages } from './page/pages.tsx'
 import { reading, traceIdOf } from './reading.ts'
 import { openSqlite, type SqliteOptions } from './sqlite.ts'
@@ -116,14 +116,4 @@ function follow(store: TraceStore, onSession: (session: CollectedSession) => voi
       told().catch((error) => warn(`onSession failed (${describe(error)})`))
     }
   })
-}
-
-/** A stored session as `renderWaterfall` takes it. */
-export function toCollected(id: string, traceId: string, raw: Parameters<typeof toSpan>[0][]): CollectedSession {
-  const spans = raw.map((span) => toSpan(span))
-  const ids = new Set(spans.map(({ spanId }) => spanId))
-  const root =
-    spans.find(({ attributes }) => attributes['agentops.span.kind'] === 'session') ??
-    spans.find(({ parentSpanId }) => parentSpanId === undefined || !ids.has(parentSpanId))
-  return { id, traceId, root, spans }
 }

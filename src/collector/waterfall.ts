@@ -20,9 +20,9 @@ export function renderWaterfall(session: CollectedSession): string {
     const name = `${'  '.repeat(Math.min(depth, NAME))}${row.name}`
     return `  ${pad(name, NAME)} ${bar} ${millis(row.end - row.start).padStart(9)}  ${details(row)}`.trimEnd()
   })
-  // Names come from requests: a terminal must not obey them.
+  // Names come from requests: a terminal must not obey them, nor turn them around.
   return [headline(session, first), `  session ${session.id} · trace ${session.traceId}`, ...lines]
-    .map((line) => line.replace(/\p{Cc}/gu, ' '))
+    .map((line) => line.replace(/[\p{C}\p{Zl}\p{Zp}]/gu, ' '))
     .join('\n')
 }
 

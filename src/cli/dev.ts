@@ -1,0 +1,94 @@
+/** `dev`: the local backend, until it is stopped. */
+import { mkdir, writeFile } from 'node:fs/promises'
+import { dirname } from 'node:path'
+import { type Backend, startBackend } from '../collector/index.ts'
+import { style, UserError } from './terminal.ts'
+
+export interface DevOptions {
+  port: number
+  db: string
+  maxAge: number
+  maxSize: number
+  host?: string | string[]
+  json?: boolean
+}
+
+/** Ports after the wanted one. */
+const TRIES = 20
+
+export async function dev({ port, db, maxAge, maxSize, host, json }: DevOptions): Promise<void> {
+  const wanted = within('--port', port, 0, 65_535)
+  const options = {
+    db: `${db}`,
+    maxAgeMs: within('--max-age', maxAge, 0.01, 36_500) * 24 * 3600_000,
+    maxBytes: within('--max-size', maxSize, 1, 1e6) * 1e6,
+    hosts: [host ?? []].flat().map(String),
+  }
+  await makeFolder(options.db)
+  const backend = await startNear(wanted, options)
+  const stop = once(async () => {
+    await backend.close()
+    process.exit(0)
+  })
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, stop)
+  if (json) console.log(JSON.stringify({ url: backend.url, db: options.db }))
+  else say(backend.url, wanted, options.db)
+}
+
+/** The folder of the default file keeps itself out of the user's repository. */
+async function makeFolder(file: string): Promise<void> {
+  const folder = dirname(file)
+  try {
+    await mkdir(folder, { recursive: true })
+    if (folder === '.agentops') await writeFile(`${folder}/.gitignore`, '*\n', { flag: 'wx' }).catch(() => {})
+  } catch (error) {
+    throw new UserError(`--db ${file}: its folder cannot be made (${(error as NodeJS.ErrnoException).code})`)
+  }
+}
+
+async function startNear(port: number, options: { db: string }): Promise<Backend> {
+  for (let tried = 0; ; tried++) {
+    try {
+      return await startBackend({ ...options, port: port && port + tried })
+    } catch (error) {
+      const { code, message } = error as NodeJS.ErrnoException
+      if (code !== 'EADDRINUSE') throw new UserError(code === 'EACCES' ? `--port ${port}: not allowed` : message)
+      if (tried === TRIES || port + tried === 65_535) {
+        throw new UserError(`--port ${port}: it is taken, and so are the next ${tried}. Name another one`)
+      }
+    }
+  }
+}
+
+function say(url: string, wanted: number, db: string): void {
+  const lines = [`OTEL_EXPORTER_OTLP_ENDPOINT=${url}`, `AGENTOPS_APP_URL=${url}`].map((line) => `    ${line}`)
+  const { port } = new URL(url)
+  console.log(`
+  ${style('agentops-edge', 'bold')}  ${style(url, 'blue')}  ${style(`kept in ${db}`, 'dim')}${
+    wanted && Number(port) !== wanted ? `\n  ${style(`port ${wanted} is taken: this is ${port}`, 'yellow')}` : ''
+  }
+
+  Send sessions here. Workers: in .dev.vars; Next.js: in .env.local; Node.js and
+  Lambda on this machine: in the environment.
+
+${lines.join('\n')}
+
+  A key goes before it: take AGENTOPS_API_KEY out there while you try.
+  ${style('Nothing shows up?  npx agentops-edge check    In the terminal:  npx agentops-edge tail', 'dim')}
+`)
+}
+
+function within(name: string, value: unknown, least: number, most: number): number {
+  const number = Number(value)
+  if (number >= least && number <= most) return number
+  throw new UserError(`${name}: expected a number from ${least} to ${most}, got ${value}`)
+}
+
+function once(work: () => Promise<void>): () => void {
+  let isBegun = false
+  return () => {
+    if (isBegun) process.exit(1)
+    isBegun = true
+    work().catch(() => process.exit(1))
+  }
+}

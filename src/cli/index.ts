@@ -1,0 +1,11 @@
+#!/usr/bin/env node
+/** The command `agentops-edge`. What an old Node cannot load is loaded after it has been looked at. */
+const [major = 0, minor = 0] = process.versions.node.split('.').map(Number)
+if (major < 22 || (major === 22 && minor < 15)) {
+  console.log(`agentops-edge needs Node 22.15 or newer; this is ${process.version}`)
+  process.exit(1)
+}
+const { main } = await import('./main.ts')
+await main(process.argv)
+
+export {}
