@@ -43,7 +43,7 @@ const MAX_TEXT = 16_384
 const MAX_LABELS = 100
 const MAX_LABEL = 200
 /** Sessions that one step of the retention takes away: what comes in waits for it. */
-const STEP = 50
+const STEP = 10
 
 export class SqliteWriter {
   readonly #database: DatabaseSync
@@ -112,6 +112,8 @@ export class SqliteWriter {
         this.#run('DELETE FROM traces WHERE id = ?', id)
       }
       this.#run('DELETE FROM facets WHERE sessions < 1')
+      // What was deleted stays in the search's index until its parts are merged.
+      this.#run("INSERT INTO words (words, rank) VALUES ('merge', 64)")
     })
     this.#database.exec('PRAGMA incremental_vacuum')
     return old.length === STEP

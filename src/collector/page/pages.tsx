@@ -8,7 +8,7 @@ import { traceIdOf } from '../reading.ts'
 import type { SessionFilter, SessionRow, SpanRow, TraceStore } from '../trace-store.ts'
 import { resultsOf, Thread } from './chat.tsx'
 import { ConversationPage, MAX_TURNS } from './conversation.tsx'
-import { count, plural } from './format.ts'
+import { count, plain, plural } from './format.ts'
 import { ICON, Layout } from './layout.tsx'
 import { ListPage, STATES } from './list.tsx'
 import { treeOf } from './order.ts'
@@ -199,8 +199,8 @@ async function bodyOf(c: Context, store: TraceStore, { session, spans, view, sel
         </p>
         {raw.map((span) => (
           <details class="json">
-            <summary>{`${toSpan(span).name} ${span.span.spanId}`}</summary>
-            <pre class="text">{JSON.stringify(span, null, 2).slice(0, 100_000)}</pre>
+            <summary>{plain(`${toSpan(span).name} ${span.span.spanId}`)}</summary>
+            <pre class="text">{plain(JSON.stringify(span, null, 2).slice(0, 100_000))}</pre>
           </details>
         ))}
       </>
