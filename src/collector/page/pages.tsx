@@ -59,7 +59,7 @@ export function pages(store: TraceStore): Hono {
   app.get('/traces/:id', async (c) => {
     const id = traceIdOf(c.req.param('id'))
     const [session, spans] = await Promise.all([store.session(id), store.spans(id, MAX_SPANS)])
-    if (!session) return missing(c, 'session', `No spans of the trace ${id.slice(0, 64)} have arrived.`)
+    if (!session) return missing(c, 'session', `No spans of the trace ${plain(id.slice(0, 64))} have arrived.`)
     const view = VIEWS.find((name) => name === c.req.query('view')) ?? 'waterfall'
     const selected = spans.find(({ spanId }) => spanId === c.req.query('span')) ?? worthALook(spans)
     const [story, body, conversation] = await Promise.all([

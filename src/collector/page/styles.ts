@@ -24,7 +24,8 @@ export const STYLES: string = `
 html { font: 14px/1.5 system-ui, -apple-system, "Segoe UI", Roboto, sans-serif; background: var(--bg); color: var(--text); }
 body { margin: 0; font-variant-numeric: tabular-nums; }
 a { color: var(--accent); text-decoration: none; }
-a:hover { text-decoration: underline; }
+a:hover, p a { text-decoration: underline; }
+.divider a, .call-name a { text-decoration: none; }
 :focus-visible { outline: 2px solid var(--accent); outline-offset: 1px; border-radius: 3px; }
 main:focus { outline: none; }
 h1 { font-size: 20px; font-weight: 600; margin: 0; letter-spacing: -.01em; overflow-wrap: anywhere; }

@@ -1,0 +1,311 @@
+/** The command as a process of its own, against real servers. */
+import { type ChildProcess, spawn } from 'node:child_process'
+import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join, resolve } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
+import { beforeAll, expect, onTestFinished, test } from 'vitest'
+import { startBackend } from '../../src/collector/index.ts'
+import { deskSessions, otlpOf, traceIdOf } from '../support/desk.ts'
+import { ownEnvironment } from '../support/install.ts'
+import { waitFor } from '../support/wait.ts'
+
+const NODE = resolve('node_modules/.bin/node')
+const COMMAND = resolve('dist/cli/index.js')
+const KEY = '11111111-1111-4111-8111-111111111111'
+const ESCAPE = '\u001b'
+
+let folder: string
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'agentops-edge-cli-'))
+  return () => rm(folder, { recursive: true, force: true })
+})
+
+interface Running {
+  process: ChildProcess
+  /** What it has printed, on both streams. */
+  printed(): string
+  /** Its exit code. */
+  ended: Promise<number | null>
+}
+
+function start(args: string[], env: Record<string, string> = {}, cwd: string = folder): Running {
+  const child = spawn(NODE, [COMMAND, ...args], { cwd, env: ownEnvironment(env) })
+  let printed = ''
+  for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk) => (printed += chunk))
+  const ended = new Promise<number | null>((done) => child.on('close', (code) => done(code)))
+  onTestFinished(async () => {
+    child.kill('SIGKILL')
+    await ended
+  })
+  return { process: child, printed: () => printed, ended }
+}
+async function run(args: string[], env: Record<string, string> = {}): Promise<[code: number | null, printed: string]> {
+  const running = start(args, env)
+  return [await running.ended, running.printed()]
+}
+async function serve(answer: (request: IncomingMessage, response: ServerResponse) => void): Promise<string> {
+  const server = createServer((request, response) => {
+    request.resume().on('end', () => answer(request, response))
+  })
+  await new Promise<void>((listening) => server.listen(0, '127.0.0.1', listening))
+  onTestFinished(() => {
+    server.closeAllConnections()
+    server.close()
+  })
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+}
+async function backend(): Promise<string> {
+  const started = await startBackend()
+  onTestFinished(() => started.close())
+  return started.url
+}
+async function send(url: string, body: object): Promise<void> {
+  const headers = { 'content-type': 'application/json' }
+  expect((await fetch(`${url}/v1/traces`, { method: 'POST', body: JSON.stringify(body), headers })).status).toBe(200)
+}
+
+test('help, version, and what it does not know', async () => {
+  expect(await run(['--help'])).toEqual([0, expect.stringContaining('show <trace>')])
+  expect(await run(['--version'])).toEqual([0, expect.stringMatching(/0\.\d+\.\d+/)])
+  expect(await run(['nothing'])).toEqual([2, expect.stringContaining('there is no command "nothing"')])
+  expect(await run(['dev', '--loud'])).toEqual([2, expect.stringContaining('--loud')])
+  expect(await run(['show'])).toEqual([2, expect.stringContaining('trace')])
+  expect(await run(['show', 'abc', '--url', 'http://127.0.0.1:1'])).toEqual([
+    1,
+    expect.stringContaining('npx agentops-edge dev'),
+  ])
+  expect(await run(['dev', '--port', 'high'])).toEqual([
+    1,
+    expect.stringContaining('--port: expected a number from 0 to 65535'),
+  ])
+})
+
+test('dev takes the next port where one is taken, keeps its sessions, and ends with 0', async () => {
+  const taken = Number(new URL(await serve((_, response) => response.end())).port)
+  const first = start(['dev', '--port', `${taken}`, '--json'])
+  const told = JSON.parse(await waitFor('the url', () => /^\{.*\}$/m.exec(first.printed())?.[0]))
+  expect(Number(new URL(told.url).port)).toBeGreaterThan(taken)
+  for (const session of deskSessions()) await send(told.url, otlpOf(session))
+  first.process.kill('SIGTERM')
+  expect(await first.ended).toBe(0)
+  expect((await readdir(join(folder, '.agentops'))).sort()).toEqual(['.gitignore', 'sessions.db'])
+
+  const second = start(['dev', '--port', '0'])
+  const url = await waitFor('the url', () => /http:\/\/127\.0\.0\.1:\d+/.exec(second.printed())?.[0])
+  expect(second.printed()).toContain(`OTEL_EXPORTER_OTLP_ENDPOINT=${url}`)
+  expect(second.printed()).not.toContain(ESCAPE)
+  expect(await (await fetch(url)).text()).toContain('12 sessions kept')
+  const [code, shown] = await run(['show', traceIdOf(1), '--contents', '--url', url])
+  expect([code, shown]).toEqual([0, expect.stringContaining("user: What do Ada's orders cost")])
+  expect(shown).toMatch(/fetch_page\.tool .*✗ https:\/\/shop\.example\/prices answered 503/)
+  expect(await run(['show', traceIdOf(99), '--url', url])).toEqual([1, expect.stringContaining('no such session')])
+  const [, json] = await run(['show', traceIdOf(1), '--json', '--url', url])
+  expect(JSON.parse(json)).toMatchObject({ session: { state: 'Success' }, spans: expect.any(Array) })
+})
+
+test('dev refuses a file that is not its own', async () => {
+  const db = join(folder, 'theirs.db')
+  await writeFile(db, 'not a database'.repeat(100))
+  expect(await run(['dev', '--port', '0', '--db', db])).toEqual([1, expect.stringContaining('it is left as it is')])
+})
+
+test('tail prints each session as it ends, and nothing that moves the cursor or turns the line', async () => {
+  const url = await backend()
+  const tail = start(['tail', '--url', url, '--contents'])
+  await waitFor('the tail', () => tail.printed().includes('waiting'))
+  await new Promise((resolve) => setTimeout(resolve, 300))
+  const evil = `${ESCAPE}[2J${ESCAPE}]0;x\u0007 \u202egnirts \u2028 \r owned`
+  const call = {
+    'agentops.span.kind': 'tool',
+    'tool.name': evil,
+    'tool.parameters': JSON.stringify({ q: evil }),
+    'tool.result': evil,
+  }
+  const spans = [{ name: `${evil}.tool`, at: 1, ms: 3, error: evil, attributes: call }]
+  await send(
+    url,
+    otlpOf({ traceId: traceIdOf(7), name: evil, start: Date.now(), ms: 5, reason: evil, tags: [evil], spans }),
+  )
+  await waitFor('the session', () => tail.printed().includes('error: '))
+  expect(tail.printed()).toContain(traceIdOf(7))
+  expect(tail.printed()).not.toMatch(/[^\P{C}\n]|[\p{Zl}\p{Zp}]/u)
+})
+
+test('tail --json --state: one line of JSON for each that fits', async () => {
+  const url = await backend()
+  const tail = start(['tail', '--url', url, '--json', '--state', 'fail'])
+  await new Promise((resolve) => setTimeout(resolve, 1500))
+  for (const session of deskSessions()) await send(url, otlpOf(session))
+  const line = await waitFor('the session', () => /^\{.*\}$/m.exec(tail.printed())?.[0])
+  expect(JSON.parse(line)).toMatchObject({ state: 'Fail', reason: 'the model is overloaded' })
+  expect(tail.printed().trim().split('\n')).toHaveLength(1)
+})
+
+interface Finding {
+  check: string
+  ok?: boolean
+  says: string
+  next?: string
+}
+async function check(env: Record<string, string>): Promise<[number | null, Finding[], string]> {
+  const [code, printed] = await run(['check', '--json', '--wait', '1'], env)
+  return [code, JSON.parse(printed.slice(printed.indexOf('['))), printed]
+}
+const agentops = (url: string, more: Record<string, string> = {}): Record<string, string> => ({
+  AGENTOPS_API_KEY: KEY,
+  AGENTOPS_API_ENDPOINT: url,
+  AGENTOPS_EXPORTER_ENDPOINT: `${url}/v1/traces`,
+  ...more,
+})
+/** A backend that takes everything; `answers` are by path. */
+const taking =
+  (answers: Record<string, (response: ServerResponse) => void>) =>
+  (request: IncomingMessage, response: ServerResponse) => {
+    const answer = answers[`${request.url}`]
+    if (answer) return answer(response)
+    response.setHeader('content-type', 'application/json')
+    if (request.url === '/v3/auth/token') return response.end('{"token":"a.token.of.some.length"}')
+    if (request.url === '/v1/traces') return response.end('{"partialSuccess":{}}')
+    response.statusCode = 404
+    response.end('{"error":"Trace not found"}')
+  }
+const html = (response: ServerResponse): void => {
+  response.setHeader('content-type', 'text/html')
+  response.end('<!doctype html><h1>Sign in</h1>')
+}
+
+test('check: all is well with the local backend, by its address and by key', async () => {
+  const url = await backend()
+  for (const env of [{ OTEL_EXPORTER_OTLP_ENDPOINT: url }, agentops(url)]) {
+    const [code, findings, printed] = await check(env)
+    expect(findings.filter(({ ok }) => !ok)).toEqual([])
+    expect(findings.at(-1)?.says).toContain('the session is there')
+    expect([code, printed.includes(KEY)]).toEqual([0, false])
+  }
+})
+
+test.each<[string, (url: string) => Record<string, string>, ReturnType<typeof taking>, string, RegExp]>([
+  [
+    'wrong key format',
+    (url) => agentops(url, { AGENTOPS_API_KEY: 'sk-not-a-uuid-at-all' }),
+    taking({}),
+    'key',
+    /no UUID|expected/,
+  ],
+  [
+    'refused key',
+    agentops,
+    taking({ '/v3/auth/token': (response) => response.writeHead(403).end('{"error":"Invalid API key"}') }),
+    'token',
+    /refuses the key \(403\).*Invalid API key/,
+  ],
+  [
+    'unreachable host',
+    () => ({ OTEL_EXPORTER_OTLP_ENDPOINT: 'http://127.0.0.1:9' }),
+    taking({}),
+    'send',
+    /cannot be reached/,
+  ],
+  [
+    'unknown host',
+    () => ({ OTEL_EXPORTER_OTLP_ENDPOINT: 'http://no-such-host.invalid' }),
+    taking({}),
+    'send',
+    /cannot be reached/,
+  ],
+  [
+    'wrong path',
+    (url) => ({ OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: `${url}/v1/trace` }),
+    taking({}),
+    'send',
+    /nothing at \/v1\/trace \(404\)/,
+  ],
+  [
+    'doubled path',
+    (url) => ({ OTEL_EXPORTER_OTLP_ENDPOINT: `${url}/v1/traces` }),
+    taking({}),
+    'endpoint',
+    /there twice/,
+  ],
+  ['HTML answer', (url) => ({ OTEL_EXPORTER_OTLP_ENDPOINT: url }), taking({ '/v1/traces': html }), 'send', /web page/],
+  ['HTML instead of a token', agentops, taking({ '/v3/auth/token': html }), 'token', /web page/],
+  [
+    'clock skew',
+    (url) => ({ OTEL_EXPORTER_OTLP_ENDPOINT: url }),
+    taking({
+      '/v1/traces': (response) =>
+        response.writeHead(200, { date: new Date(Date.now() + 600_000).toUTCString() }).end('{}'),
+    }),
+    'clock',
+    /(599|600|601) s behind/,
+  ],
+  ['no session seen', agentops, taking({}), 'session', /no session seen/],
+  ['no setting at all', () => ({}), taking({}), 'settings', /nothing is sent/],
+  [
+    'refused spans',
+    (url) => ({ OTEL_EXPORTER_OTLP_ENDPOINT: url }),
+    taking({
+      '/v1/traces': (response) => response.end('{"partialSuccess":{"rejectedSpans":"2","errorMessage":"too old"}}'),
+    }),
+    'send',
+    /refused its spans.*too old/,
+  ],
+])('check names: %s', async (_, env, answer, where, says) => {
+  const [code, findings, printed] = await check(env(await serve(answer)))
+  expect(code).toBe(1)
+  const wrong = findings.filter(({ ok }) => ok === false)
+  expect(wrong.map((finding) => finding.check)).toContain(where)
+  const found = wrong.find((finding) => finding.check === where)
+  expect(found?.says).toMatch(says)
+  expect(found?.next).toMatch(/\w/)
+  expect(printed).not.toMatch(/a\.token\.of|sk-not-a-uuid/)
+})
+
+test('check reads .dev.vars as wrangler does', async () => {
+  const url = await backend()
+  const own = await mkdtemp(join(tmpdir(), 'agentops-edge-vars-'))
+  onTestFinished(() => rm(own, { recursive: true, force: true }))
+  await writeFile(join(own, '.dev.vars'), `OTEL_EXPORTER_OTLP_ENDPOINT="${url}"\n`)
+  const running = start(['check'], {}, own)
+  expect(await running.ended).toBe(0)
+  expect(running.printed()).toMatch(/✓ settings .*\.dev\.vars/)
+  expect(running.printed()).toContain('All is well')
+})
+
+test('SIGKILL under load loses nothing that was answered 200', async () => {
+  const db = join(folder, 'killed.db')
+  const dev = start(['dev', '--port', '0', '--db', db, '--json'])
+  const { url } = JSON.parse(await waitFor('the url', () => /^\{.*\}$/m.exec(dev.printed())?.[0])) as { url: string }
+  const taken: string[] = []
+  let n = 0
+  let isOver = false
+  const client = async (): Promise<void> => {
+    while (!isOver) {
+      const traceId = traceIdOf(1000 + n++)
+      const spans = Array.from({ length: 20 }, (_, i) => ({ name: `s${i}.tool`, at: i, ms: 1 }))
+      const body = JSON.stringify(otlpOf({ traceId, name: 'load', start: Date.now(), ms: 30, spans }))
+      const headers = { 'content-type': 'application/json' }
+      const response = await fetch(`${url}/v1/traces`, { method: 'POST', body, headers }).catch(() => undefined)
+      if (response?.status === 200) taken.push(traceId)
+      else if (!response) return
+    }
+  }
+  const clients = Array.from({ length: 16 }, client)
+  await waitFor('some load', () => taken.length > 500)
+  dev.process.kill('SIGKILL')
+  await dev.ended
+  isOver = true
+  await Promise.all(clients)
+  const database = new DatabaseSync(db)
+  const kept = new Map(
+    database
+      .prepare('SELECT trace_id, spans FROM traces')
+      .all()
+      .map((row) => [row.trace_id, row.spans]),
+  )
+  database.close()
+  expect(taken.filter((traceId) => kept.get(traceId) !== 21)).toEqual([])
+})
