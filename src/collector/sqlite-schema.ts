@@ -78,7 +78,9 @@ export async function openDatabase(file: string): Promise<DatabaseSync> {
     }
     // What SQLite has answered is in the log, which outlives the process; a write then waits for no reader.
     if (isNew) database.exec('PRAGMA auto_vacuum = INCREMENTAL')
-    database.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA cache_size = -65536')
+    database.exec(
+      'PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA cache_size = -65536; PRAGMA wal_autocheckpoint = 8000',
+    )
     if (isNew) database.exec(`BEGIN; ${TABLES} COMMIT`)
     return database
   } catch (error) {

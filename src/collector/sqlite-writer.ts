@@ -37,6 +37,8 @@ const COLUMNS =
   'trace_id session_id name rank named_at service route state reason start end spans errors model_calls tool_calls input_tokens output_tokens cost updated'.split(
     ' ',
   )
+/** The facet that counts all sessions: counting their rows takes longer with each. */
+export const ALL = 'all'
 /** Of a span, in the search. */
 const MAX_TEXT = 16_384
 /** Of one session: a tag for each request would make the list of tags useless. */
@@ -110,6 +112,7 @@ export class SqliteWriter {
         this.#run(`${count} (kind, value) IN (SELECT kind, value FROM labels WHERE trace = ?)`, id)
         this.#run('DELETE FROM labels WHERE trace = ?', id)
         this.#run('DELETE FROM traces WHERE id = ?', id)
+        this.#run(`${count} kind = ?`, ALL)
       }
       this.#run('DELETE FROM facets WHERE sessions < 1')
       // What was deleted stays in the search's index until its parts are merged.
@@ -129,6 +132,7 @@ export class SqliteWriter {
       `INSERT INTO traces (${columns}) VALUES (?, ?, '', 0, ?, NULL, NULL, NULL, NULL, ?, ?, 0, 0, 0, 0, 0, 0, 0, 0)`,
       ...[span.traceId, span.traceId, start, start, end],
     )
+    this.#count(ALL, '')
     return find.get(span.traceId) as unknown as TraceRow
   }
 
@@ -166,7 +170,10 @@ export class SqliteWriter {
       value,
       trace,
     )
-    if (!changes) return
+    if (changes) this.#count(kind, value)
+  }
+
+  #count(kind: string, value: string): void {
     const counted = 'INSERT INTO facets (kind, value, sessions) VALUES (?, ?, 1)'
     this.#run(`${counted} ON CONFLICT (kind, value) DO UPDATE SET sessions = sessions + 1`, kind, value)
   }

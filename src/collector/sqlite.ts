@@ -4,7 +4,7 @@ import { guard } from '../runtime/diag.ts'
 import { type RawSpan, toSpan } from './otlp.ts'
 import { openReader, type Reader } from './sqlite-reader.ts'
 import { openDatabase } from './sqlite-schema.ts'
-import { type NewSpan, SqliteWriter } from './sqlite-writer.ts'
+import { ALL, type NewSpan, SqliteWriter } from './sqlite-writer.ts'
 import type { Facets, SessionFilter, SessionRow, SpanRow, Stored, TraceStore } from './trace-store.ts'
 
 export interface SqliteOptions {
@@ -27,8 +27,10 @@ const MAX_WAITING = 200_000
 const RETENTION_INTERVAL_MS = 5000
 /** A session whose root has not come is running while spans come; the library sends them every 15 s at the latest. */
 const RUNNING_MS = 60_000
-/** Spans of the newest that a search looks through. */
-const MAX_FOUND = 20_000
+/** Spans with the words that a search looks at, from the newest on: first few, and more where those are of too few sessions. */
+const MAX_FOUND = [4000, 200_000]
+/** Sessions of a label that is rare: all of them are looked at; of others the newest sessions are, until enough have it. */
+const RARE = 3000
 
 export class BusyError extends Error {}
 
@@ -135,12 +137,50 @@ function reads({ query }: Reader): Omit<TraceStore, 'write' | 'subscribe' | 'clo
       labels.flatMap((label) => (label.trace === trace && label.kind === kind ? [`${label.value}`] : []))
     return rows.map((row) => toSession(row, of(row.id, 'tag'), of(row.id, 'model')))
   }
+  async function conditions(filter: SessionFilter, depth: number): Promise<{ where: string; values: SQLInputValue[] }> {
+    const { state, text = '', sessionId, before } = filter
+    const terms: string[] = []
+    const values: SQLInputValue[] = []
+    const add = (term: string, ...of: SQLInputValue[]): void => {
+      terms.push(term)
+      values.push(...of)
+    }
+    const fresh = Date.now() - RUNNING_MS
+    if (state === 'Running') add('state IS NULL AND updated >= ?', fresh)
+    else if (state === 'Unfinished') add('state IS NULL AND updated < ?', fresh)
+    else if (state) add('state = ?', state)
+    for (const kind of ['tag', 'route', 'model'] as const) {
+      const value = filter[kind]
+      if (value === undefined) continue
+      const [facet] = await query<Row>('SELECT sessions FROM facets WHERE kind = ? AND value = ?', kind, value)
+      const isRare = Number(facet?.sessions ?? 0) <= RARE
+      const having = 'FROM labels WHERE kind = ? AND value = ?'
+      add(isRare ? `id IN (SELECT trace ${having})` : `EXISTS (SELECT 1 ${having} AND trace = traces.id)`, kind, value)
+    }
+    const words = text.match(/[\p{L}\p{N}\p{Co}]+/gu)
+    if (words) {
+      const found = 'SELECT rowid FROM words WHERE words MATCH ? ORDER BY rowid DESC LIMIT ?'
+      const match = `${words
+        .slice(0, 20)
+        .map((word) => `"${word}"`)
+        .join(' AND ')}*`
+      add(`id IN (SELECT trace FROM spans WHERE id IN (${found}))`, match, depth)
+    }
+    if (sessionId !== undefined) add('session_id = ?', sessionId)
+    if (before !== undefined) add('start < ?', before)
+    return { where: terms.length ? `WHERE ${terms.join(' AND ')}` : '', values }
+  }
   return {
     async sessions(filter) {
-      const { where, values } = conditions(filter)
-      const order = filter.ascending ? 'ASC' : 'DESC'
-      const sql = `SELECT * FROM traces ${where} ORDER BY start ${order} LIMIT ?`
-      return await labelled(await query<Row>(sql, ...values, filter.limit ?? 50))
+      const { limit = 50, ascending, text } = filter
+      const order = `ORDER BY start ${ascending ? 'ASC' : 'DESC'} LIMIT ?`
+      let rows: Row[] = []
+      for (const depth of text ? MAX_FOUND : [0]) {
+        const { where, values } = await conditions(filter, depth)
+        rows = await query<Row>(`SELECT * FROM traces ${where} ${order}`, ...values, limit)
+        if (rows.length >= limit) break
+      }
+      return await labelled(rows)
     },
     async session(traceId) {
       return (await labelled(await query<Row>('SELECT * FROM traces WHERE trace_id = ?', traceId)))[0]
@@ -162,48 +202,15 @@ function reads({ query }: Reader): Omit<TraceStore, 'write' | 'subscribe' | 'clo
       return row && toSpan(JSON.parse(`${row.raw}`) as RawSpan)
     },
     async facets() {
-      const [counted, rows] = await Promise.all([
-        query<Row>('SELECT count(*) AS sessions FROM traces'),
-        query<Row>('SELECT kind, value, sessions FROM facets ORDER BY sessions DESC LIMIT 300'),
-      ])
-      const facets: Facets = { tag: [], route: [], model: [], sessions: Number(counted[0]?.sessions) }
+      const rows = await query<Row>('SELECT kind, value, sessions FROM facets ORDER BY sessions DESC LIMIT 300')
+      const facets: Facets = { tag: [], route: [], model: [], sessions: 0 }
       for (const { kind, value, sessions } of rows) {
-        facets[kind as 'tag'].push({ value: `${value}`, sessions: Number(sessions) })
+        if (kind === ALL) facets.sessions = Number(sessions)
+        else facets[kind as 'tag'].push({ value: `${value}`, sessions: Number(sessions) })
       }
       return facets
     },
   }
-}
-
-function conditions(filter: SessionFilter): { where: string; values: SQLInputValue[] } {
-  const { state, text = '', sessionId, before } = filter
-  const terms: string[] = []
-  const values: SQLInputValue[] = []
-  const add = (term: string, ...of: SQLInputValue[]): void => {
-    terms.push(term)
-    values.push(...of)
-  }
-  const fresh = Date.now() - RUNNING_MS
-  if (state === 'Running') add('state IS NULL AND updated >= ?', fresh)
-  else if (state === 'Unfinished') add('state IS NULL AND updated < ?', fresh)
-  else if (state) add('state = ?', state)
-  for (const kind of ['tag', 'route', 'model'] as const) {
-    const value = filter[kind]
-    if (value === undefined) continue
-    add('EXISTS (SELECT 1 FROM labels WHERE trace = traces.id AND kind = ? AND value = ?)', kind, value)
-  }
-  const words = text.match(/[\p{L}\p{N}\p{Co}]+/gu)
-  if (words) {
-    const found = 'SELECT rowid FROM words WHERE words MATCH ? ORDER BY rowid DESC LIMIT ?'
-    const match = `${words
-      .slice(0, 20)
-      .map((word) => `"${word}"`)
-      .join(' AND ')}*`
-    add(`id IN (SELECT trace FROM spans WHERE id IN (${found}))`, match, MAX_FOUND)
-  }
-  if (sessionId !== undefined) add('session_id = ?', sessionId)
-  if (before !== undefined) add('start < ?', before)
-  return { where: terms.length ? `WHERE ${terms.join(' AND ')}` : '', values }
 }
 
 function toSession(row: Row, tags: string[], models: string[]): SessionRow {

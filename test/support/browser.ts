@@ -48,12 +48,8 @@ export interface Opened {
 export async function openBrowser(): Promise<Opened> {
   const home = await installPackage('chromium')
   const require = createRequire(join(home, 'package.json'))
-  const load = async (name: string): Promise<Record<string, never>> =>
-    await import(pathToFileURL(require.resolve(name)).href)
-  const { chromium } = (await load('playwright-core')) as unknown as {
-    chromium: { launch(options: object): Promise<Browser> }
-  }
-  const { default: sparticuz } = (await load('@sparticuz/chromium')) as unknown as {
+  const { chromium } = require('playwright-core') as { chromium: { launch(options: object): Promise<Browser> } }
+  const { default: sparticuz } = (await import(pathToFileURL(require.resolve('@sparticuz/chromium')).href)) as {
     default: { executablePath(): Promise<string>; args: string[] }
   }
   const executablePath = await sparticuz.executablePath()

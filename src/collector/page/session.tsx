@@ -50,14 +50,14 @@ export const SessionPage: FC<SessionProps> = ({ session, view, question, answer,
           {session.cost > 0 && <Fact name="Cost">{money(session.cost)}</Fact>}
           {session.models.length > 0 && <Fact name="Model">{plain(session.models.join(', '))}</Fact>}
           {session.service && <Fact name="Service">{plain(session.service)}</Fact>}
-          <Fact name="Trace">
-            <code>{traceId}</code>
-          </Fact>
           {conversation > 1 && (
             <Fact name="Conversation">
               <a href={`/conversations/${encodeURIComponent(session.sessionId)}`}>{plural(conversation, 'session')}</a>
             </Fact>
           )}
+          <Fact name="Trace">
+            <code>{traceId}</code>
+          </Fact>
         </dl>
         {(question || answer) && (
           <div class="story">
