@@ -88,7 +88,7 @@ export function toSpan(
   { span: wire, resource, scope = { name: '' } }: RawSpan,
   attributes: PlainAttributes = readAttributes(resource?.attributes),
 ): CollectedSpan {
-  const { name = '', kind = 0, links = [], events = [] } = wire
+  const { name = '', kind, links = [], events = [], status } = wire
   const [traceId, spanId, parentSpanId] = [wire.traceId, wire.spanId, wire.parentSpanId].map((id) =>
     `${id ?? ''}`.toLowerCase(),
   ) as [string, string, string]
@@ -101,11 +101,14 @@ export function toSpan(
     spanId,
     parentSpanId: /[1-9a-f]/.test(parentSpanId) ? parentSpanId : undefined,
     name: `${name}`,
-    kind,
+    kind: enumOf(kind, KINDS),
     start,
     end: BigInt(wire.endTimeUnixNano || start),
     attributes: readAttributes(wire.attributes),
-    status: { code: wire.status?.code ?? 0, message: wire.status?.message },
+    status: {
+      code: enumOf(status?.code, CODES),
+      message: status?.message === undefined ? undefined : `${status.message}`,
+    },
     events: events.map((event) => ({
       name: event.name,
       time: BigInt(event.timeUnixNano ?? 0),
@@ -121,14 +124,29 @@ export function toSpan(
   }
 }
 
-function readAttributes(list: KeyValue[] = []): PlainAttributes {
-  return Object.fromEntries(list.map(({ key, value }) => [key, readValue(value)]))
+const KINDS = ['UNSPECIFIED', 'INTERNAL', 'SERVER', 'CLIENT', 'PRODUCER', 'CONSUMER']
+const CODES = ['UNSET', 'OK', 'ERROR']
+
+/** OTLP's JSON has numbers for enums; protobuf's own JSON, which some send, has names. */
+function enumOf(value: unknown, names: string[]): number {
+  const number = typeof value === 'string' ? names.findIndex((name) => value.endsWith(`_${name}`)) : Number(value ?? 0)
+  return Number.isInteger(number) && number >= 0 && number < names.length ? number : 0
 }
 
-function readValue(value: Record<string, unknown> = {}): PlainValue {
-  if (value.arrayValue)
-    return ((value.arrayValue as { values?: Record<string, unknown>[] }).values ?? []).map(readValue)
-  if (value.kvlistValue) return readAttributes((value.kvlistValue as { values?: KeyValue[] }).values)
+/** Values within values; protobuf's readers stop there, too. */
+const MAX_DEPTH = 100
+
+function readAttributes(list: KeyValue[] = [], depth = 0): PlainAttributes {
+  return Object.fromEntries(list.map(({ key, value }) => [key, readValue(value, depth)]))
+}
+
+function readValue(value: Record<string, unknown> = {}, depth = 0): PlainValue {
+  if (depth > MAX_DEPTH) throw new TypeError(`a span has values that are nested more than ${MAX_DEPTH} deep`)
+  if (value.arrayValue) {
+    const { values = [] } = value.arrayValue as { values?: Record<string, unknown>[] }
+    return values.map((item) => readValue(item, depth + 1))
+  }
+  if (value.kvlistValue) return readAttributes((value.kvlistValue as { values?: KeyValue[] }).values, depth + 1)
   if (value.intValue !== undefined) return Number(value.intValue)
   return (value.stringValue ?? value.doubleValue ?? value.boolValue ?? value.bytesValue ?? null) as PlainValue
 }

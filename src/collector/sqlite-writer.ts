@@ -44,6 +44,8 @@ const MAX_TEXT = 16_384
 /** Of one session: a tag for each request would make the list of tags useless. */
 const MAX_LABELS = 100
 const MAX_LABEL = 200
+/** Characters of a name in a list. */
+const MAX_LISTED = 1000
 /** Sessions that one step of the retention takes away: what comes in waits for it. */
 const STEP = 10
 
@@ -144,8 +146,8 @@ export class SqliteWriter {
       `INSERT OR IGNORE INTO spans (trace, span_id, parent_id, type, name, label, status, start, duration, model,
         input_tokens, output_tokens, cost, note, call_id, incomplete, raw)
         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-      ...[row.id, span.spanId, span.parentSpanId ?? null, type, span.name, label, span.status.code],
-      ...[start, end - start, model, inputTokens, outputTokens, cost, summary.note ?? null, summary.callId ?? null],
+      ...[row.id, span.spanId, span.parentSpanId ?? null, type, cut(span.name), cut(label), span.status.code],
+      ...[start, end - start, cut(model), inputTokens, outputTokens, cost, summary.note ?? null, cut(summary.callId)],
       ...[span.attributes[key.INCOMPLETE] ? 1 : null, JSON.stringify(raw)],
     )
     if (!changes) return false
@@ -213,15 +215,20 @@ function name(row: TraceRow, span: CollectedSpan, start: number): void {
   const route = attributes[key.HTTP_ROUTE]
   row.rank = rank
   row.named_at = start
-  row.name = span.name.replace(/\.session$/, '') || '(no name)'
+  row.name = cut(span.name.replace(/\.session$/, '')) || '(no name)'
   row.session_id = `${first(attributes, key.CONVERSATION_ID, key.SESSION_ID) ?? row.session_id}`.slice(0, 256)
-  row.service = service === undefined ? row.service : `${service}`
-  row.route = route === undefined ? row.route : `${route}`
+  row.service = service === undefined ? row.service : cut(`${service}`)
+  row.route = route === undefined ? row.route : cut(`${route}`)
   if (rank < 2) return
   const told = `${attributes[key.END_STATE] ?? ''}`
   const judged = status.code === 2 ? 'Fail' : isSession && status.code === 0 ? 'Indeterminate' : 'Success'
   row.state = /^(Success|Fail|Indeterminate)$/.test(told) ? told : judged
-  row.reason = `${attributes[key.END_STATE_REASON] ?? status.message ?? ''}` || null
+  row.reason = cut(`${attributes[key.END_STATE_REASON] ?? status.message ?? ''}`) || null
+}
+
+/** What stands in a list; the span as it came has all of it. */
+function cut<T extends string | null | undefined>(text: T): T extends string ? string : string | null {
+  return (text?.slice(0, MAX_LISTED) ?? null) as T extends string ? string : string | null
 }
 
 function labelsOf({ attributes }: CollectedSpan): [kind: string, value: string][] {

@@ -24,7 +24,7 @@ interface Batch {
 const MAX_COMMIT = 2000
 /** Spans that wait to be written; a client that is told so tries again. */
 const MAX_WAITING = 200_000
-const RETENTION_INTERVAL_MS = 5000
+const RETENTION_INTERVAL_MS = 2000
 /** A session whose root has not come is running while spans come; the library sends them every 15 s at the latest. */
 const RUNNING_MS = 60_000
 /** Spans with the words that a search looks at, from the newest on: first few, and more where those are of too few sessions. */

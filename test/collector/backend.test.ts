@@ -116,6 +116,36 @@ describe('bodies', () => {
     expect(await get(`/api/traces/${one.traceId}`)).toMatchObject({ session: { spans: 1 } })
   })
 
+  test('odd values are kept or refused, and cost nobody else', async () => {
+    const long = 'n'.repeat(100_000)
+    const one = session({ name: long, reason: long, tags: [long] })
+    const odd = JSON.stringify(otlpOf(one))
+      .replace('"kind":2', '"kind":"SPAN_KIND_SERVER"')
+      .replace('"code":1', '"code":"STATUS_CODE_ERROR"')
+    expect((await send('/v1/traces', odd)).status).toBe(200)
+    const { session: found } = (await get(`/api/traces/${one.traceId}`)) as {
+      session: { name: string; errors: number }
+    }
+    expect([found.name.length, found.errors]).toEqual([1000, 1])
+    const deep = `${'{"arrayValue":{"values":['.repeat(5000)}{"intValue":1}${']}}'.repeat(5000)}`
+    const two = otlpOf(session({ spans: [{ name: 'deep.tool', at: 0, ms: 1, attributes: { deep: 'DEEP' } }] }))
+    const body = JSON.stringify(two).replace('{"stringValue":"DEEP"}', deep)
+    expect(await (await send('/v1/traces', body)).json()).toMatchObject({ partialSuccess: { rejectedSpans: '1' } })
+    for (const text of [
+      'null',
+      '[]',
+      '1',
+      '{"resourceSpans":[null]}',
+      '{"resourceSpans":[{"scopeSpans":[{"spans":[null]}]}]}',
+    ]) {
+      expect((await send('/v1/traces', text)).status).toBe(400)
+    }
+    expect(
+      (await send('/v1/traces', Uint8Array.of(10, 5, 1), { 'content-type': 'application/x-protobuf' })).status,
+    ).toBe(400)
+    expect((await send('/v1/traces', new Uint8Array(), { 'content-type': 'application/x-protobuf' })).status).toBe(200)
+  })
+
   test('metrics and logs are answered', async () => {
     for (const path of ['/v1/metrics', '/v1/logs']) expect((await send(path, '{}')).status).toBe(200)
   })

@@ -200,7 +200,7 @@ async function bodyOf(c: Context, store: TraceStore, { session, spans, view, sel
         {raw.map((span) => (
           <details class="json">
             <summary>{plain(`${toSpan(span).name} ${span.span.spanId}`)}</summary>
-            <pre class="text">{plain(JSON.stringify(span, null, 2).slice(0, 100_000))}</pre>
+            <pre class="text">{plain(JSON.stringify(span, null, 2).slice(0, 20_000))}</pre>
           </details>
         ))}
       </>
