@@ -68,6 +68,7 @@ export const SETTINGS: Record<string, readonly [kind: Kind, fallback?: unknown, 
   serviceName: [text],
   OTEL_SERVICE_NAME: [text],
   resourceAttributes: [object, {}],
+  AGENTOPS_APP_URL: [url, 'https://app.agentops.ai/'],
   name: [perRequest(text), undefined, 'AGENTOPS_TRACE_NAME'],
   sessionId: [perRequest(text)],
   failOnDisconnect: [flag, false],
@@ -123,6 +124,7 @@ export interface Settings extends Pick<Config, Kept | Defaulted> {
   endpoint?: string
   AGENTOPS_EXPORTER_ENDPOINT?: string
   apiEndpoint: string
+  AGENTOPS_APP_URL: string
   format: Format | 'otlp-json'
   spool?: Spool
   endSpan?: boolean

@@ -9,6 +9,8 @@ import type { Redact } from './redact.ts'
 
 export interface SessionConfig extends InstrumentationConfig, SamplingConfig {
   readonly resource: Resource
+  /** Where sessions are shown. */
+  readonly AGENTOPS_APP_URL: string
   /** Of which one has to say yes. */
   readonly keep?: readonly Keep[]
   readonly onSpan?: (span: SdkSpan) => void

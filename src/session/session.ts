@@ -122,9 +122,9 @@ export class Session extends Printed {
     this.context = trace.setSpan(this.context, this.root)
   }
 
-  /** Where AgentOps' dashboard shows the session. */
+  /** Where the session is shown: on AgentOps' dashboard, or below `AGENTOPS_APP_URL`. */
   get url(): string {
-    return `https://app.agentops.ai/sessions?trace_id=${this.traceId}`
+    return `${this.config.AGENTOPS_APP_URL}sessions?trace_id=${this.traceId}`
   }
 
   /** Milliseconds since it began, or until it ended. */

@@ -100,6 +100,7 @@ describe('every variable, every form', () => {
     ['OTEL_EXPORTER_OTLP_TIMEOUT', '5000', (c) => c.exportTimeoutMs, 5000],
     ['OTEL_EXPORTER_OTLP_TRACES_TIMEOUT', '4000', (c) => c.exportTimeoutMs, 4000],
     ['AGENTOPS_TRACE_NAME', 'checkout', (c) => c.name, 'checkout'],
+    ['AGENTOPS_APP_URL', 'http://127.0.0.1:4318', (c) => c.AGENTOPS_APP_URL, 'http://127.0.0.1:4318/'],
     ['AGENTOPS_DEFAULT_TAGS', 'a, b,,c', (c) => c.tags, ['a', 'b', 'c']],
     ['OTEL_TRACES_SAMPLER', 'always_off', (c) => [c.sampler, c.parentBased], [0, false]],
     ['OTEL_TRACES_SAMPLER', 'parentbased_always_off', (c) => [c.sampler, c.parentBased], [0, true]],

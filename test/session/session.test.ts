@@ -217,6 +217,9 @@ describe('a session’s life', () => {
     expect(session.stats).toEqual({ llms: 1, tools: 1, actions: 1, errors: 1, apis: 1, cost: 0 })
     expect(session.url).toBe(`https://app.agentops.ai/sessions?trace_id=${session.traceId}`)
     await session.end()
+    const local = createAgentOps(toCollector(), { AGENTOPS_APP_URL: 'http://127.0.0.1:4318' }).startSession()
+    expect(local.url).toBe(`http://127.0.0.1:4318/sessions?trace_id=${local.traceId}`)
+    await local.end()
   })
 
   test('disabled, or sampled out: everything works and nothing is sent', async () => {
