@@ -61,18 +61,21 @@ async function startNear(port: number, options: { db: string }): Promise<Backend
 }
 
 function say(url: string, wanted: number, db: string): void {
-  const lines = [`OTEL_EXPORTER_OTLP_ENDPOINT=${url}`, `AGENTOPS_APP_URL=${url}`].map((line) => `    ${line}`)
+  const line = `OTEL_EXPORTER_OTLP_ENDPOINT=${url}`
   const { port } = new URL(url)
-  console.log(`
-  ${style('agentops-edge', 'bold')}  ${style(url, 'blue')}  ${style(`kept in ${db}`, 'dim')}${
+  const moved =
     wanted && Number(port) !== wanted ? `\n  ${style(`port ${wanted} is taken: this is ${port}`, 'yellow')}` : ''
-  }
+  console.log(`
+  ${style('agentops-edge', 'bold')}  ${style(url, 'blue')}  ${style(`kept in ${db}`, 'dim')}${moved}
 
-  Send sessions here. Workers: in .dev.vars; Next.js: in .env.local; Node.js and
-  Lambda on this machine: in the environment.
+  Workers   .dev.vars             ${line}
+  Next.js   .env.local            ${line}
+  Node.js   the environment       ${line}
+  Lambda    on this machine, the function's environment; in a container
+            OTEL_EXPORTER_OTLP_ENDPOINT=http://host.docker.internal:${port}
+            and here: --host host.docker.internal:${port}
 
-${lines.join('\n')}
-
+  Beside it AGENTOPS_APP_URL=${url} makes session.url lead here.
   A key goes before it: take AGENTOPS_API_KEY out there while you try.
   ${style('Nothing shows up?  npx agentops-edge check    In the terminal:  npx agentops-edge tail', 'dim')}
 `)

@@ -28,7 +28,22 @@ export function inputMessages(attributes: PlainAttributes): ChatMessage[] {
     some(listOf(attributes['ai.prompt.messages']).map(toMessage)) ??
     some(prompt(attributes['ai.prompt'] ?? attributes['gen_ai.prompt'])) ??
     []
-  return [...told, ...rest]
+  return answered([...told, ...rest])
+}
+
+/** A result without an id is of the first call before it that has none yet: messages of chats are in order. */
+function answered(messages: ChatMessage[]): ChatMessage[] {
+  let open: (string | undefined)[] = []
+  for (const { parts } of messages) {
+    const calls = parts.flatMap((part) => (part.kind === 'call' ? [part.id] : []))
+    if (calls.length) open = calls
+    for (const part of parts) {
+      if (part.kind !== 'result') continue
+      if (part.id === undefined) part.id = open.shift()
+      else open = open.filter((id) => id !== part.id)
+    }
+  }
+  return messages
 }
 
 export function outputMessages(attributes: PlainAttributes): ChatMessage[] {

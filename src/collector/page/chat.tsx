@@ -1,33 +1,14 @@
 /** Model calls as a chat: what was said, which tools were asked for, and what they gave, each once and where it belongs. */
 import type { FC } from 'hono/jsx'
-import { callIdOf, contentsOf, errorOf, modelOf, summarize, typeOf } from '../conventions.ts'
+import { type Call as CallPart, type Results, resultsOf } from '../calls.ts'
+import { contentsOf, errorOf, modelOf, summarize, typeOf } from '../conventions.ts'
 import { type ChatMessage, inputMessages, type MessagePart, outputMessages } from '../messages.ts'
-import type { CollectedSpan, PlainValue } from '../otlp.ts'
+import type { CollectedSpan } from '../otlp.ts'
 import { count, duration, plain, plural } from './format.ts'
 import { Text, Value } from './value.tsx'
 
 /** Of one message list; the middle of a longer one is left out. */
 const MAX_MESSAGES = 200
-
-/** Results by the id of the call that asked for them, and the tool spans that have one. */
-export interface Results {
-  results: Map<string, PlainValue>
-  spans: Map<string, CollectedSpan>
-}
-
-export function resultsOf(spans: readonly CollectedSpan[]): Results {
-  const found: Results = { results: new Map(), spans: new Map() }
-  for (const span of spans) {
-    const type = typeOf(span)
-    const id = callIdOf(span.attributes)
-    if (type === 'tool' && id && !found.spans.has(id)) found.spans.set(id, span)
-    if (type !== 'model') continue
-    for (const { parts } of inputMessages(span.attributes)) {
-      for (const part of parts) if (part.kind === 'result' && part.id) found.results.set(part.id, part.value)
-    }
-  }
-  return found
-}
 
 /** One model call's messages, all of them. */
 export const Messages: FC<{ span: CollectedSpan; results: Results; base: string }> = ({ span, results, base }) => {
@@ -166,11 +147,7 @@ const Part: FC<{ part: MessagePart; results: Results; base: string }> = ({ part,
   }
 }
 
-const Call: FC<{ part: MessagePart & { kind: 'call' }; results: Results; base: string }> = ({
-  part,
-  results,
-  base,
-}) => {
+const Call: FC<{ part: CallPart; results: Results; base: string }> = ({ part, results, base }) => {
   const span = part.id === undefined ? undefined : results.spans.get(part.id)
   const output = span && contentsOf(span).output
   const result = output ?? (part.id === undefined ? undefined : results.results.get(part.id))

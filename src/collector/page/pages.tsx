@@ -1,12 +1,13 @@
 /** The page's addresses. Everything is read; nothing that a browser can send changes anything. */
 import { type Context, Hono } from 'hono'
 import type { Child } from 'hono/jsx'
+import { asksFor, callsOf, resultsOf } from '../calls.ts'
 import { questionOf } from '../conventions.ts'
 import { inputMessages, outputMessages } from '../messages.ts'
 import { type CollectedSpan, type RawSpan, toSpan } from '../otlp.ts'
 import { traceIdOf } from '../reading.ts'
 import type { SessionFilter, SessionRow, SpanRow, TraceStore } from '../trace-store.ts'
-import { resultsOf, Thread } from './chat.tsx'
+import { Thread } from './chat.tsx'
 import { ConversationPage, MAX_TURNS } from './conversation.tsx'
 import { count, plain, plural } from './format.ts'
 import { ICON, Layout } from './layout.tsx'
@@ -284,7 +285,7 @@ async function panelOf(
   const span = toSpan(raw)
   const base = `/traces/${traceId}`
   const tools = row.type === 'model' ? await toolsAskedBy(store, traceId, span, spans) : []
-  const caller = row.callId === undefined ? undefined : await callerOf(store, traceId, row, spans)
+  const caller = row.type === 'tool' ? await callerOf(store, traceId, span, row, spans) : undefined
   return <SpanPanel span={span} results={resultsOf([span, ...tools])} caller={caller} base={base} view={view} />
 }
 
@@ -295,29 +296,31 @@ async function toolsAskedBy(
   span: CollectedSpan,
   spans: readonly SpanRow[],
 ): Promise<CollectedSpan[]> {
-  const messages = [...inputMessages(span.attributes), ...outputMessages(span.attributes)]
-  const ids = new Set(messages.flatMap(({ parts }) => parts.flatMap((part) => (part.kind === 'call' ? [part.id] : []))))
-  const asked = spans.filter(({ callId }) => callId !== undefined && ids.has(callId)).slice(0, 50)
+  const calls = [...callsOf(inputMessages(span.attributes)), ...callsOf(outputMessages(span.attributes))]
+  const ids = new Set(calls.map(({ id }) => id))
+  const names = new Set(calls.map(({ name }) => name))
+  const asked = spans
+    .filter(({ type, callId, label }) => type === 'tool' && (callId === undefined ? names.has(label) : ids.has(callId)))
+    .slice(0, 50)
   const raw = await Promise.all(asked.map(({ spanId }) => store.raw(traceId, { spanId })))
   return raw.flat().map((found) => toSpan(found))
 }
 
-/** The model call whose answer asked for this tool: the last one before it that has its id. */
+/** The model call whose answer asked for this tool: the last one before it that did. */
 async function callerOf(
   store: TraceStore,
   traceId: string,
-  tool: SpanRow,
+  tool: CollectedSpan,
+  { start: begun }: SpanRow,
   spans: readonly SpanRow[],
 ): Promise<{ spanId: string; label: string } | undefined> {
   const before = spans
-    .filter(({ type, start }) => type === 'model' && start <= tool.start)
+    .filter(({ type, start }) => type === 'model' && start <= begun)
     .slice(-20)
     .reverse()
   for (const { spanId, label } of before) {
     const [raw] = await store.raw(traceId, { spanId })
-    const said = raw ? outputMessages(toSpan(raw).attributes) : []
-    const asks = said.some(({ parts }) => parts.some((part) => part.kind === 'call' && part.id === tool.callId))
-    if (asks) return { spanId, label }
+    if (raw && asksFor(callsOf(outputMessages(toSpan(raw).attributes)), tool)) return { spanId, label }
   }
   return undefined
 }

@@ -1,9 +1,10 @@
 /** One event: what went in, what came out, what went wrong, and on demand everything that was sent of it. */
 import type { Child, FC } from 'hono/jsx'
+import type { Results } from '../calls.ts'
 import { callIdOf, contentsOf, type Failure, failuresOf, type SpanSummary, summarize } from '../conventions.ts'
 import { outputMessages } from '../messages.ts'
 import type { CollectedSpan, PlainAttributes, PlainValue } from '../otlp.ts'
-import { Messages, type Results } from './chat.tsx'
+import { Messages } from './chat.tsx'
 import { clock, count, duration, iso, money, plain } from './format.ts'
 import { Text, Value } from './value.tsx'
 
