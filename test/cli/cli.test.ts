@@ -1,15 +1,17 @@
 /** The command as a process of its own, against real servers. */
-import { type ChildProcess, spawn } from 'node:child_process'
+import { type ChildProcess, execFile, spawn } from 'node:child_process'
 import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
+import { promisify } from 'node:util'
 import { beforeAll, expect, onTestFinished, test } from 'vitest'
 import { startBackend } from '../../src/collector/index.ts'
 import { deskSessions, otlpOf, traceIdOf } from '../support/desk.ts'
 import { ownEnvironment } from '../support/install.ts'
+import { installRuntimes, RUNTIMES, type Runtime } from '../support/runtimes.ts'
 import { waitFor } from '../support/wait.ts'
 
 const NODE = resolve('node_modules/.bin/node')
@@ -81,6 +83,16 @@ test('help, version, and what it does not know', async () => {
     1,
     expect.stringContaining('--port: expected a number from 0 to 65535'),
   ])
+})
+
+test('an older Node is told what is needed; the oldest that will do runs it', async () => {
+  await installRuntimes()
+  const on = (runtime: Runtime): Promise<{ stdout: string }> =>
+    promisify(execFile)(resolve(RUNTIMES[runtime][0]), [COMMAND, 'show', 'x', '--url', 'http://127.0.0.1:1']).catch(
+      (error) => error,
+    )
+  expect((await on('Node 20')).stdout).toMatch(/^agentops-edge needs Node 22\.15 or newer; this is v20/)
+  expect((await on('Node 22')).stdout).toContain('nobody answers')
 })
 
 test('dev takes the next port where one is taken, keeps its sessions, and ends with 0', async () => {

@@ -126,6 +126,11 @@ test('the waterfall: what failed is open, a click opens another event, a drag zo
   expect(await page.locator('.spans tbody tr:not([hidden])').count()).toBe(2)
 })
 
+test('a failed session opens at what failed, not at its root', async () => {
+  await page.goto(`${backend.url}/traces/${traceIdOf(3)}`)
+  expect(await page.locator('#panel').innerText()).toMatch(/^model\s+failed\s+gpt-4o/)
+})
+
 test('the chat: each message once, results at the calls that asked for them', async () => {
   await page.goto(`${backend.url}/traces/${ASKED}?view=chat`)
   const text = await page.locator('.chat').innerText()

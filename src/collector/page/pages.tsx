@@ -152,8 +152,9 @@ export function filterOf(c: Context): SessionFilter {
 
 /** What a reader most likely wants to see of a session: where it failed first, furthest down; else its root. */
 function worthALook(spans: readonly SpanRow[]): SpanRow | undefined {
-  const parents = new Set(spans.flatMap(({ status, parentId }) => (status === 2 && parentId ? [parentId] : [])))
-  return spans.find(({ status, spanId }) => status === 2 && !parents.has(spanId)) ?? spans[0]
+  const failed = spans.filter(({ status }) => status === 2)
+  const parents = new Set(failed.map(({ parentId }) => parentId))
+  return failed.find(({ spanId, type }) => type !== 'session' && !parents.has(spanId)) ?? failed[0] ?? spans[0]
 }
 
 async function storyOf(

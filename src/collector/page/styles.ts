@@ -69,7 +69,7 @@ th { text-align: left; font-weight: 500; padding: 6px 12px 6px 0; border-bottom:
 td { padding: 9px 12px 9px 0; border-bottom: 1px solid var(--line); vertical-align: top; }
 .number { text-align: right; white-space: nowrap; }
 th:last-child, td:last-child { padding-right: 0; }
-.sub { display: flex; gap: 10px; color: var(--muted); font-size: 12px; flex-wrap: wrap; }
+.sub { display: flex; gap: 0 10px; color: var(--muted); font-size: 12px; flex-wrap: wrap; }
 .number .sub { justify-content: flex-end; white-space: nowrap; }
 .sessions td:first-child { width: 132px; white-space: nowrap; }
 .sessions tbody tr { position: relative; }
@@ -182,6 +182,12 @@ dialog dd { margin: 0; }
   .right { position: static; max-height: none; }
   main { padding: 16px 14px 48px; }
   .bar { padding: 8px 14px; }
+}
+@media (max-width: 720px) {
+  .sessions th:nth-child(n+5), .sessions td:nth-child(n+5), .bar nav { display: none; }
+  .sessions td:first-child { width: 96px; }
+  .spans th:nth-child(4), .spans td:nth-child(4) { display: none; }
+  .spans th:nth-child(1) { width: 46%; }
 }
 ${indents}
 `
