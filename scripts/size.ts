@@ -109,7 +109,7 @@ const ENTRIES: Entry[] = [
     name: 'agentops-edge/workers',
     code: `import { instrument } from 'agentops-edge/workers'\n${WORKER.replace('{', 'instrument({')})`,
     without: WORKER,
-    budget: { wrangler: 39_950, vite: 39_950 },
+    budget: { wrangler: 40_000, vite: 40_000 },
   },
   {
     name: '  instrumentDurableObject alone',
