@@ -23,7 +23,7 @@ const SOAK = [
 const SWEEP = 'test/instrumentation/sweep.test.ts'
 const isSoak = !!process.env.SOAK
 // In a real Chromium, and with other exporters, installed when they are first needed: `npm run test:desk`.
-const DESK = ['test/collector/{page,clients}.test.ts', 'test/cli/packed.test.ts']
+const DESK = ['test/collector/{page,exporters}.test.ts', 'test/cli/packed.test.ts']
 const isDesk = !!process.env.DESK
 // Generous: the machine that runs them may be busy.
 const timeouts = { testTimeout: 60_000, hookTimeout: 60_000 }
