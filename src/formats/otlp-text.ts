@@ -90,7 +90,8 @@ function flagsOf({ traceFlags }: SpanContext, other: SpanContext | undefined): n
 }
 
 function nanos([seconds, nanos]: HrTime): string {
-  return `${seconds}${`${nanos}`.padStart(9, '0')}`
+  // Strict decoders refuse zeros before a number.
+  return `${seconds || ''}${seconds ? `${nanos}`.padStart(9, '0') : nanos}`
 }
 
 function keyValues(values: Attributes | undefined): object[] {

@@ -32,8 +32,15 @@ export function fromMillis(millis: number): HrTime {
  * nanoseconds, or what `performance.now()` gave. Undefined where it is no time that OTLP can hold.
  */
 export function toHrTime(time: TimeInput | undefined): HrTime | undefined {
-  if (Array.isArray(time)) return time.length === 2 && time[0] * 1000 < MAX_MILLIS && time[1] >= 0 ? time : undefined
-  const millis = Number(time)
+  if (Array.isArray(time)) {
+    const nanos = Number(time[1])
+    // Some count more nanoseconds than a second has, or parts of one.
+    const seconds = time[0] + Math.floor(nanos / 1e9)
+    const isTime =
+      time.length === 2 && Number.isInteger(seconds) && seconds >= 0 && nanos >= 0 && seconds * 1000 < MAX_MILLIS
+    return isTime ? [seconds, Math.floor(nanos % 1e9)] : undefined
+  }
+  const millis = typeof time === 'number' ? time : Number(time?.getTime?.())
   if (!(millis >= 0 && millis < MAX_MILLIS)) return undefined
   // On Workers `performance.now()` is the time of day itself.
   const isSinceStart = typeof time === 'number' && millis < performance.timeOrigin / 2

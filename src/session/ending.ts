@@ -30,6 +30,8 @@ export class Ending {
   /** When the platform ends the invocation, milliseconds since the epoch. */
   #limit = Number.POSITIVE_INFINITY
   waitUntil: WaitUntil | undefined
+  /** From when it begins to end. */
+  ended: Promise<FlushReport> | undefined
 
   constructor(session: Endable, outlets: Outlets, waitUntil?: WaitUntil, lateWaitUntil?: WaitUntil) {
     this.#session = session
@@ -64,8 +66,17 @@ export class Ending {
     await Promise.all(this.#outlets.sinks.map((sink) => sink.leave(ms, last)))
   }
 
-  /** Never rejects. */
-  async run(): Promise<FlushReport> {
+  /** Never rejects. Once: what is called while the session closes (`onSpan`) may end it once more. */
+  run(): Promise<FlushReport> {
+    let begin = (_: Promise<FlushReport>): void => {}
+    this.ended = new Promise((resolve) => {
+      begin = resolve
+    })
+    begin(this.#run())
+    return this.ended
+  }
+
+  async #run(): Promise<FlushReport> {
     const session = this.#session
     const { sinks, meter } = this.#outlets
     // Without anything held it closes in the turn that ends it.

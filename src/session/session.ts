@@ -81,7 +81,6 @@ export class Session extends Printed {
   /** @internal For instrumentations. */ readonly events: EventRecorder = new EventRecorder(this)
   readonly #ending: Ending
   readonly #onEnded: RootInit['onEnded']
-  #ended: Promise<FlushReport> | undefined
   /** Whether somebody has said how it ended, be it `Indeterminate`. */
   #judged = false
 
@@ -211,8 +210,7 @@ export class Session extends Printed {
   /** Keeps the session open until `promise` settles, at most `workDeadlineMs` after `end()`. */
   hold(promise: Promise<unknown> | undefined): void {
     // `ctx.waitUntil(session.end())`: the end must not wait for itself.
-    if (promise === this.#ended) return
-    if (promise) this.#ending.hold(promise)
+    if (promise && promise !== this.#ending.ended) this.#ending.hold(promise)
   }
 
   /** Sends what is finished. Never rejects. */
@@ -226,7 +224,7 @@ export class Session extends Printed {
    * invalid state is said and leaves the session running.
    */
   end(endState?: EndState, reason?: string): Promise<FlushReport> {
-    if (this.#ended) return this.#ended
+    if (this.#ending.ended) return this.#ending.ended
     if (endState !== undefined) this.setEndState(endState, reason)
     if (endState !== undefined && endState !== this.endState) {
       const error = 'invalid end state: the session is still running'
@@ -234,7 +232,6 @@ export class Session extends Printed {
     }
     ;(this as Own).state = 'ending'
     const ended = this.#ending.run()
-    this.#ended = ended
     guard('waitUntil', () => this.#ending.waitUntil?.(ended))
     return ended
   }

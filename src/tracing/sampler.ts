@@ -1,8 +1,8 @@
 /** Head sampling: whether a session is recorded, decided when it begins. What is decided at its end: `session/keep.ts`. */
 import { isSpanContextValid, trace } from '@opentelemetry/api'
-import { guard } from '../runtime/diag.ts'
+import { guard, warn } from '../runtime/diag.ts'
 import { DROP, RECORD, SAMPLE, SAMPLED } from '../runtime/otel.ts'
-import type { Sampler } from '../runtime/sdk.ts'
+import type { Sampler, SamplingResult } from '../runtime/sdk.ts'
 
 export interface SamplingConfig {
   readonly disabled: boolean
@@ -13,6 +13,8 @@ export interface SamplingConfig {
   /** There where metrics count what is not sampled, too. */
   readonly metrics?: object
 }
+
+const DECISIONS: readonly number[] = [DROP, RECORD, SAMPLE]
 
 const samplers: WeakMap<SamplingConfig, Sampler> = new WeakMap()
 
@@ -54,9 +56,14 @@ function followed(root: Sampler): Sampler {
   })
 }
 
-/** One of the user's that throws samples. */
+/** One of the user's that throws, or decides nothing, samples. */
 function guarded(sampler: Sampler): Sampler {
-  return sampling((...call) => guard('the sampler', () => sampler.shouldSample(...call)) ?? { decision: SAMPLE })
+  return sampling((...call) => {
+    const result = guard('the sampler', () => sampler.shouldSample(...call))
+    if (DECISIONS.includes(result?.decision as number)) return result as SamplingResult
+    if (result) warn('the sampler: expected a decision (0, 1 or 2), and no promise of one; the span is sampled')
+    return { decision: SAMPLE }
+  })
 }
 
 /** Metrics count what is not sampled, too: it is recorded then, and not exported. */

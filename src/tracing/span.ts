@@ -14,7 +14,7 @@ import type {
 import type { InstrumentationScope } from '@opentelemetry/core'
 import type { Resource } from '@opentelemetry/resources'
 import { fromMillis, since, toHrTime } from '../runtime/clock.ts'
-import { debug } from '../runtime/diag.ts'
+import { debug, guard } from '../runtime/diag.ts'
 import { ERROR, OK, UNSET } from '../runtime/otel.ts'
 import type { ReadableSpan, SpanProcessor } from '../runtime/sdk.ts'
 import type { SessionClock } from './clock.ts'
@@ -24,6 +24,8 @@ import { AttributeSet } from './values.ts'
 const MAX_ATTRIBUTES = 1024
 /** OpenTelemetry's default, of events and links of a span, and of attributes of one of them. */
 const MAX_EACH = 128
+/** A trace's and a span's. */
+const IDS = /^[\da-f]{48}$/i
 
 /** What a session lends to its spans. */
 export interface SpanOwner {
@@ -34,11 +36,12 @@ export interface SpanOwner {
   ending(span: RecordingSpan): void
 }
 
-export interface SpanInit extends Pick<ReadableSpan, 'name' | 'kind' | 'parentSpanContext' | 'startTime' | 'links'> {
+export interface SpanInit extends Pick<ReadableSpan, 'name' | 'kind' | 'parentSpanContext' | 'startTime'> {
   readonly spanContext: SpanContext
   readonly resource: Resource
   readonly instrumentationScope: InstrumentationScope
   readonly attributes: AttributeSet
+  readonly links: LinkSet
   /** The start that was asked for, where it is another. */
   readonly asked?: HrTime
 }
@@ -54,14 +57,16 @@ export class RecordingSpan implements Span, ReadableSpan {
   readonly events: ReadableSpan['events'] = []
   readonly links: Link[]
   droppedEventsCount = 0
-  droppedLinksCount = 0
   ended = false
   readonly resource: Resource
   readonly instrumentationScope: InstrumentationScope
   readonly #context: SpanContext
   readonly #attributes: AttributeSet
+  readonly #links: LinkSet
   readonly #asked: HrTime | undefined
   readonly #owner: SpanOwner
+  /** What looks at it last may end it once more. */
+  #isEnding = false
 
   constructor(init: SpanInit, owner: SpanOwner) {
     this.name = init.name
@@ -69,11 +74,12 @@ export class RecordingSpan implements Span, ReadableSpan {
     this.parentSpanContext = init.parentSpanContext
     this.startTime = init.startTime
     this.attributes = init.attributes.values
-    this.links = init.links
+    this.links = init.links.links
     this.resource = init.resource
     this.instrumentationScope = init.instrumentationScope
     this.#context = init.spanContext
     this.#attributes = init.attributes
+    this.#links = init.links
     this.#asked = init.asked
     this.#owner = owner
   }
@@ -86,6 +92,10 @@ export class RecordingSpan implements Span, ReadableSpan {
     return this.#attributes.dropped
   }
 
+  get droppedLinksCount(): number {
+    return this.#links.dropped
+  }
+
   spanContext(): SpanContext {
     return this.#context
   }
@@ -95,81 +105,108 @@ export class RecordingSpan implements Span, ReadableSpan {
   }
 
   setAttribute(name: string, value: AttributeValue): this {
-    if (this.#isOpen()) this.#attributes.add(name, value)
-    return this
+    return this.#change(() => this.#attributes.add(name, value))
   }
 
   setAttributes(attributes: Attributes): this {
-    if (this.#isOpen()) this.#attributes.addAll(attributes)
-    return this
+    return this.#change(() => this.#attributes.addAll(attributes))
   }
 
   addEvent(name: string, attributesOrTime?: Attributes | TimeInput, time?: TimeInput): this {
-    if (!this.#isOpen()) return this
-    const isTime =
-      typeof attributesOrTime !== 'object' || attributesOrTime instanceof Date || Array.isArray(attributesOrTime)
-    const { values, dropped } = new AttributeSet(MAX_EACH, isTime ? {} : attributesOrTime)
-    const at = toHrTime(time ?? (isTime ? attributesOrTime : undefined)) ?? fromMillis(this.#owner.clock.now())
-    this.droppedEventsCount += push(this.events, {
-      name,
-      time: at,
-      attributes: values,
-      droppedAttributesCount: dropped,
+    return this.#change(() => {
+      const isTime =
+        typeof attributesOrTime !== 'object' || attributesOrTime instanceof Date || Array.isArray(attributesOrTime)
+      const { values, dropped } = new AttributeSet(MAX_EACH, isTime ? {} : attributesOrTime)
+      const at = toHrTime(time ?? (isTime ? attributesOrTime : undefined)) ?? fromMillis(this.#owner.clock.now())
+      this.droppedEventsCount += push(this.events, {
+        name,
+        time: at,
+        attributes: values,
+        droppedAttributesCount: dropped,
+      })
     })
-    return this
   }
 
   addLink(link: Link): this {
-    if (this.#isOpen()) this.droppedLinksCount += push(this.links, linkOf(link))
-    return this
+    return this.#change(() => this.#links.add(link))
   }
 
-  addLinks(links: Link[]): this {
-    for (const link of links) this.addLink(link)
-    return this
+  addLinks(links: readonly Link[]): this {
+    return this.#change(() => this.#links.addAll(links))
   }
 
   /** As the API has it: `OK` is final, and nothing unsets a status. */
-  setStatus({ code, message }: SpanStatus): this {
-    if (!this.#isOpen() || code === UNSET || this.status.code === OK) return this
-    this.status = code === ERROR && typeof message === 'string' ? { code, message } : { code }
-    return this
+  setStatus(status: SpanStatus): this {
+    return this.#change(() => {
+      const { code, message } = status
+      if (code === UNSET || this.status.code === OK) return
+      this.status = code === ERROR && typeof message === 'string' ? { code, message } : { code }
+    })
   }
 
   updateName(name: string): this {
-    if (this.#isOpen()) this.name = name
-    return this
+    return this.#change(() => {
+      this.name = name
+    })
   }
 
   recordException(exception: Exception, time?: TimeInput): void {
-    const { code, name, message, stack } = (
-      typeof exception === 'string' ? { message: exception } : (exception ?? {})
-    ) as { code?: unknown; name?: string; message?: string; stack?: string }
-    this.addEvent(
-      'exception',
-      { 'exception.type': code ? `${code}` : name, 'exception.message': message, 'exception.stacktrace': stack },
-      time,
-    )
+    this.#change(() => {
+      const { code, name, message, stack } = (
+        typeof exception === 'string' ? { message: exception } : (exception ?? {})
+      ) as { code?: unknown; name?: string; message?: string; stack?: string }
+      this.addEvent(
+        'exception',
+        { 'exception.type': code ? `${code}` : name, 'exception.message': message, 'exception.stacktrace': stack },
+        time,
+      )
+    })
   }
 
   end(time?: TimeInput): void {
-    if (!this.#isOpen()) return
-    const { clock, sinks } = this.#owner
-    this.#owner.ending(this)
-    this.endTime = clock.end(this.startTime, toHrTime(time), this.#asked)
-    this.ended = true
-    for (const sink of sinks) sink.onEnd(this)
+    this.#change(() => {
+      if (this.#isEnding) return
+      this.#isEnding = true
+      const { clock, sinks } = this.#owner
+      const at = toHrTime(time)
+      // A span that nobody could look at is not sent.
+      try {
+        this.#owner.ending(this)
+      } finally {
+        this.endTime = clock.end(this.startTime, at, this.#asked)
+        this.ended = true
+      }
+      for (const sink of sinks) guard('taking a span', () => sink.onEnd(this))
+    })
   }
 
-  #isOpen(): boolean {
+  /** What is given may throw when it is looked at. */
+  #change(change: () => void): this {
     if (this.ended) debug(`span ${this.name}: it has ended; what is set on it, or ends it again, is left out`)
-    return !this.ended
+    else guard('a change of a span', change)
+    return this
   }
 }
 
-export function linkOf({ context, attributes }: Link): Link {
-  const { values, dropped } = new AttributeSet(MAX_EACH, attributes)
-  return { context, attributes: values, droppedAttributesCount: dropped }
+/** The links of a span; what names no span is left out. */
+export class LinkSet {
+  readonly links: Link[] = []
+  /** Left out so far. */
+  dropped = 0
+
+  add({ context, attributes }: Link): void {
+    if (!IDS.test(`${context?.traceId}${context?.spanId}`)) {
+      this.dropped++
+      debug('a link: left out; expected the context of a span')
+      return
+    }
+    const { values, dropped } = new AttributeSet(MAX_EACH, attributes)
+    this.dropped += push(this.links, { context, attributes: values, droppedAttributesCount: dropped })
+  }
+
+  addAll(links: readonly Link[]): void {
+    for (const link of links) this.add(link)
+  }
 }
 
 export function attributeSet(): AttributeSet {

@@ -15,10 +15,11 @@ import {
 import { type InstrumentationScope, isTracingSuppressed } from '@opentelemetry/core'
 import type { Resource } from '@opentelemetry/resources'
 import { toHrTime } from '../runtime/clock.ts'
+import { guard } from '../runtime/diag.ts'
 import { INTERNAL, RECORD, SAMPLE, SAMPLED } from '../runtime/otel.ts'
 import { activeContext, runIn } from '../runtime/scope.ts'
 import type { Sampler } from '../runtime/sdk.ts'
-import { attributeSet, linkOf, RecordingSpan, type SpanOwner } from './span.ts'
+import { attributeSet, LinkSet, RecordingSpan, type SpanOwner } from './span.ts'
 
 /** What a session lends to its tracers. */
 export interface TracingOwner extends SpanOwner {
@@ -80,13 +81,15 @@ class SessionTracer implements Tracer {
     const parent = named && isSpanContextValid(named) ? named : undefined
     const traceId = parent?.traceId ?? owner.traceId
     const kind = options.kind ?? INTERNAL
-    const links = options.links?.map(linkOf) ?? []
+    const links = new LinkSet()
+    const given = options.links
+    if (given) guard('links', () => links.addAll(given))
     const attributes = attributeSet()
     if (options.attributes) attributes.addAll(options.attributes)
     const asked = toHrTime(options.startTime)
     const startTime = clock.start(asked)
 
-    const sampled = sampler.shouldSample(outer, traceId, name, kind, attributes.values, links)
+    const sampled = sampler.shouldSample(outer, traceId, name, kind, attributes.values, links.links)
     const spanContext = {
       traceId,
       spanId: owner.rootSpanId() || randomId(),

@@ -4,7 +4,8 @@
  * something else.
  */
 import type { Attributes, AttributeValue } from '@opentelemetry/api'
-import { debug } from '../runtime/diag.ts'
+import { debug, guard } from '../runtime/diag.ts'
+import { fields } from '../runtime/serialize.ts'
 
 const MAX_DEPTH = 16
 /** Where OTLP's integers end. */
@@ -27,9 +28,10 @@ export class AttributeSet {
   add(name: string, value: unknown): void {
     if (value === undefined || value === null) return
     const { values } = this
-    const isNew = !(name in values)
-    const copy = copyOf(value)
-    if (copy === undefined || !name || (isNew && this.#size >= this.#limit)) {
+    const isNew = !Object.hasOwn(values, name)
+    const copy = guard('an attribute', () => copyOf(value))
+    // That name would be the prototype's.
+    if (copy === undefined || !name || name === '__proto__' || (isNew && this.#size >= this.#limit)) {
       this.dropped++
       debug(
         `attribute ${name}: left out; expected text, a finite number, a boolean or a list of them, at most ${this.#limit} in all`,
@@ -41,7 +43,9 @@ export class AttributeSet {
   }
 
   addAll(given: Attributes): void {
-    for (const name of Object.keys(given)) this.add(name, given[name])
+    guard('attributes', () => {
+      for (const [name, value] of fields(given)) this.add(name, value)
+    })
   }
 }
 
