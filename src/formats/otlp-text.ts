@@ -1,5 +1,6 @@
 /** Spans as OTLP's JSON (opentelemetry-proto, trace.proto): what is absent is left out. */
 import type { Attributes, HrTime, SpanContext } from '@opentelemetry/api'
+import { toHrTime } from '../runtime/clock.ts'
 import type { ReadableSpan } from '../runtime/sdk.ts'
 
 /** OTLP's `SpanFlags`: whether it is known that a parent or a link is another process's, and whether it is. */
@@ -89,9 +90,11 @@ function flagsOf({ traceFlags }: SpanContext, other: SpanContext | undefined): n
   return (traceFlags & 0xff) | HAS_IS_REMOTE | (other?.isRemote ? IS_REMOTE : 0)
 }
 
-function nanos([seconds, nanos]: HrTime): string {
+/** Another SDK hands on whatever it was given as a time: 0, unknown, where it is none. */
+function nanos(time: HrTime): string {
+  const [seconds, nanos] = toHrTime(time) ?? [0, 0]
   // Strict decoders refuse zeros before a number.
-  return `${seconds || ''}${seconds ? `${nanos}`.padStart(9, '0') : nanos}`
+  return `${seconds}${`${nanos}`.padStart(9, '0')}`.replace(/^0+(?=\d)/, '')
 }
 
 function keyValues(values: Attributes | undefined): object[] {
@@ -110,7 +113,8 @@ function anyValue(value: unknown): object {
       // Protobuf's JSON has texts for the numbers that JSON has not: "NaN", "Infinity".
       return { doubleValue: Number.isFinite(value) ? value : `${value}` }
   }
-  if (value instanceof Uint8Array) return { bytesValue: btoa(String.fromCharCode(...value)) }
+  if (value instanceof Uint8Array)
+    return { bytesValue: btoa(Array.from(value, (byte) => String.fromCharCode(byte)).join('')) }
   if (Array.isArray(value)) return { arrayValue: { values: Array.from(value, anyValue) } }
-  return value ? { kvlistValue: { values: keyValues(value as Attributes) } } : {}
+  return value && typeof value === 'object' ? { kvlistValue: { values: keyValues(value as Attributes) } } : {}
 }

@@ -5,6 +5,7 @@ import { resourceFromAttributes } from '@opentelemetry/resources'
 import { BasicTracerProvider, InMemorySpanExporter, SimpleSpanProcessor } from '@opentelemetry/sdk-trace-base'
 import { describe, expect, test } from 'vitest'
 import { otlpJson, otlpProtobuf } from '../../src/formats/index.ts'
+import { otlpText } from '../../src/formats/otlp-text.ts'
 import { type AgentOpsOptions, createAgentOps, type Session, SessionExporter } from '../../src/index.ts'
 import { type DecodedSpan, decodeOtlp } from '../support/otlp-decoder.ts'
 import { type Scripted, scripted } from '../support/scripted-client.ts'
@@ -144,6 +145,40 @@ describe.each(formats)('%s', (_, format) => {
     // As the nearest number there is, or not at all; never as another.
     expect([undefined, 2 ** 64]).toContain(span?.attributes.beyond)
   })
+})
+
+test('times and bytes of another SDK, as strict decoders take them', async () => {
+  const memory = new InMemorySpanExporter()
+  const tracer = new BasicTracerProvider({ spanProcessors: [new SimpleSpanProcessor(memory)] }).getTracer('t')
+  const bytes = new Uint8Array(300_000).fill(7)
+  const times = [
+    [-5, 0],
+    [1_790_000_000, 0.5],
+    [Number.NaN, 0],
+    [0, 5],
+    [1_790_000_000, 5],
+  ] as const
+  for (const time of times) {
+    const span = tracer.startSpan('odd', { startTime: [...time] })
+    Object.assign((span as never as { attributes: object }).attributes, { bytes, bigint: 1n, symbol: Symbol('s') })
+    span.end([...time])
+  }
+  const { resourceSpans } = JSON.parse(otlpText(memory.getFinishedSpans() as never))
+  const { spans } = resourceSpans[0].scopeSpans[0]
+  expect(spans.map((span: Record<string, string>) => span.startTimeUnixNano)).toEqual([
+    '0',
+    '1790000000000000000',
+    '0',
+    '5',
+    '1790000000000000005',
+  ])
+  for (const { attributes } of spans) {
+    expect(attributes).toEqual([
+      { key: 'bytes', value: { bytesValue: Buffer.from(bytes).toString('base64') } },
+      { key: 'bigint', value: {} },
+      { key: 'symbol', value: {} },
+    ])
+  }
 })
 
 test('a span that is started while tracing is suppressed changes nothing of the API’s own', async () => {
