@@ -28,21 +28,26 @@ const running: Set<CutOff> = new Set()
 let unlisten: (() => void) | undefined
 let isEnding = false
 
-/** `leftMs`: of the invocation. Gives what is to be called when its handler has come to its end. */
+/**
+ * `leftMs`: of the invocation; where there is none, the context was made for a test. Gives what is to be called when its
+ * handler has come to its end.
+ */
 export function watchUnfinished(cutOff: CutOff, leftMs: number): () => void {
   const reserve = Math.min(Math.max(leftMs / 10, MIN_MS), MAX_MS)
-  const off = later(
-    () =>
-      cutOff(
-        'timeout',
-        `timed out: the handler still ran ${Math.round(reserve)} ms before the end of its ${Math.round(leftMs)} ms`,
-      ),
-    Math.max(leftMs - reserve, 0),
-  )
+  const off =
+    leftMs > 0 &&
+    later(
+      () =>
+        cutOff(
+          'timeout',
+          `timed out: the handler still ran ${Math.round(reserve)} ms before the end of its ${Math.round(leftMs)} ms`,
+        ),
+      Math.max(leftMs - reserve, 0),
+    )
   if (process.env.AWS_LAMBDA_RUNTIME_API) unlisten ??= guard('watching for the end of the process', listen)
   running.add(cutOff)
   return () => {
-    off()
+    if (off) off()
     running.delete(cutOff)
     if (!running.size && !isEnding) leave()
   }

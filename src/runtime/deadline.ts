@@ -1,5 +1,6 @@
 /** Waiting, with an end. */
 import { OwnError } from './diag.ts'
+import { MAX_DELAY_MS } from './timers.ts'
 
 /** When one export must be over. It may come nearer while the export is under way, and never goes further away. */
 export class Deadline {
@@ -27,7 +28,7 @@ export class Deadline {
     let timer: ReturnType<typeof setTimeout> | undefined
     const rearm = (): void => {
       clearTimeout(timer)
-      timer = setTimeout(task, Math.max(Math.min(until - Date.now(), this.left + graceMs), 0))
+      timer = setTimeout(task, Math.max(Math.min(until - Date.now(), this.left + graceMs, MAX_DELAY_MS), 0))
     }
     rearm()
     this.#rearm.add(rearm)

@@ -1,5 +1,8 @@
 /** Timers that are no reason for a process to live. Where its event loop is empty, what they wait for is due at once. */
 
+/** A timer of more is due at once. */
+export const MAX_DELAY_MS: number = 2 ** 31 - 1
+
 /** What is due when nothing else is left to do, in a process that says so: elsewhere a timer may never come to its end. */
 let due: Set<() => void> | undefined
 
@@ -13,10 +16,13 @@ export function later(task: (isDue: boolean) => void, ms: number): () => void {
     off()
     task(true)
   }
-  const timer = setTimeout(() => {
-    off()
-    task(false)
-  }, ms)
+  const timer = setTimeout(
+    () => {
+      off()
+      task(false)
+    },
+    Math.min(ms, MAX_DELAY_MS),
+  )
   unref(timer)
   due?.add(run)
   return off

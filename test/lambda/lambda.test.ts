@@ -1,6 +1,6 @@
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest'
 import type { CollectedSession } from '../../src/collector/index.ts'
 import { withAgentOps } from '../../src/lambda/index.ts'
 import { useBackend } from '../support/backend.ts'
@@ -566,6 +566,28 @@ test('a context that breaks and an unknown flush change nothing for the handler'
   expect(await handler({ n: 8 }, undefined)).toBe(8)
   expect(await handler({ n: 9 }, {})).toBe(9)
 })
+
+test.each([Number.POSITIVE_INFINITY, Number.MAX_SAFE_INTEGER, 2 ** 31, 0, -1, Number.NaN])(
+  'a context made for a test, with %d ms left: the handler has not timed out',
+  async (left) => {
+    const context = {
+      awsRequestId: 'r',
+      functionName: 'mocked',
+      functionVersion: '1',
+      invokedFunctionArn: ARN,
+      getRemainingTimeInMillis: () => left,
+    }
+    const warn = vi.spyOn(console, 'warn').mockImplementation(() => {})
+    const handler = withAgentOps(() => new Promise((resolve) => setTimeout(resolve, 50, 'done')), {
+      endpoint: `${backend.collector.url}/v1/traces`,
+    })
+    expect(await (handler as (event: object, context: object) => unknown)({}, context)).toBe('done')
+    if (left > 0) expect(sessions()).toHaveLength(1)
+    expect((await backend.session()).root?.attributes['agentops.session.end_state']).toBe('Success')
+    if (left > 0) expect(warn.mock.calls).toEqual([])
+    warn.mockRestore()
+  },
+)
 
 describe('a handler with a callback, as runtimes up to Node.js 22 have them', () => {
   const context = {
