@@ -1,6 +1,6 @@
 /** Puts what the user has said, a session and its sinks together. */
 import type { Config } from '../options/config.ts'
-import type { DeliveryConfig } from '../outbox/config.ts'
+import type { DeliveryConfig, Presented, Semconv } from '../outbox/config.ts'
 import type { Extra } from '../outbox/extras.ts'
 import { SessionSpanProcessor } from '../outbox/processor.ts'
 import { sourceOf } from '../outbox/source.ts'
@@ -13,20 +13,32 @@ import type { Sink } from '../session/sink.ts'
 export function openSession(config: Config, init: RootInit = {}): Session {
   if (config.instrumentations.global) registerGlobal()
   const { metrics } = config
+  const semconv = semconvOf(config)
   return new Session(config, init, (session) => ({
     sinks: sinksOf(config, session, init),
     meter: metrics && {
-      record: (span) => metrics.record(span, session, config),
+      // `redact` has yet to see what is presented to each destination.
+      record: (span) => metrics.record(semconv ? shown(semconv.copy(span), config) : span, session, config),
       flush: (delivered) => metrics.flush(delivered, config),
     },
   }))
+}
+
+/** Any destination's. */
+function semconvOf({ semconv, exporters }: Config): Semconv | undefined {
+  return semconv ?? (exporters as Partial<Config>[]).find((target) => target.semconv)?.semconv
+}
+
+function shown(span: Presented, { redact }: Config): Presented {
+  if (redact) redactSpan(redact, span)
+  return span
 }
 
 /** One for each destination. */
 function sinksOf(config: Config, session: Session, init: RootInit): Sink[] {
   const { destination, exporters, maxRequests, onExport } = config
   const targets = destination || !exporters.length ? [config, ...exporters] : exporters
-  const { semconv } = (targets as Partial<Config>[]).find((target) => target.semconv) ?? {}
+  const semconv = semconvOf(config)
   const own = targets.filter((target) => !('export' in target))
   return targets.map((target) => {
     // Each of ours has its share, so that one destination's faults cost the others nothing; what remains is the first's.
@@ -39,12 +51,7 @@ function sinksOf(config: Config, session: Session, init: RootInit): Sink[] {
       onDrop: config.onDrop,
       onExport: onExport && (() => onExport(session.report())),
       present:
-        semconv &&
-        ((span) => {
-          const shown = (!isForeign && target.semconv?.present(span)) || semconv.copy(span)
-          if (config.redact) redactSpan(config.redact, shown)
-          return shown
-        }),
+        semconv && ((span) => shown((!isForeign && target.semconv?.present(span)) || semconv.copy(span), config)),
       extras: isForeign ? [] : extrasOf(target),
       carries: init.carries ?? !!init.waitUntil,
       onOutgrown: config.keep && (() => session.outgrow()),

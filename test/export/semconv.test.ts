@@ -163,6 +163,31 @@ describe('genAi', () => {
     expect(named(agentops, 'click.operation').attributes['action.type']).toBe('click')
   })
 
+  test('redact sees what metrics are given, and exporters of anybody’s without a destination of ours', async () => {
+    const given: object[] = []
+    const session = createAgentOps({
+      semconv: genAi,
+      exporters: [
+        {
+          export(spans, done) {
+            for (const { attributes } of spans) given.push(attributes)
+            done({ code: 0 })
+          },
+          shutdown: async () => {},
+        },
+      ],
+      metrics: {
+        record: ({ attributes }: { attributes: object }) => void given.push({ ...attributes }),
+        flush: () => undefined,
+      } as never,
+      redact: (name, value) => (name === 'gen_ai.request.model' ? 'redacted' : value),
+    }).startSession()
+    session.llm('secret-model', () => 1)
+    expect(await session.end()).toMatchObject({ sent: 2 })
+    const models = given.map((attributes) => (attributes as Record<string, unknown>)['gen_ai.request.model'])
+    expect(models.filter(Boolean)).toEqual(['redacted', 'redacted'])
+  })
+
   test('what is no convention is said, and AgentOps’ names are sent', async () => {
     const backend = await scripted()
     const session = createAgentOps({ endpoint: `${backend.url}/v1/traces`, semconv: 'genAi' as never }).startSession()
