@@ -1,6 +1,6 @@
 /** Spans as OTLP's JSON (opentelemetry-proto, trace.proto): what is absent is left out. */
 import type { Attributes, HrTime, SpanContext } from '@opentelemetry/api'
-import { toHrTime } from '../runtime/clock.ts'
+import { wholeTime } from '../runtime/clock.ts'
 import type { ReadableSpan } from '../runtime/sdk.ts'
 
 /** OTLP's `SpanFlags`: whether it is known that a parent or a link is another process's, and whether it is. */
@@ -92,7 +92,7 @@ function flagsOf({ traceFlags }: SpanContext, other: SpanContext | undefined): n
 
 /** Another SDK hands on whatever it was given as a time: 0, unknown, where it is none. */
 function nanos(time: HrTime): string {
-  const [seconds, nanos] = toHrTime(time) ?? [0, 0]
+  const [seconds, nanos] = wholeTime(time) ?? [0, 0]
   // Strict decoders refuse zeros before a number.
   return `${seconds}${`${nanos}`.padStart(9, '0')}`.replace(/^0+(?=\d)/, '')
 }

@@ -32,19 +32,20 @@ export function fromMillis(millis: number): HrTime {
  * nanoseconds, or what `performance.now()` gave. Undefined where it is no time that OTLP can hold.
  */
 export function toHrTime(time: TimeInput | undefined): HrTime | undefined {
-  if (Array.isArray(time)) {
-    const nanos = Number(time[1])
-    // Some count more nanoseconds than a second has, or parts of one.
-    const seconds = time[0] + Math.floor(nanos / 1e9)
-    const isTime =
-      time.length === 2 && Number.isInteger(seconds) && seconds >= 0 && nanos >= 0 && seconds * 1000 < MAX_MILLIS
-    return isTime ? [seconds, Math.floor(nanos % 1e9)] : undefined
-  }
+  if (Array.isArray(time)) return wholeTime(time)
   const millis = typeof time === 'number' ? time : Number(time?.getTime?.())
   if (!(millis >= 0 && millis < MAX_MILLIS)) return undefined
   // On Workers `performance.now()` is the time of day itself.
   const isSinceStart = typeof time === 'number' && millis < performance.timeOrigin / 2
   return fromMillis(isSinceStart ? systemNow() - performance.now() + millis : millis)
+}
+
+/** Some count more nanoseconds than a second has, or parts of one. Undefined where it is no time that OTLP can hold. */
+export function wholeTime(time: HrTime): HrTime | undefined {
+  const nanos = Number(time[1])
+  const seconds = time[0] + Math.floor(nanos / 1e9)
+  const isTime = time.length === 2 && Number.isInteger(seconds) && seconds >= 0 && nanos >= 0
+  return isTime && seconds * 1000 < MAX_MILLIS ? [seconds, Math.floor(nanos % 1e9)] : undefined
 }
 
 /** How much later `a` is than `b`, seconds and nanoseconds; negative seconds where it is earlier. */

@@ -2,7 +2,7 @@
 import { isSpanContextValid, trace } from '@opentelemetry/api'
 import { guard, warn } from '../runtime/diag.ts'
 import { DROP, RECORD, SAMPLE, SAMPLED } from '../runtime/otel.ts'
-import type { Sampler, SamplingResult } from '../runtime/sdk.ts'
+import type { Sampler } from '../runtime/sdk.ts'
 
 export interface SamplingConfig {
   readonly disabled: boolean
@@ -59,9 +59,9 @@ function followed(root: Sampler): Sampler {
 /** One of the user's that throws, or decides nothing, samples. */
 function guarded(sampler: Sampler): Sampler {
   return sampling((...call) => {
-    const result = guard('the sampler', () => sampler.shouldSample(...call))
-    if (DECISIONS.includes(result?.decision as number)) return result as SamplingResult
-    if (result) warn('the sampler: expected a decision (0, 1 or 2), and no promise of one; the span is sampled')
+    const result = guard('the sampler', () => sampler.shouldSample(...call)) ?? { decision: SAMPLE }
+    if (DECISIONS.includes(result.decision)) return result
+    warn('the sampler: expected a decision (0, 1 or 2), and no promise of one; the span is sampled')
     return { decision: SAMPLE }
   })
 }

@@ -197,7 +197,7 @@ export class LinkSet {
   add({ context, attributes }: Link): void {
     if (!IDS.test(`${context?.traceId}${context?.spanId}`)) {
       this.dropped++
-      debug('a link: left out; expected the context of a span')
+      debug('a link without a span’s context is left out')
       return
     }
     const { values, dropped } = new AttributeSet(MAX_EACH, attributes)
