@@ -2,7 +2,7 @@
 import { gzipSync } from 'node:zlib'
 import { describe, expect, inject, test } from 'vitest'
 import type { Answer } from '../support/scripted.ts'
-import { type Scripted, script, scripted } from '../support/scripted-client.ts'
+import { type Scripted, script, scripted, scriptedForAnything } from '../support/scripted-client.ts'
 
 const KEY = '33333333-3333-4333-8333-333333333333'
 
@@ -50,7 +50,12 @@ describe('answers', () => {
   })
 
   test('can depend on the body and its size, and are not used up by it', async () => {
-    const backend = await scripted({ when: 'poison', status: 400 }, { maxBytes: 500, status: 413 }, { status: 503 }, {})
+    const backend = await scriptedForAnything(
+      { when: 'poison', status: 400 },
+      { maxBytes: 500, status: 413 },
+      { status: 503 },
+      {},
+    )
     const status = async (body: string): Promise<number> =>
       (await post(backend, gzipSync(body), { headers: { 'content-encoding': 'gzip' } })).status
     expect(await status(otlp('poison'))).toBe(400)
@@ -141,7 +146,7 @@ describe('the log', () => {
   })
 
   test('shows a body that cannot be unpacked as it came, answered with 400', async () => {
-    const backend = await scripted()
+    const backend = await scriptedForAnything()
     expect((await post(backend, 'no gzip', { headers: { 'content-encoding': 'gzip' } })).status).toBe(400)
     expect(await backend.received()).toMatchObject([{ body: 'no gzip', answered: 400 }])
     await expect(backend.spans()).rejects.toThrow('500')

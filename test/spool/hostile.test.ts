@@ -4,7 +4,7 @@ import { otlpProtobuf } from '../../src/formats/index.ts'
 import type { Drop } from '../../src/index.ts'
 import { drainSpool, type SpoolMessage } from '../../src/spool/index.ts'
 import { bomb, type Made, message, otlpBody, plan } from '../support/messages.ts'
-import { type Scripted, scripted } from '../support/scripted-client.ts'
+import { type Scripted, scripted, scriptedForAnything } from '../support/scripted-client.ts'
 import { acceptedOf, startSpoolWorker } from '../support/spool.ts'
 import { waitFor } from '../support/wait.ts'
 
@@ -82,7 +82,7 @@ describe('a message that no spool has sent', () => {
     ['holds less than a length says', [10, 9, 18]],
     ['holds numbers', [8, 1]],
   ])('a protobuf body that %s is refused alone, where the backend refuses it', async (_, bytes) => {
-    const backend = await scripted({ status: 400 })
+    const backend = await scriptedForAnything({ status: 400 })
     const endpoint = `${backend.url}/v1/traces`
     const drops: Drop[] = []
     const headers = { 'content-type': 'application/x-protobuf' }

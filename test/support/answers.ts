@@ -1,9 +1,9 @@
 /**
  * Answers of models as their providers' types have them, and as the world sends them, with what is to be read of each.
- * What `satisfies` a provider's type is its own form; the rest are deviations that were met.
+ * Where a provider's SDK is installed its own form satisfies the SDK's type; `odd` marks deviations that were met.
  */
 import type Anthropic from '@anthropic-ai/sdk'
-import type { GenerateContentResponse } from '@google/genai'
+import type { FinishReason, GenerateContentResponse, Interactions, Part } from '@google/genai'
 import type OpenAI from 'openai'
 
 /** What an answer says, in the words of `wires/wire.ts`; tool calls as `[name, id, arguments]`. */
@@ -48,8 +48,14 @@ const GEMINI_STREAM = '/v1beta/models/gemini-2.5-flash:streamGenerateContent'
 const CONVERSE = '/model/anthropic.claude-3-haiku-20240307-v1%3A0/converse'
 const INVOKE = '/model/anthropic.claude-3-haiku-20240307-v1%3A0/invoke'
 
+/** As somebody sends it, whatever the type says. */
+const odd = (value: object): never => value as never
+/** A type as JSON has it: the words of an enumeration. */
+type Plain<T> = T extends string ? `${T}` : T extends object ? { [K in keyof T]: Plain<T[K]> } : T
+
 type Chunk = OpenAI.ChatCompletionChunk
-const chunk = (choice: object, more: object = {}): object => ({
+type Choice = OpenAI.ChatCompletionChunk.Choice
+const chunk = (choice: Partial<Choice> & Pick<Choice, 'delta'>, more: Partial<Chunk> = {}): Chunk => ({
   id: 'chatcmpl-7',
   object: 'chat.completion.chunk',
   created: 1,
@@ -57,21 +63,30 @@ const chunk = (choice: object, more: object = {}): object => ({
   choices: [{ index: 0, finish_reason: null, ...choice }],
   ...more,
 })
-const last = (reason: string): object => chunk({ delta: {}, finish_reason: reason })
+const last = (reason: Choice['finish_reason']): Chunk => chunk({ delta: {}, finish_reason: reason })
 const usage = { prompt_tokens: 12, completion_tokens: 5, total_tokens: 17 }
-const completion = (message: object, more: object = {}): object => ({
+const completion = (
+  message: Partial<OpenAI.ChatCompletionMessage>,
+  more: Partial<OpenAI.ChatCompletion> = {},
+): OpenAI.ChatCompletion => ({
   id: 'chatcmpl-7',
   object: 'chat.completion',
   created: 1,
   model: 'm-2026',
-  choices: [{ index: 0, finish_reason: 'stop', message: { role: 'assistant', content: null, ...message } }],
+  choices: [
+    {
+      index: 0,
+      finish_reason: 'stop',
+      logprobs: null,
+      message: { role: 'assistant', content: null, refusal: null, ...message },
+    },
+  ],
   ...more,
 })
 const KNOWN = { model: 'm-2026', id: 'chatcmpl-7' }
 
-const fn = (index: unknown, id: unknown, name: unknown, args: unknown): object => ({
-  delta: { tool_calls: [{ ...(index !== undefined && { index }), id, function: { name, arguments: args } }] },
-})
+const fn = (index: unknown, id: unknown, name: unknown, args: unknown): never =>
+  odd({ delta: { tool_calls: [{ ...(index !== undefined && { index }), id, function: { name, arguments: args } }] } })
 
 const chatCases: Answered[] = [
   {
@@ -79,7 +94,7 @@ const chatCases: Answered[] = [
     path: CHAT,
     events: [
       chunk({ delta: { content: 'hi' } }),
-      chunk({ delta: {}, finish_reason: 'stop', usage: { ...usage, cached_tokens: 4 } }),
+      chunk(odd({ delta: {}, finish_reason: 'stop', usage: { ...usage, cached_tokens: 4 } })),
     ],
     said: { ...KNOWN, text: 'hi', finish: 'stop', in: 12, out: 5, total: 17, cacheRead: 4 },
   },
@@ -108,7 +123,7 @@ const chatCases: Answered[] = [
         usage: {
           ...usage,
           prompt_tokens_details: { cached_tokens: 3, cache_write_tokens: 6 },
-        } satisfies OpenAI.CompletionUsage,
+        },
       },
     ),
     said: { ...KNOWN, text: 'x', finish: 'stop', in: 12, out: 5, total: 17, cacheRead: 3, cacheWrite: 6 },
@@ -124,20 +139,20 @@ const chatCases: Answered[] = [
     path: CHAT,
     json: completion(
       { content: 'x' },
-      { usage: { ...usage, prompt_cache_hit_tokens: 8, prompt_cache_miss_tokens: 4 } },
+      odd({ usage: { ...usage, prompt_cache_hit_tokens: 8, prompt_cache_miss_tokens: 4 } }),
     ),
     said: { ...KNOWN, text: 'x', finish: 'stop', in: 12, out: 5, total: 17, cacheRead: 8 },
   },
   {
     name: 'a cost (OpenRouter)',
     path: CHAT,
-    json: completion({ content: 'x' }, { usage: { ...usage, cost: 0.00042 } }),
+    json: completion({ content: 'x' }, odd({ usage: { ...usage, cost: 0.00042 } })),
     said: { ...KNOWN, text: 'x', finish: 'stop', in: 12, out: 5, total: 17, cost: 0.00042 },
   },
   {
     name: 'a cost in parts (Perplexity)',
     path: CHAT,
-    json: completion({ content: 'x' }, { usage: { ...usage, cost: { request_cost: 0.005, total_cost: 0.006 } } }),
+    json: completion({ content: 'x' }, odd({ usage: { ...usage, cost: { request_cost: 0.005, total_cost: 0.006 } } })),
     said: { ...KNOWN, text: 'x', finish: 'stop', in: 12, out: 5, total: 17, cost: 0.006 },
   },
   {
@@ -196,7 +211,7 @@ const chatCases: Answered[] = [
   {
     name: 'two whole calls without an id',
     path: CHAT,
-    json: completion({ tool_calls: [1, 2].map((q) => ({ function: { name: 'search', arguments: { q } } })) }, {}),
+    json: completion(odd({ tool_calls: [1, 2].map((q) => ({ function: { name: 'search', arguments: { q } } })) })),
     said: {
       ...KNOWN,
       finish: 'stop',
@@ -215,7 +230,7 @@ const chatCases: Answered[] = [
   {
     name: 'the older function_call, whole',
     path: CHAT,
-    json: completion({ function_call: { name: 'search', arguments: '{"q":1}' } }) as OpenAI.ChatCompletion,
+    json: completion({ function_call: { name: 'search', arguments: '{"q":1}' } }),
     said: { ...KNOWN, finish: 'stop', tools: [['search', undefined, '{"q":1}']] },
   },
   {
@@ -238,7 +253,7 @@ const chatCases: Answered[] = [
           id: 'call_1',
           type: 'custom',
           custom: { name: 'shell', input: 'ls -l' },
-        } satisfies OpenAI.ChatCompletionMessageToolCall,
+        },
       ],
     }),
     said: { ...KNOWN, finish: 'stop', tools: [['shell', 'call_1', 'ls -l']] },
@@ -246,24 +261,45 @@ const chatCases: Answered[] = [
   {
     name: 'content as a list of chunks (Mistral)',
     path: CHAT,
-    json: completion({
-      content: [
-        { type: 'thinking', thinking: [{ type: 'text', text: 'hm' }] },
-        { type: 'text', text: 'he' },
-        { type: 'text', text: 'llo' },
-      ],
-    }),
+    json: completion(
+      odd({
+        content: [
+          { type: 'thinking', thinking: [{ type: 'text', text: 'hm' }] },
+          { type: 'text', text: 'he' },
+          { type: 'text', text: 'llo' },
+        ],
+      }),
+    ),
     said: { ...KNOWN, text: 'hello', finish: 'stop' },
   },
   {
     name: 'content as a list of chunks, streamed (Mistral)',
     path: CHAT,
     events: [
-      chunk({ delta: { content: [{ type: 'text', text: 'he' }] } }),
+      chunk(odd({ delta: { content: [{ type: 'text', text: 'he' }] } })),
       chunk({ delta: { content: 'llo' } }),
       last('stop'),
     ],
     said: { ...KNOWN, text: 'hello', finish: 'stop' },
+  },
+  {
+    name: 'on Vertex (Mistral)',
+    path: '/v1/projects/p/locations/l/publishers/mistralai/models/mistral-small:rawPredict',
+    request: { model: 'mistral-small', messages: [{ role: 'user', content: 'ask' }] },
+    json: completion({ content: 'hi' }, { usage }),
+    said: { ...KNOWN, text: 'hi', finish: 'stop', in: 12, out: 5, total: 17 },
+  },
+  {
+    name: 'a list of tools that is empty, and a finish reason of its own (Together)',
+    path: CHAT,
+    json: {
+      ...completion({}, { usage }),
+      prompt: [],
+      choices: [
+        { index: 0, seed: 1, finish_reason: 'eos', message: { role: 'assistant', content: 'hi', tool_calls: [] } },
+      ],
+    },
+    said: { ...KNOWN, text: 'hi', finish: 'eos', in: 12, out: 5, total: 17 },
   },
   {
     name: 'a refusal beside empty content',
@@ -274,11 +310,7 @@ const chatCases: Answered[] = [
   {
     name: 'a refusal beside empty content, streamed',
     path: CHAT,
-    events: [
-      chunk({ delta: { content: '', refusal: 'n' } }),
-      chunk({ delta: { refusal: 'o' } }),
-      last('stop'),
-    ] as Chunk[],
+    events: [chunk({ delta: { content: '', refusal: 'n' } }), chunk({ delta: { refusal: 'o' } }), last('stop')],
     said: { ...KNOWN, text: 'no', finish: 'stop' },
   },
   {
@@ -333,7 +365,8 @@ const chatCases: Answered[] = [
   },
 ]
 
-const response = (more: object): object => ({
+type Response = Omit<OpenAI.Responses.Response, 'output_text'>
+const response = (more: Partial<Response>): Response => ({
   id: 'resp_1',
   object: 'response',
   created_at: 1,
@@ -341,9 +374,24 @@ const response = (more: object): object => ({
   status: 'completed',
   error: null,
   incomplete_details: null,
+  access_programs: null,
+  instructions: null,
+  metadata: null,
   output: [],
-  usage: null,
+  parallel_tool_calls: true,
+  temperature: null,
+  tool_choice: 'auto',
+  tools: [],
+  top_p: null,
+  usage: undefined,
   ...more,
+})
+type Told = Extract<OpenAI.Responses.ResponseStreamEvent, { response: unknown }>['type']
+/** An event that has the whole of it. */
+const told = (what: 'created' | 'completed' | 'incomplete' | 'failed', more: Partial<Response>): object => ({
+  type: `response.${what}` satisfies Told,
+  sequence_number: 1,
+  response: response(more),
 })
 const spent = {
   input_tokens: 12,
@@ -389,11 +437,23 @@ const hosted = [
     action: { type: 'search', query: 'cats' },
   } satisfies OpenAI.Responses.ResponseFunctionWebSearch,
 ]
-const done = (item: object, output_index: number): object => ({
+const done = (
+  item: OpenAI.Responses.ResponseOutputItem,
+  output_index: number,
+): OpenAI.Responses.ResponseOutputItemDoneEvent => ({
   type: 'response.output_item.done',
   output_index,
   sequence_number: 1,
   item,
+})
+const textDelta = (delta: string): OpenAI.Responses.ResponseTextDeltaEvent => ({
+  type: 'response.output_text.delta',
+  item_id: 'msg_1',
+  output_index: 0,
+  content_index: 0,
+  sequence_number: 1,
+  logprobs: [],
+  delta,
 })
 
 const responsesCases: Answered[] = [
@@ -433,11 +493,11 @@ const responsesCases: Answered[] = [
     name: 'items that come only in output_item.done, an empty output at the end',
     path: RESPONSES,
     events: [
-      { type: 'response.created', response: response({ status: 'in_progress' }) },
+      told('created', { status: 'in_progress' }),
       done(message('he'), 0),
       done(message('llo'), 1),
       done(called, 2),
-      { type: 'response.completed', response: response({ usage: spent }) },
+      told('completed', { usage: spent }),
     ],
     said: { ...RESPONSE, text: 'hello', finish: 'tool_calls', tools: [['search', 'call_1', '{"q":1}']], ...SPENT },
   },
@@ -445,11 +505,11 @@ const responsesCases: Answered[] = [
     name: 'deltas, items and the whole say it once',
     path: RESPONSES,
     events: [
-      { type: 'response.output_text.delta', delta: 'he' },
-      { type: 'response.output_text.delta', delta: 'llo' },
+      textDelta('he'),
+      textDelta('llo'),
       done(message('hello'), 0),
       done(called, 1),
-      { type: 'response.completed', response: response({ output: [message('hello'), called], usage: spent }) },
+      told('completed', { output: [message('hello'), called], usage: spent }),
     ],
     said: { ...RESPONSE, text: 'hello', finish: 'tool_calls', tools: [['search', 'call_1', '{"q":1}']], ...SPENT },
   },
@@ -457,8 +517,15 @@ const responsesCases: Answered[] = [
     name: 'a refusal, streamed',
     path: RESPONSES,
     events: [
-      { type: 'response.refusal.delta', delta: 'no' },
-      { type: 'response.completed', response: response({}) },
+      {
+        type: 'response.refusal.delta',
+        item_id: 'msg_1',
+        output_index: 0,
+        content_index: 0,
+        sequence_number: 1,
+        delta: 'no',
+      } satisfies OpenAI.Responses.ResponseRefusalDeltaEvent,
+      told('completed', {}),
     ],
     said: { ...RESPONSE, text: 'no', finish: 'completed' },
   },
@@ -466,29 +533,29 @@ const responsesCases: Answered[] = [
     name: 'a stream that ends incomplete, with no output',
     path: RESPONSES,
     events: [
-      { type: 'response.created', response: response({ status: 'in_progress' }) },
-      {
-        type: 'response.incomplete',
-        response: response({ status: 'incomplete', incomplete_details: { reason: 'max_output_tokens' }, usage: spent }),
-      },
+      told('created', { status: 'in_progress' }),
+      told('incomplete', { status: 'incomplete', incomplete_details: { reason: 'max_output_tokens' }, usage: spent }),
     ],
     said: { ...RESPONSE, finish: 'max_output_tokens', ...SPENT },
   },
   {
     name: 'failed',
     path: RESPONSES,
-    events: [
-      {
-        type: 'response.failed',
-        response: response({ status: 'failed', error: { code: 'server_error', message: 'sorry' } }),
-      },
-    ],
+    events: [told('failed', { status: 'failed', error: { code: 'server_error', message: 'sorry' } })],
     said: { ...RESPONSE, finish: 'failed', error: 'server_error' },
   },
   {
     name: 'an error’s event',
     path: RESPONSES,
-    events: [{ type: 'error', code: 'rate_limit_exceeded', message: 'slow down', param: null, sequence_number: 1 }],
+    events: [
+      {
+        type: 'error',
+        code: 'rate_limit_exceeded',
+        message: 'slow down',
+        param: null,
+        sequence_number: 1,
+      } satisfies OpenAI.Responses.ResponseErrorEvent,
+    ],
     said: { error: 'rate_limit_exceeded' },
   },
   {
@@ -499,14 +566,30 @@ const responsesCases: Answered[] = [
   },
 ]
 
-const claude = (more: object): object => ({
+const claudeUsage: Anthropic.Usage = {
+  input_tokens: 25,
+  output_tokens: 1,
+  output_tokens_details: null,
+  cache_read_input_tokens: 8,
+  cache_creation_input_tokens: 0,
+  cache_creation: null,
+  inference_geo: null,
+  server_tool_use: null,
+  service_tier: 'standard',
+  speed: null,
+}
+const claude = (more: Partial<Anthropic.Message>): Anthropic.Message => ({
   id: 'msg_1',
   type: 'message',
   role: 'assistant',
   model: 'claude-2026',
+  container: null,
   content: [],
+  diagnostics: null,
+  stop_details: null,
   stop_reason: 'end_turn',
   stop_sequence: null,
+  usage: claudeUsage,
   ...more,
 })
 const CLAUDE = { model: 'claude-2026', id: 'msg_1' }
@@ -515,28 +598,22 @@ const blocks = [
   { type: 'text', text: 'hi', citations: null },
   { type: 'server_tool_use', id: 'srv_1', name: 'web_search', input: { query: 'cats' }, caller: { type: 'direct' } },
   { type: 'tool_use', id: 'toolu_1', name: 'search', input: { q: 1 }, caller: { type: 'direct' } },
-] as Anthropic.ContentBlock[]
-const nullUsage = { type: 'message_delta', delta: { stop_reason: 'end_turn', stop_sequence: null } }
-const claudeUsage = {
-  input_tokens: 25,
-  output_tokens: 1,
-  cache_read_input_tokens: 8,
-  cache_creation_input_tokens: 0,
-}
-const claudeStream: object[] = [
-  { type: 'message_start', message: claude({ stop_reason: null, usage: claudeUsage }) },
-  { type: 'content_block_start', index: 0, content_block: { type: 'text', text: '' } },
+] satisfies Anthropic.ContentBlock[]
+const claudeStream: Anthropic.RawMessageStreamEvent[] = [
+  { type: 'message_start', message: claude({ stop_reason: null }) },
+  { type: 'content_block_start', index: 0, content_block: { type: 'text', text: '', citations: null } },
   { type: 'content_block_delta', index: 0, delta: { type: 'text_delta', text: 'hi' } },
   {
     type: 'content_block_start',
     index: 1,
-    content_block: { type: 'tool_use', id: 'toolu_1', name: 'search', input: {} },
+    content_block: { type: 'tool_use', id: 'toolu_1', name: 'search', input: {}, caller: { type: 'direct' } },
   },
   { type: 'content_block_delta', index: 1, delta: { type: 'input_json_delta', partial_json: '' } },
   { type: 'content_block_delta', index: 1, delta: { type: 'input_json_delta', partial_json: '{"q"' } },
   { type: 'content_block_delta', index: 1, delta: { type: 'input_json_delta', partial_json: ':1}' } },
   {
-    ...nullUsage,
+    type: 'message_delta',
+    delta: { container: null, stop_details: null, stop_reason: 'end_turn', stop_sequence: null },
     usage: {
       input_tokens: null,
       output_tokens: 9,
@@ -544,7 +621,6 @@ const claudeStream: object[] = [
       cache_creation_input_tokens: null,
       server_tool_use: null,
       output_tokens_details: null,
-      iterations: null,
     },
   },
   { type: 'message_stop' },
@@ -588,7 +664,7 @@ const claudeCases: Answered[] = [
     name: 'on Vertex',
     path: '/v1/projects/p/locations/l/publishers/anthropic/models/claude-sonnet-4:rawPredict',
     request: { anthropic_version: 'vertex-2023-10-16', messages: [{ role: 'user', content: 'ask' }] },
-    json: claude({ content: [{ type: 'text', text: 'hi' }], usage: claudeUsage }),
+    json: claude({ content: [{ type: 'text', text: 'hi', citations: null }] }),
     said: { ...CLAUDE, text: 'hi', finish: 'end_turn', in: 33, out: 1, total: 34, cacheRead: 8, cacheWrite: 0 },
   },
   {
@@ -602,7 +678,7 @@ const claudeCases: Answered[] = [
     name: 'through Bedrock’s InvokeModel',
     path: INVOKE,
     request: { anthropic_version: 'bedrock-2023-05-31', messages: [{ role: 'user', content: 'ask' }] },
-    json: claude({ content: [{ type: 'text', text: 'hi' }], usage: claudeUsage }),
+    json: claude({ content: [{ type: 'text', text: 'hi', citations: null }] }),
     said: { ...CLAUDE, text: 'hi', finish: 'end_turn', in: 33, out: 1, total: 34, cacheRead: 8, cacheWrite: 0 },
   },
   {
@@ -616,7 +692,10 @@ const claudeCases: Answered[] = [
 ]
 
 const GOOGLE = { model: 'gemini-001', id: 'r1' }
-const google = (more: object): object => ({ responseId: 'r1', modelVersion: 'gemini-001', ...more })
+type Generated = Plain<
+  Pick<GenerateContentResponse, 'candidates' | 'promptFeedback' | 'usageMetadata' | 'modelVersion' | 'responseId'>
+>
+const google = (more: Generated): Generated => ({ responseId: 'r1', modelVersion: 'gemini-001', ...more })
 const googleUsage = {
   promptTokenCount: 10,
   toolUsePromptTokenCount: 2,
@@ -626,7 +705,7 @@ const googleUsage = {
   totalTokenCount: 19,
 } satisfies GenerateContentResponse['usageMetadata']
 const GOOGLE_USAGE = { in: 12, out: 7, total: 19, cacheRead: 5, reasoning: 3 }
-const parts = (all: object[], finishReason?: string): object => ({
+const parts = (all: Part[], finishReason?: `${FinishReason}`): Generated => ({
   candidates: [{ content: { role: 'model', parts: all }, index: 0, finishReason }],
 })
 
@@ -739,7 +818,7 @@ const workersCases: Answered[] = [
     name: 'speech',
     path: '/client/v4/accounts/a/ai/run/@cf/openai/whisper',
     request: { audio: [] },
-    json: { success: true, result: { text: 'hi', word_count: 1 } },
+    json: { success: true, result: { text: 'hi' } satisfies AiAutomaticSpeechRecognitionOutput },
     said: { text: 'hi' },
   },
   {
@@ -763,7 +842,7 @@ const workersCases: Answered[] = [
     name: 'streamed',
     path: '/client/v4/accounts/a/ai/run/@cf/meta/llama',
     request: { messages: [], stream: true },
-    events: [{ response: 'h' }, { response: 'i', usage }],
+    events: [{ response: 'h' }, { response: 'i', usage }] satisfies AiTextGenerationOutput[],
     said: { text: 'hi', in: 12, out: 5, total: 17 },
   },
   {
@@ -934,6 +1013,13 @@ export const MORE_ANSWERS: Record<string, Answered[]> = {
       said: { text: 'hi', finish: 'stop', in: 12, out: 5, total: 17 },
     },
     {
+      name: 'Mistral',
+      path: '/model/mistral.mistral-7b/invoke',
+      request: { prompt: 'ask' },
+      json: { outputs: [{ text: 'hi', stop_reason: 'stop' }] },
+      said: { text: 'hi', finish: 'stop' },
+    },
+    {
       name: 'Titan',
       path: '/model/amazon.titan-text/invoke',
       request: { inputText: 'ask' },
@@ -995,7 +1081,7 @@ export const MORE_ANSWERS: Record<string, Answered[]> = {
           { type: 'function_call', id: 'f1', name: 'search', arguments: { q: 1 } },
         ],
         usage: { total_input_tokens: 12, total_output_tokens: 5, total_tokens: 17, total_cached_tokens: 2 },
-      },
+      } satisfies Interactions.Interaction,
       said: {
         model: 'gemini-001',
         id: 'i1',
@@ -1029,7 +1115,7 @@ export const MORE_ANSWERS: Record<string, Answered[]> = {
             usage: { total_input_tokens: 12, total_output_tokens: 5 },
           },
         },
-      ],
+      ] satisfies Interactions.InteractionSSEEvent[],
       said: {
         model: 'gemini-001',
         id: 'i1',

@@ -1,6 +1,7 @@
 /** The collector and Workers that export to it, for the tests of an adapter. */
-import { afterAll, afterEach, beforeAll } from 'vitest'
-import { type CollectedSession, type RunningCollector, startCollector } from '../../src/collector/index.ts'
+import { afterAll, afterEach, beforeAll, expect } from 'vitest'
+import type { CollectedSession, RunningCollector } from '../../src/collector/index.ts'
+import { startStrictCollector } from './collector.ts'
 import { waitFor } from './wait.ts'
 import { type RunningWorker, startWorker, type WorkerOptions } from './workerd.ts'
 
@@ -19,7 +20,7 @@ export function useBackend(): Backend {
   const requests: string[] = []
   const backend = { requests } as Backend
   beforeAll(async () => {
-    backend.collector = await startCollector({
+    backend.collector = await startStrictCollector(`${expect.getState().testPath}`, {
       limit: 100_000,
       onRequest: ({ method, url }, spans) => void requests.push(`${method} ${new URL(url).pathname} ${spans}`),
     })

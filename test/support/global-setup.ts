@@ -1,6 +1,6 @@
 /** One collector and one scripted backend for the tests: real HTTP servers, reached from Node and inside workerd alike. */
 import type { TestProject } from 'vitest/node'
-import { startCollector } from '../../src/collector/index.ts'
+import { startStrictCollector } from './collector.ts'
 import { startScripted } from './scripted.ts'
 
 declare module 'vitest' {
@@ -11,7 +11,7 @@ declare module 'vitest' {
 }
 
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
-  const collector = await startCollector({ limit: 100_000 })
+  const collector = await startStrictCollector('a test of the core', { limit: 100_000 })
   // Bigint has no JSON: times go as text.
   collector.app.get('/spans', (c) => {
     const wanted = c.req.query('session')
@@ -27,6 +27,9 @@ export default async function setup(project: TestProject): Promise<() => Promise
   project.provide('collectorUrl', collector.url)
   project.provide('backendUrl', backend.url)
   return async () => {
-    await Promise.all([collector.close(), backend.close()])
+    const closed = await Promise.allSettled([collector.close(), backend.close()])
+    const faults = closed.flatMap((one) => (one.status === 'rejected' ? [`${one.reason}`] : []))
+    // Vitest says it, and the run has failed.
+    if (faults.length > 0) throw new Error(faults.join('\n'))
   }
 }

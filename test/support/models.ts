@@ -305,7 +305,7 @@ function bedrock(path: string, mode: string, { secret, said, city }: Words): Rep
   return { headers: { 'content-type': 'application/vnd.amazon.eventstream' }, body, cut: true }
 }
 
-function mcp(mode: string, asked: string, { secret }: Words): Reply {
+export function mcp(mode: string, asked: string, { secret }: Words): Reply {
   const { id, method, params } = JSON.parse(asked || '{}') as {
     id?: number
     method?: string

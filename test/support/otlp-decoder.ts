@@ -1,5 +1,5 @@
 /**
- * Reads OTLP trace requests by the published message definitions, independently of the library and of its collector:
+ * Reads OTLP requests by the published message definitions, independently of the library and of its collector:
  * what the library writes is not judged by its own reading. It is stricter than a backend need be: an unknown field, an
  * id of the wrong length or text that is not UTF-8 is an error. Node only, because protobufjs compiles its readers.
  */
@@ -88,17 +88,23 @@ interface WireRequest {
   }[]
 }
 
-const REQUEST = loadRequestType()
+const ROOT = loadMessages()
+const service = (name: string, type: string): protobuf.Type =>
+  ROOT.lookupType(`opentelemetry.proto.collector.${name}.v1.${type}`)
+const REQUEST = service('trace', 'ExportTraceServiceRequest')
+const METRICS = service('metrics', 'ExportMetricsServiceRequest')
 const IDS: Readonly<Record<string, number>> = { traceId: 32, spanId: 16, parentSpanId: 16 }
-const ENUMS: readonly string[] = ['kind', 'code']
+const ENUMS: readonly string[] = ['kind', 'code', 'aggregationTemporality']
 
 /** The spans of one request, in its order. `headers` are in lower case. Throws where the body is not valid OTLP. */
 export function decodeOtlp(body: Uint8Array, headers: DecoderHeaders): DecodedSpan[] {
-  const bytes = decodeContent(body, headers)
-  const type = `${headers['content-type'] ?? ''}`.split(';')[0]?.trim().toLowerCase()
-  if (type === 'application/json') return spansOf(readJson(bytes))
-  if (type === 'application/x-protobuf') return spansOf(readProtobuf(bytes))
-  throw new TypeError(`content-type ${type} is not OTLP`)
+  const message = read(REQUEST, body, headers)
+  return spansOf(REQUEST.toObject(message, { longs: String, defaults: true }) as WireRequest)
+}
+
+/** Throws where the body is no valid request of metrics; what they say is not looked at. */
+export function decodeMetrics(body: Uint8Array, headers: DecoderHeaders): void {
+  read(METRICS, body, headers)
 }
 
 /** The body without its `content-encoding`. */
@@ -109,30 +115,34 @@ export function decodeContent(body: Uint8Array, headers: DecoderHeaders): Uint8A
   throw new TypeError(`content-encoding ${encoding} is not read here`)
 }
 
-function loadRequestType(): protobuf.Type {
+function loadMessages(): protobuf.Root {
   const home = dirname(createRequire(import.meta.url).resolve('@elastic/mockotlpserver/package.json'))
   const root = new protobuf.Root()
   root.resolvePath = (_, target) => join(home, target)
-  root.loadSync('opentelemetry/proto/collector/trace/v1/trace_service.proto')
+  root.loadSync(['trace', 'metrics'].map((name) => `opentelemetry/proto/collector/${name}/v1/${name}_service.proto`))
   root.resolveAll()
-  return root.lookupType('opentelemetry.proto.collector.trace.v1.ExportTraceServiceRequest')
+  return root
 }
 
-function readProtobuf(bytes: Uint8Array): WireRequest {
+function read(request: protobuf.Type, body: Uint8Array, headers: DecoderHeaders): protobuf.Message {
+  const bytes = decodeContent(body, headers)
+  const type = `${headers['content-type'] ?? ''}`.split(';')[0]?.trim().toLowerCase()
+  if (type === 'application/json') return readJson(request, bytes)
+  if (type === 'application/x-protobuf') return readProtobuf(request, bytes)
+  throw new TypeError(`content-type ${type} is not OTLP`)
+}
+
+function readProtobuf(request: protobuf.Type, bytes: Uint8Array): protobuf.Message {
   const reader = protobuf.Reader.create(bytes)
   reader.discardUnknown = false
-  const message = REQUEST.decode(reader)
+  const message = request.decode(reader)
   refuseUnknown(message)
-  return toWire(message)
+  return message
 }
 
-function readJson(bytes: Uint8Array): WireRequest {
+function readJson(request: protobuf.Type, bytes: Uint8Array): protobuf.Message {
   const json: unknown = JSON.parse(new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes))
-  return toWire(protojson.fromJson(REQUEST, toProtoJson(json)))
-}
-
-function toWire(message: protobuf.Message): WireRequest {
-  return REQUEST.toObject(message, { longs: String, defaults: true }) as WireRequest
+  return protojson.fromJson(request, toProtoJson(json))
 }
 
 /** protobufjs keeps what the definitions do not know beside the message that had it. */

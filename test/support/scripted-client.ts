@@ -1,5 +1,5 @@
 /** A name of one's own at the scripted backend, asked over HTTP; works in Node and inside workerd. */
-import { inject } from 'vitest'
+import { expect, inject } from 'vitest'
 import type { Answer, Received, ReceivedSpans } from './scripted.ts'
 
 export interface Scripted {
@@ -13,7 +13,15 @@ export interface Scripted {
 }
 
 export async function scripted(...answers: Answer[]): Promise<Scripted> {
-  const url = `${inject('backendUrl')}/${crypto.randomUUID()}`
+  return connect(`${inject('backendUrl')}/${crypto.randomUUID()}`, answers)
+}
+
+/** One that is sent on purpose what is no OTLP, which else fails the whole run at its end. */
+export async function scriptedForAnything(...answers: Answer[]): Promise<Scripted> {
+  return connect(`${inject('backendUrl')}/anything-${crypto.randomUUID()}`, answers)
+}
+
+async function connect(url: string, answers: Answer[]): Promise<Scripted> {
   await script(url, answers)
   return {
     url,
@@ -25,7 +33,9 @@ export async function scripted(...answers: Answer[]): Promise<Scripted> {
 
 /** Replaces the answers of a name, or gives those of an endpoint: `${url}-auth`. */
 export async function script(url: string, answers: Answer[]): Promise<void> {
-  const response = await fetch(url, { method: 'PUT', body: JSON.stringify(answers) })
+  const { testPath, currentTestName } = expect.getState()
+  const by = encodeURIComponent(`${testPath?.replace(/.*\/test\//, 'test/')} ${currentTestName ?? ''}`)
+  const response = await fetch(url, { method: 'PUT', body: JSON.stringify(answers), headers: { 'x-by': by } })
   if (!response.ok) throw new Error(`${url} refused its script: ${await response.text()}`)
 }
 

@@ -11,12 +11,15 @@
  * - `/:name/v2/create_session` and its like have the scripts `<name>-create_session` …; by themselves they are AgentOps'
  *   v2 API, strict about events if there is a script `<name>-strict`. `POST /:name/v2/_expire` with a `session_id` ends
  *   the session's jwt, `GET /:name/v2/_stored` gives the events that it holds; they are the test's own and are not logged.
+ *
+ * When it is closed, all that it was sent is decoded strictly, except by the names that begin with `anything`.
  */
 import { createServer, type IncomingHttpHeaders, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { AgentOpsV2 } from './agentops-v2.ts'
 import { decodeContent, decodeOtlp } from './otlp-decoder.ts'
+import { faultOf, refuse } from './strict.ts'
 
 /**
  * Without a status and a body the endpoint itself answers: a token, AgentOps' v2 API, or a success as OTLP has it. So
@@ -81,6 +84,8 @@ interface Entry {
 }
 
 interface Named {
+  /** The test that wrote its script, from the header `x-by`. */
+  by: string
   script?: Answer[]
   log: Entry[]
   open: number
@@ -122,11 +127,13 @@ export function startScripted(): Promise<RunningScripted> {
   return new Promise((resolve, reject) => {
     server.once('error', reject)
     server.listen(0, '127.0.0.1', () => {
-      const close = (): Promise<void> =>
-        new Promise((done) => {
+      const close = async (): Promise<void> => {
+        await new Promise<void>((done) => {
           server.close(() => done())
           server.closeAllConnections()
         })
+        refuse([...names].flatMap(faultsOf))
+      }
       resolve({ url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, close })
     })
   })
@@ -140,7 +147,8 @@ async function serve(names: Map<string, Named>, request: IncomingMessage, respon
   if (route === 'PUT ') {
     const answers = readScript(name, (await readBody(request)).toString())
     if (typeof answers === 'string') return send(response, { status: 400, body: answers })
-    named(names, name).script = answers
+    const by = request.headers['x-by']
+    Object.assign(named(names, name), { script: answers }, by && { by: decodeURIComponent(`${by}`) })
     return send(response, { status: 204, body: '' })
   }
   if (route === 'DELETE ') {
@@ -232,10 +240,17 @@ async function serveByScript(
   send(response, { ...reply, headers: { ...reply.headers, ...answer.headers } })
 }
 
+/** Nothing was read where the connection was reset before the body. */
+function faultsOf([name, { by, log }]: [string, Named]): (string | undefined)[] {
+  if (name.startsWith('anything')) return []
+  const whole = log.filter(({ wire }) => wire.length > 0)
+  return whole.map(({ path, headers, wire }) => faultOf({ by, path, headers, body: wire }))
+}
+
 function named(names: Map<string, Named>, name: string): Named {
   let found = names.get(name)
   if (!found) {
-    found = { log: [], open: 0, mostOpen: 0, v2: new AgentOpsV2() }
+    found = { by: name, log: [], open: 0, mostOpen: 0, v2: new AgentOpsV2() }
     names.set(name, found)
   }
   return found
