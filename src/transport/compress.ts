@@ -13,11 +13,15 @@ export async function compress(encoded: Encoded, mode: 'gzip' | 'none' | 'auto')
     // A Blob and a Response would do the same for twice the time.
     const { readable, writable } = new CompressionStream('gzip')
     const writer = writable.getWriter()
-    const written = Promise.all([writer.write(body as never), writer.close()])
-    written.catch(() => {})
+    const reader = readable.getReader()
+    // Each of them rejects where it breaks off; reading says so.
+    for (const over of [writer.write(body as never), writer.close(), writer.closed, reader.closed]) over.catch(() => {})
     const chunks: Uint8Array[] = []
-    for await (const chunk of readable) chunks.push(chunk)
-    await written
+    for (;;) {
+      const { done, value } = await reader.read()
+      if (done) break
+      chunks.push(value)
+    }
     return {
       body: concat(chunks),
       headers: { ...headers, 'content-encoding': 'gzip' },
