@@ -2,7 +2,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { ProviderQuotes } from '../../src/instrumentation/quotes.ts'
-import { Hidden, MARK } from '../../src/runtime/hidden.ts'
+import { Hidden, MARK, plain } from '../../src/runtime/hidden.ts'
 
 /** With whatever JSON escapes. */
 const characters = fc.string({
@@ -11,7 +11,8 @@ const characters = fc.string({
   maxLength: 200,
 })
 /** A sentence: a provider's code is none. */
-const sentence = characters.map((text) => `${text} it said`)
+// Backslashes count as none: JSON adds and takes them.
+const sentence = characters.map((text) => `${text} it said`).filter((text) => plain(text).length >= 30)
 const key = characters.filter((text) => text === text.trim() && !/^(basic|bearer|token|key) /i.test(text))
 const words = fc.string({ unit: fc.constantFrom(...'qrstuvw {}[]":,'), maxLength: 60 })
 
