@@ -1,12 +1,12 @@
 /** Spans as OTLP's JSON (opentelemetry-proto, trace.proto): what is absent is left out. */
 import type { Attributes, HrTime, SpanContext } from '@opentelemetry/api'
 import { wholeTime } from '../runtime/clock.ts'
+import { isInt64 } from '../runtime/otel.ts'
 import type { ReadableSpan } from '../runtime/sdk.ts'
 
 /** OTLP's `SpanFlags`: whether it is known that a parent or a link is another process's, and whether it is. */
 const HAS_IS_REMOTE = 0x100
 const IS_REMOTE = 0x200
-const MAX_INTEGER = 2 ** 63
 
 /** What all spans of a session have around them, by the resource or the scope that it says. */
 const texts: WeakMap<object, string> = new WeakMap()
@@ -15,10 +15,10 @@ const texts: WeakMap<object, string> = new WeakMap()
 export function otlpText(spans: readonly ReadableSpan[]): string {
   const resources = grouped(spans, ({ resource }) => resource).map(([resource, spans]) => {
     const scopes = grouped(spans, ({ instrumentationScope }) => instrumentationScope).map(([scope, spans]) => {
-      const around = remembered(scope, ({ name, version, schemaUrl }) => ({ scope: { name, version }, schemaUrl }))
+      const around = cachedFields(scope, ({ name, version, schemaUrl }) => ({ scope: { name, version }, schemaUrl }))
       return `{${around}"spans":${JSON.stringify(spans.map(spanOf))}}`
     })
-    const around = remembered(resource, ({ attributes, schemaUrl }) => ({
+    const around = cachedFields(resource, ({ attributes, schemaUrl }) => ({
       resource: { attributes: keyValues(attributes) },
       schemaUrl,
     }))
@@ -28,7 +28,7 @@ export function otlpText(spans: readonly ReadableSpan[]): string {
 }
 
 /** The fields of `message`, with a comma behind. */
-function remembered<Key extends object>(key: Key, message: (key: Key) => { schemaUrl: string | undefined }): string {
+function cachedFields<Key extends object>(key: Key, message: (key: Key) => { schemaUrl: string | undefined }): string {
   let text = texts.get(key)
   if (!text) {
     const { schemaUrl, ...rest } = message(key)
@@ -109,7 +109,7 @@ function anyValue(value: unknown): object {
     case 'boolean':
       return { boolValue: value }
     case 'number':
-      if (Number.isInteger(value) && Math.abs(value) < MAX_INTEGER) return { intValue: value }
+      if (isInt64(value)) return { intValue: value }
       // Protobuf's JSON has texts for the numbers that JSON has not: "NaN", "Infinity".
       return { doubleValue: Number.isFinite(value) ? value : `${value}` }
   }

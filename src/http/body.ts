@@ -47,8 +47,8 @@ export function watchBody(response: Response, session: Session, watch: Watch): W
     offIdle = later((isDue) => {
       offIdle = undefined
       if (waitsSince === undefined) return
-      const left = waitsSince + idleMs - Date.now()
-      if (left > 0 && !isDue) watchIdle(left)
+      const restMs = waitsSince + idleMs - Date.now()
+      if (restMs > 0 && !isDue) watchIdle(restMs)
       else settle({ reason: 'abandoned' })
     }, ms)
   }

@@ -21,6 +21,11 @@ export const DROP = 0
 export const RECORD = 1
 export const SAMPLE = 2
 
+/** Whether OTLP's integers hold a number; larger whole ones do not fit 64 bits. */
+export function isInt64(value: number): boolean {
+  return Number.isInteger(value) && Math.abs(value) < 2 ** 63
+}
+
 export const SUCCESS: ExportResultCode.SUCCESS = 0
 export const FAILED: ExportResultCode.FAILED = 1
 

@@ -15,7 +15,7 @@ export class SessionClock {
   readonly now: Now
   /** Microsecond since the epoch → the first nanosecond in it (0 to 1000) that no span start has taken. */
   readonly #free: Map<number, number> = new Map()
-  /** Earlier than any span but the root. */
+  /** No span but the root starts before it. */
   #first: HrTime = EPOCH
   #latest: HrTime = EPOCH
 

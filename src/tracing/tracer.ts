@@ -82,8 +82,8 @@ class SessionTracer implements Tracer {
     const traceId = parent?.traceId ?? owner.traceId
     const kind = options.kind ?? INTERNAL
     const links = new LinkSet()
-    const given = options.links
-    if (given) guard('links', () => links.addAll(given))
+    const startLinks = options.links
+    if (startLinks) guard('links', () => links.addAll(startLinks))
     const attributes = attributeSet()
     if (options.attributes) attributes.addAll(options.attributes)
     const asked = toHrTime(options.startTime)
@@ -111,8 +111,8 @@ class SessionTracer implements Tracer {
 
   startActiveSpan<F extends (span: Span) => unknown>(name: string, ...rest: unknown[]): ReturnType<F> {
     const fn = rest.pop() as F
-    const [options, given] = rest as [SpanOptions?, Context?]
-    const context = given ?? activeContext()
+    const [options, parentContext] = rest as [SpanOptions?, Context?]
+    const context = parentContext ?? activeContext()
     const span = this.startSpan(name, options, context)
     return runIn(trace.setSpan(this.#owner.parentOf(context), span), () => fn(span)) as ReturnType<F>
   }

@@ -5,11 +5,10 @@
  */
 import type { Attributes, AttributeValue } from '@opentelemetry/api'
 import { debug, guard } from '../runtime/diag.ts'
+import { isInt64 } from '../runtime/otel.ts'
 import { fields } from '../runtime/serialize.ts'
 
 const MAX_DEPTH = 16
-/** Where OTLP's integers end. */
-const MAX_INTEGER = 2 ** 63
 
 /** The attributes of a span, an event or a link. */
 export class AttributeSet {
@@ -59,5 +58,5 @@ function copyOf(value: unknown, depth = 0): unknown {
 }
 
 function isCarried(value: number): boolean {
-  return Number.isFinite(value) && (Math.abs(value) < MAX_INTEGER || !Number.isInteger(value))
+  return Number.isFinite(value) && (isInt64(value) || !Number.isInteger(value))
 }

@@ -15,7 +15,7 @@ export function openSession(config: Config, init: RootInit = {}): Session {
   const { metrics } = config
   const semconv = semconvOf(config)
   return new Session(config, init, (session) => ({
-    sinks: sinksOf(config, session, init),
+    sinks: sinksOf(config, session, init, semconv),
     meter: metrics && {
       // `redact` has yet to see what is presented to each destination.
       record: (span) => metrics.record(semconv ? shown(semconv.copy(span), config) : span, session, config),
@@ -35,10 +35,9 @@ function shown(span: Presented, { redact }: Config): Presented {
 }
 
 /** One for each destination. */
-function sinksOf(config: Config, session: Session, init: RootInit): Sink[] {
+function sinksOf(config: Config, session: Session, init: RootInit, semconv: Semconv | undefined): Sink[] {
   const { destination, exporters, maxRequests, onExport } = config
   const targets = destination || !exporters.length ? [config, ...exporters] : exporters
-  const semconv = semconvOf(config)
   const own = targets.filter((target) => !('export' in target))
   return targets.map((target) => {
     // Each of ours has its share, so that one destination's faults cost the others nothing; what remains is the first's.
