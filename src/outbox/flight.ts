@@ -129,7 +129,8 @@ async function send(sender: Sending, flight: Flight, run: Run): Promise<void> {
   if (isFinal) first.tries = 0
   else if (!OF_CONTENT.includes(status)) lose(outbox, first, first.left, 'rejected', error)
   else {
-    const pieces = wire.split(first.body)
+    const { body } = first
+    const pieces = wire.split(body)
     // The root is the first of them.
     const [root] = pieces
     const search = (some: readonly unknown[], refusal?: Refused): Promise<Delivery<unknown>> =>
@@ -148,7 +149,9 @@ async function send(sender: Sending, flight: Flight, run: Run): Promise<void> {
       delivery = { ...delivery, unsent: unsent.filter((piece) => !last.includes(piece)) }
       add(delivery, await search(last))
     }
-    if (!heldBy(flight).length) return
+    // Who has taken it over may have found what becomes of it, and been first.
+    if (first.body !== body) return
+    unqueue(outbox, first, first.flight)
     first.hasRoot = delivery.unsent[0] === root
     if (delivery.reason === 'undelivered') {
       first.tries--
@@ -156,6 +159,7 @@ async function send(sender: Sending, flight: Flight, run: Run): Promise<void> {
     }
     if (delivery.unsent.length) replaceBody(first, wire.merge(delivery.unsent))
     take(outbox, first, delivery)
+    if (!first.flight) queue(outbox, first)
   }
 }
 

@@ -149,7 +149,8 @@ async function play(
   const taken = new Map<string, { times: number; unheard: number; heard: number }>()
   const requests = new Map<Context, number>()
   const jumped = (): boolean => jumps.some(({ at }) => at <= time)
-  const open = new Set<Context>()
+  /** Who has a request under way, and since when. */
+  const open = new Map<Context, number>()
   const isFaulty = (): Fault | undefined => faults.find(({ from, ms }) => from <= time && time < from + ms)
 
   vi.stubGlobal('fetch', async (to: string, init: { body: Uint8Array; signal: AbortSignal }) => {
@@ -159,13 +160,13 @@ async function play(
     const outbox = [...isolate().outboxes].find(([name]) => name.includes(`"${url}"`))?.[1]
     const isFirst = !jumped() && !context.isSearching
     if (isFirst && backoffOf(outbox?.retryAt ?? 0)) faulty.push('a request before retryAt')
-    // A destination that fails is asked by one at a time.
-    const isAnother = (other: Context): boolean => other.alive && other !== context && other.stalledUntil < time
-    if (outbox?.fails && isFirst && [...open].some(isAnother)) faulty.push('two ask a destination that fails')
+    // A destination that fails is asked by one at a time. Who stood still since it asked counts as cut off.
+    const isAsked = [...open].some(([other, at]) => other.alive && other !== context && other.stalledUntil <= at)
+    if (outbox?.fails && isFirst && isAsked) faulty.push('two ask a destination that fails')
     const answer = isFaulty()
     const ids = wire.split(init.body).map((line) => line.trim())
     const poison = ids.map((id) => Number(/^p(\d+)/.exec(id)?.[1] ?? 0)).find(Boolean)
-    if (!context.isUnwatched) open.add(context)
+    if (!context.isUnwatched) open.set(context, time)
     const delay = answer?.kind === 'slow' ? 900 : LATENCY_MS
     const isTaken = !poison && (!answer || answer.kind === 'slow')
     const settled = new Promise<'answered' | 'aborted'>((resolve) => {
@@ -187,9 +188,10 @@ async function play(
     if (stalled > 0) await contexts.exit(() => new Promise((resolve) => setTimeout(resolve, stalled)))
     // What belongs to a context that is gone never comes back to it.
     if (!context.alive) return new Promise<never>(() => {})
-    if (how === 'answered') count('heard')
     context.isSearching = poison === 400
-    if (how === 'aborted') throw new DOMException('aborted', 'AbortError')
+    // Who stood still may have given it up before the answer's turn came.
+    if (how === 'aborted' || init.signal.aborted) throw new DOMException('aborted', 'AbortError')
+    count('heard')
     if (answer?.kind === 'reset') throw new TypeError('reset')
     if (answer?.kind === 429) return new Response('', { status: 429, headers: { 'retry-after': '2' } })
     return new Response('{}', { status: answer?.kind === 503 ? 503 : (poison ?? 200) })
@@ -310,10 +312,12 @@ async function play(
       expect(times).toBeLessThanOrEqual(1 + unheard)
     }
     const those = (what: 'times' | 'heard'): number => ids.filter((id) => (taken.get(id)?.[what] ?? 0) > 0).length
+    const lost = drops.filter(({ traceId }) => traceId === `${sessions.indexOf(session)}`)
+    // Who stood still may hear of what had no room any more, and was given up, meanwhile.
+    const pushedOut = lost.reduce((sum, { spans, reason }) => sum + (reason === 'queue-full' ? spans : 0), 0)
     // Whatever was counted as sent was taken, and nothing that was taken, and heard of, is counted as anything else.
     expect(sender.report.sent).toBeLessThanOrEqual(those('times'))
-    expect(sender.report.sent).toBeGreaterThanOrEqual(those('heard'))
-    const lost = drops.filter(({ traceId }) => traceId === `${sessions.indexOf(session)}`)
+    expect(sender.report.sent).toBeGreaterThanOrEqual(those('heard') - (plan.stall ? pushedOut : 0))
     expect(lost.reduce((sum, { spans }) => sum + spans, 0)).toBe(sender.report.dropped)
     // For what was in it only what holds poison is lost.
     const reasons = new Set(lost.map(({ reason }) => reason))
@@ -334,6 +338,7 @@ test('the books are right', async () => {
       fc.nat(),
       play,
     ),
-    { numRuns: Number(process.env.RUNS ?? 60) },
+    // Shrinking a counterexample takes minutes: its `seed` and `path`, put here, play it again.
+    { numRuns: Number(process.env.RUNS ?? 60), endOnFailure: true },
   )
 }, 300_000)
