@@ -105,22 +105,20 @@ export function isEmpty({ line, orphans, aside, flights }: Outbox): boolean {
   return !(line.size + orphans.size + aside.size + flights.size)
 }
 
-/** Takes a parcel that has just been made; where they are too many, the oldest goes. */
+/** Takes a parcel that has just been made; where they are too many, the oldest of those that wait goes. */
 export function put(outbox: Outbox, parcel: Parcel): void {
   const all = isolate()
   all.pending += parcel.left
   all.bytes += parcel.body.length
   parcel.serial = ++all.serial
   queue(outbox, parcel)
-  while (all.bytes > MAX_BYTES) {
+  while (all.bytes > MAX_BYTES && parcel.left) {
     let [from, oldest] = [outbox, parcel]
     for (const one of all.outboxes.values()) {
       for (const waiting of [...one.aside, ...one.orphans, ...one.line]) {
         if (waiting.serial < oldest.serial) [from, oldest] = [one, waiting]
       }
     }
-    // All the others are on their way.
-    if (oldest === parcel) return
     lose(from, oldest, oldest.left, 'queue-full', `more than ${MAX_BYTES >> 20} MiB wait in this isolate`)
   }
 }

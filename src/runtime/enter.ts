@@ -18,13 +18,17 @@ interface Hooks {
 
 /** Throws where the runtime cannot (workerd). */
 export function enter(storage: Enterable, context: Context): void {
-  const { process } = globalThis as { process?: { getBuiltinModule?(id: string): Hooks | undefined } }
   const { kResourceStore } = storage
-  const resource = kResourceStore && process?.getBuiltinModule?.('node:async_hooks')?.executionAsyncResource()
+  const resource = kResourceStore && hooks()?.executionAsyncResource()
   const before = storage.getStore()
   storage.enterWith(context)
   if (!resource) return
   queueMicrotask(() => {
     if (resource[kResourceStore] === context) resource[kResourceStore] = before
   })
+}
+
+function hooks(): Hooks | undefined {
+  const { process } = globalThis as { process?: { getBuiltinModule?(id: string): Hooks | undefined } }
+  return process?.getBuiltinModule?.('node:async_hooks')
 }

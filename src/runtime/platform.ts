@@ -11,6 +11,8 @@ export function isWorkers(): boolean {
 
 /** Node, or Deno as far as it is Node: not those that only have its modules. */
 export function isNode(): boolean {
+  // In workerd the first look at `process` costs 8 ms of CPU.
+  if (isWorkers()) return false
   const { process } = globalThis as Global
-  return process?.release?.name === 'node' && !process.versions?.bun && !isWorkers()
+  return process?.release?.name === 'node' && !process.versions?.bun
 }

@@ -3,6 +3,7 @@ import fc from 'fast-check'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { type AgentOpsOptions, createAgentOps, type Drop } from '../../src/index.ts'
 import { spoolTo } from '../../src/spool/index.ts'
+import { tries } from '../support/properties.ts'
 import type { Answer } from '../support/scripted.ts'
 import { scripted } from '../support/scripted-client.ts'
 
@@ -99,6 +100,6 @@ test('every span ends as sent, spooled or dropped with a reason, or is pending, 
         await Promise.all(kept)
       },
     ),
-    { numRuns: 30 },
+    tries(30),
   )
 }, 120_000)

@@ -4,6 +4,7 @@ import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { deliverInParts } from '../../src/formats/parts.ts'
 import { type AgentOpsOptions, createAgentOps, type Drop, type FlushReport } from '../../src/index.ts'
 import type { Outcome } from '../../src/transport/transport.ts'
+import { tries } from '../support/properties.ts'
 import type { ReceivedSpans } from '../support/scripted.ts'
 import { type Scripted, script, scripted } from '../support/scripted-client.ts'
 
@@ -214,6 +215,6 @@ test('what a backend takes alone is dropped after 32 refusals in a row only', as
         expect(requests).toBeLessThanOrEqual(2 * search * searches)
       },
     ),
-    { numRuns: 2000 },
+    tries(2000),
   )
 })

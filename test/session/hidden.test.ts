@@ -3,6 +3,7 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { ProviderQuotes } from '../../src/instrumentation/quotes.ts'
 import { Hidden, MARK, plain } from '../../src/runtime/hidden.ts'
+import { tries } from '../support/properties.ts'
 
 /** With whatever JSON escapes. */
 const characters = fc.string({
@@ -70,7 +71,7 @@ describe.each([
         expect(innermost).toContain(MARK)
         expect(innermost.startsWith(before.slice(0, -8))).toBe(true)
       }),
-      { numRuns: 400 },
+      tries(400),
     )
   })
 
@@ -81,7 +82,7 @@ describe.each([
         const [a, b] = [from % text.length, to % text.length].sort((one, other) => one - other) as [number, number]
         expect(shows(hiding(secret).from(text.slice(a, b)), secret, size)).toBe(false)
       }),
-      { numRuns: 400 },
+      tries(400),
     )
   })
 })
@@ -103,6 +104,7 @@ test('what is no secret is left as it is', () => {
       quotes.add('0123456789abcdef0123456789abcdef')
       expect(quotes.from(hidden.from(text))).toBe(text)
     }),
+    tries(100),
   )
 })
 
