@@ -58,16 +58,18 @@ export function watchBody(response: Response, session: Session, watch: Watch): W
   }
   let reader: ReadableStreamDefaultReader | undefined
   let isGone = false
+  // Locked by its first read, and held together with its Response: the platform frees what nobody has.
+  const read = (): Promise<ReadableStreamReadResult<unknown>> => {
+    reader ??= (response.body ?? body).getReader()
+    return reader.read()
+  }
   const source = {
-    // Locked by its first read, and held together with its Response: the platform frees what nobody has.
-    read: () =>
-      session.run(async () => {
-        reader ??= (response.body ?? body).getReader()
-        const chunk = await reader.read()
-        if (isGone) throw left?.reason
-        return chunk
-      }),
+    read: () => session.run(read),
     cancel: (reason: unknown) => session.run(() => (reader ?? body).cancel(reason)),
+  }
+  /** What comes behind the client's leaving is nobody's. */
+  const mayGoOn = (): void => {
+    if (isGone) throw left?.reason
   }
   const onCancel = (): void => settle({ reason: 'cancelled' })
   let begun = false
@@ -76,11 +78,13 @@ export function watchBody(response: Response, session: Session, watch: Watch): W
       waitsSince = undefined
     },
     onChunk() {
+      mayGoOn()
       if (!begun) onFirstByte()
       begun = true
       startIdle()
     },
     onEnd() {
+      mayGoOn()
       settle({ reason: 'complete' })
       return beforeEnd?.()
     },

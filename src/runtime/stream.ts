@@ -58,6 +58,9 @@ export function follow(isBytes: boolean, source: Source, follower: Follower, len
 
 /** Asked of the platform: the stream's own `getReader` may be one that somebody has put there. */
 export function isByteStream(stream: ReadableStream): boolean {
+  // An exception costs workerd more than all the rest of a stream's watch.
+  const isKnown = inspected(stream, 'supportsBYOB')
+  if (isKnown !== undefined) return !!isKnown
   try {
     Object.getPrototypeOf(stream).getReader.call(stream, { mode: 'byob' }).releaseLock()
     return true
