@@ -75,7 +75,7 @@ function say(url: string, wanted: number, db: string): void {
             OTEL_EXPORTER_OTLP_ENDPOINT=http://host.docker.internal:${port}
             and here: --host host.docker.internal:${port}
 
-  Beside it AGENTOPS_APP_URL=${url} makes session.url lead here.
+  Beside it AGENTOPS_APP_URL=${url} makes session.url, and what AGENTOPS_DEBUG=true says, lead here.
   A key goes before it: take AGENTOPS_API_KEY out there while you try.
   ${style('Nothing shows up?  npx agentops-edge check    In the terminal:  npx agentops-edge tail', 'dim')}
 `)

@@ -3,7 +3,7 @@
  * delivered. What ends later is still sent: a session never goes deaf.
  */
 import { type FlushReport, sumOf } from '../outbox/report.ts'
-import { guard, warn } from '../runtime/diag.ts'
+import { debug, guard, warn } from '../runtime/diag.ts'
 import { later } from '../runtime/timers.ts'
 import type { Keep } from './keep.ts'
 import type { Delivered, Outlets } from './sink.ts'
@@ -14,6 +14,8 @@ export type WaitUntil = (promise: Promise<unknown>) => void
 /** What ending takes from the session. */
 export interface Endable extends SessionView {
   readonly config: { readonly keep?: readonly Keep[]; readonly workDeadlineMs: number }
+  /** Where it is shown. */
+  readonly url: string
   /** Ends the spans that are open, the root last. */
   close(): void
   /** All its work is over. */
@@ -83,6 +85,7 @@ export class Ending {
     if (this.#holds.size > 0) await this.#released()
     guard('ending the session', () => session.close())
     session.ended()
+    if (sinks.length) debug(`a session has ended, and is shown at ${session.url}`)
     this.#decide()
     const begun = Date.now()
     await Promise.all(sinks.map((sink) => sink.close()))

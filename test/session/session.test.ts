@@ -222,6 +222,18 @@ describe('a session’s life', () => {
     await local.end()
   })
 
+  test('with debug, where a session is shown is said when it ends', async () => {
+    const lines: string[] = []
+    vi.spyOn(console, 'debug').mockImplementation((line) => void lines.push(line))
+    const session = createAgentOps(toCollector({ debug: true }), {
+      AGENTOPS_APP_URL: 'http://127.0.0.1:4318',
+    }).startSession()
+    await session.end()
+    expect(lines).toContain(
+      `agentops-edge: a session has ended, and is shown at http://127.0.0.1:4318/sessions?trace_id=${session.traceId}`,
+    )
+  })
+
   test('disabled, or sampled out: everything works and nothing is sent', async () => {
     for (const options of [{ disabled: true }, { sampler: 0 }]) {
       const session = open(options)
