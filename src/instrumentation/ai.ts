@@ -11,7 +11,7 @@ import type { SdkSpan } from '../runtime/sdk.ts'
 import * as key from '../runtime/semconv.ts'
 import type { AiInstrumentation, InstrumentedSession } from '../session/instruments.ts'
 import { countsOf, insideOf, type Spent, saysOf, sharing, sumOf } from './around.ts'
-import { answers, takeFinished } from './tool-calls.ts'
+import { takeFinished } from './tool-calls.ts'
 import { isCount, isModel } from './wires/wire.ts'
 
 const AI: AiInstrumentation = { instruments: 'ai', ending }
@@ -87,16 +87,14 @@ function ending(span: SdkSpan, session: InstrumentedSession): void {
   }
   if (kind === 'tool') {
     session.stats.tools++
-    const id = first(key.TOOL_CALL_ID, 'ai.toolCall.id', 'tool.id')
     Object.assign(own, {
       [key.TOOL_NAME]: name,
       [key.TOOL_PARAMETERS]:
         content['gen_ai.tool.call.arguments'] ?? content['ai.toolCall.args'] ?? content['input.value'],
       [key.TOOL_RESULT]: content['gen_ai.tool.call.result'] ?? content['ai.toolCall.result'] ?? content['output.value'],
       [key.TOOL_STATUS]: span.status.code === ERROR ? 'failed' : 'succeeded',
-      [key.TOOL_ID]: id,
+      [key.TOOL_ID]: first(key.TOOL_CALL_ID, 'ai.toolCall.id', 'tool.id'),
     })
-    if (id !== undefined) answers(session, { id }, span)
   }
   if (kind === 'agent') own[key.AGENT_NAME] = name
   span.setAttributes(own)

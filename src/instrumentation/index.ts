@@ -22,7 +22,7 @@ export { cohere } from './wires/cohere.ts'
 export { interactions } from './wires/interactions.ts'
 export { ollama } from './wires/ollama.ts'
 export { openaiMore } from './wires/openai-more.ts'
-export type { Answer, Asked, Wire } from './wires/wire.ts'
+export type { Answer, Asked, ToolResult, Wire } from './wires/wire.ts'
 
 const FETCH: FetchInstrumentation = { instruments: 'fetch' }
 

@@ -14,21 +14,26 @@ export interface LlmCallsOptions {
   wires?: readonly (Wire | readonly Wire[])[]
   /** What models cost, for `gen_ai.usage.total_cost` of calls whose provider does not say it. Default: nothing is known. */
   prices?: Prices
+  /**
+   * Whether a tool that an answer asks for, and whose result a later request of the session brings, is an event from the
+   * one to the other where no span shows it. Default `true`.
+   */
+  tools?: boolean
 }
 
 /**
  * Makes requests to models events of the session: OpenAI's APIs and everybody's who speaks them, Anthropic, Gemini,
- * Bedrock and Workers AI, streamed or not, and tools called over MCP. Replaces the global `fetch`, once; call it before
+ * Bedrock and Workers AI, streamed or not, tools called over MCP, and those whose results models are told. Replaces the global `fetch`, once; call it before
  * clients are made, because some of them keep the `fetch` that they found.
  *
  * ```ts
  * app.use(agentops({ instrumentations: { llm: llmCalls() } }))
  * ```
  */
-export function llmCalls({ wires = [], prices }: LlmCallsOptions = {}): LlmInstrumentation {
+export function llmCalls({ wires = [], prices, tools }: LlmCallsOptions = {}): LlmInstrumentation {
   patchFetch()
   const more = wires.flat() as Wire[]
-  return { instruments: 'llm', recognise: (request, session) => recognise(request, session, more, prices) }
+  return { instruments: 'llm', tools, recognise: (request, session) => recognise(request, session, more, prices) }
 }
 
 function recognise(

@@ -1,15 +1,17 @@
 /** One call of a model as an event of the session, or as part of the span that shows it already. */
-import type { Attributes } from '@opentelemetry/api'
+import { type Attributes, trace } from '@opentelemetry/api'
 import type { Message, PlainEvent } from '../events/event.ts'
 import { debug, guard } from '../runtime/diag.ts'
+import { activeContext } from '../runtime/scope.ts'
 import * as key from '../runtime/semconv.ts'
 import type { InstrumentedSession, ModelCall, OpenedEvent } from '../session/instruments.ts'
 import { around, countsOf, type Spent, sharing, showOn, sumOf, usageAttributes } from './around.ts'
 import { fail } from './fetch.ts'
 import { answerReader, quote } from './quotes.ts'
-import { finished, wants } from './tool-calls.ts'
+import { type Asker, came, coming, finished, wants } from './tool-calls.ts'
 import { chat } from './wires/openai.ts'
 import type { Recognised } from './wires/registry.ts'
+import { resultsIn } from './wires/results.ts'
 import { Answer, type Asked, askedOf, type Json } from './wires/wire.ts'
 
 /** US dollars for a million tokens. */
@@ -46,10 +48,21 @@ export function modelCall(
   const outer = around(session)
   const running = outer && session.events.running(outer)
   const inside = outer && sharing(outer, running)
+  const begunAt = session.now()
+  const look = (given: Json): Asked => {
+    const asked = guard('an outgoing request', () => (wire.ask ?? askedOf)(Object(given))) ?? {}
+    guard('a tool call', () => came(session, () => asked.results ?? resultsIn(Object(given)), begunAt))
+    return asked
+  }
+  // Tools that are over begin before the call's own event does: a clock may stand still between the two.
+  const first = body && look(body)
   const event = (inside?.said ?? { eventType: 'llms', operation: wire.operation ?? 'chat' }) as PlainEvent
   const opened = outer ? undefined : session.begin(event)
   const span = outer ?? (opened as OpenedEvent).span
-  const begunAt = session.now()
+  const { parentSpanContext: parent } = span
+  const context = parent ? session.within(trace.wrapSpanContext(parent)) : activeContext()
+  const asker: Asker = { by: span.spanContext(), context, begunAt, endedAt: begunAt }
+  const hasCome = coming(session)
   const answer = new Answer(captureContent)
   /** This call, among those inside of `outer`. */
   const own: { spent: Spent } = { spent: {} }
@@ -58,6 +71,7 @@ export function modelCall(
   let reader: ReturnType<typeof answerReader> | undefined
   let firstAt: number | undefined
   let isStreamed = false
+  let isAsking = false
   let isOver = false
   let model = named
 
@@ -78,6 +92,18 @@ export function modelCall(
     fail(span, type, (captureContent && message) || `${span.attributes[key.HTTP_STATUS] ?? ''} ${type}`.trim())
   }
 
+  /** Once its calls are whole: a client need not wait for the body's end. */
+  const ask = (): void => {
+    asker.endedAt = session.now()
+    if (isAsking) return
+    isAsking = true
+    wants(
+      session,
+      answer.choices.flatMap((choice) => choice.calls),
+      asker,
+    )
+  }
+
   const call: Call = {
     opened,
     get isComplete() {
@@ -85,7 +111,7 @@ export function modelCall(
     },
     asked(given) {
       if (!given) return
-      const asked = guard('an outgoing request', () => (wire.ask ?? askedOf)(Object(given))) ?? {}
+      const asked = given === body && first ? first : look(given)
       isStreamed = asked.stream ?? (given.stream === true || /:stream|-stream$/.test(`${url?.pathname}`))
       model = text(given.model)?.replace(/^models\//, '') ?? named
       event.model = model
@@ -114,16 +140,18 @@ export function modelCall(
     read(bytes) {
       reader?.push(bytes)
       if (reader?.streamed) firstAt ??= session.now()
-      if (inside && call.isComplete) show()
+      if (!call.isComplete) return
+      ask()
+      if (inside) show()
     },
     ended() {
       if (isOver) return
       isOver = true
       reader?.end()
       show()
+      ask()
+      hasCome()
       const { id, usage } = answer
-      const asked = answer.choices.flatMap((choice) => choice.calls)
-      wants(session, asked, span.spanContext())
       if (!inside) finished(session, { id, model, begunAt, prompt: own.spent.prompt })
       if (isStreamed && wire === chat && call.isComplete && !answer.error && usage.prompt === undefined) {
         debug(`${provider}: no tokens of streamed answers. Pass stream_options.include_usage`)

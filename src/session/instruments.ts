@@ -63,6 +63,8 @@ export interface FetchInstrumentation {
 /** Made by `llmCalls()`: requests to a model, and tools called over MCP, as events. */
 export interface LlmInstrumentation {
   readonly instruments: 'llm'
+  /** Whether tools of which only the models' requests tell are events. Default: they are. */
+  readonly tools?: boolean
   /** Undefined for a request that is neither. */
   recognise(request: Outgoing, session: InstrumentedSession): ModelCall | undefined
 }
@@ -103,9 +105,12 @@ export interface InstrumentedSession extends SessionView {
   readonly hidden: Hidden
   /** Called when the session closes, before the spans that are still open are ended. */
   readonly closing: Set<() => void>
-  /** Called with each tool event that begins. */
-  onTool: ((event: AgentEvent | PlainEvent, span: SdkSpan) => void) | undefined
-  /** The span of an event that the instrumentation ends itself; what is filled in by then counts. */
+  /** Called with each event that begins, and with each span that ends, whoever made it. It must not throw. */
+  onTool: ((span: SdkSpan, event?: AgentEvent | PlainEvent) => void) | undefined
+  /**
+   * The span of an event that the instrumentation ends itself; what is filled in by then counts. It begins now, or at the
+   * event's `initTimestamp`, milliseconds since the epoch.
+   */
   begin(event: AgentEvent | PlainEvent, outer?: Context): OpenedEvent
   readonly events: OpenEvents
   /** The running context, with `span` as the active one. */

@@ -2,30 +2,38 @@
 import { currentSession } from 'agentops-edge'
 import { fetchCalls, llmCalls } from 'agentops-edge/instrumentation'
 import { instrument } from 'agentops-edge/workers'
+import { agent as anthropicToolRunner } from './anthropic-tool-runner/agent.ts'
 import { agent as claudeThinking } from './claude-thinking/agent.ts'
 import { agent as clientLeaves } from './client-leaves/agent.ts'
 import type { Agent } from './desk.ts'
 import { agent as embeddings } from './embeddings/agent.ts'
+import { agent as geminiAutomaticCalls } from './gemini-automatic-calls/agent.ts'
 import { agent as geminiBlocked } from './gemini-blocked/agent.ts'
 import { agent as handoff } from './handoff/agent.ts'
 import { agent as mcpTool } from './mcp-tool/agent.ts'
+import { agent as openaiRunTools } from './openai-run-tools/agent.ts'
 import { agent as parallelTools } from './parallel-tools/agent.ts'
 import { agent as question } from './question/agent.ts'
 import { agent as refusal } from './refusal/agent.ts'
+import { agent as responsesTools } from './responses-tools/agent.ts'
 import { agent as retried } from './retried/agent.ts'
 import { agent as toolLoop } from './tool-loop/agent.ts'
 import { agent as toolThrows } from './tool-throws/agent.ts'
 
 const agents: Record<string, Agent> = {
+  'anthropic-tool-runner': anthropicToolRunner,
   'claude-thinking': claudeThinking,
   'client-leaves': clientLeaves,
   embeddings,
+  'gemini-automatic-calls': geminiAutomaticCalls,
   'gemini-blocked': geminiBlocked,
   handoff,
   'mcp-tool': mcpTool,
+  'openai-run-tools': openaiRunTools,
   'parallel-tools': parallelTools,
   question,
   refusal,
+  'responses-tools': responsesTools,
   retried,
   'tool-loop': toolLoop,
   'tool-throws': toolThrows,

@@ -8,6 +8,17 @@ import { MAX_VALUE_CHARS, toText } from '../../runtime/serialize.ts'
 // biome-ignore lint/suspicious/noExplicitAny: every field is checked where it is used
 export type Json = any
 
+/** What a request says became of a tool that an answer asked for. */
+export interface ToolResult {
+  /** Of the call, as the answer named it. */
+  id?: unknown
+  /** Of the tool, where calls have no id. */
+  name?: unknown
+  output?: unknown
+  /** The provider has a field that says so. */
+  failed?: boolean
+}
+
 /** What a request says beside its model, which its path or the field `model` names. */
 export interface Asked {
   /** In the form that chat completion APIs share. */
@@ -16,6 +27,8 @@ export interface Asked {
   settings?: Json
   /** Default: what the field `stream` or the path says. */
   stream?: boolean
+  /** What became of the tools that were asked for, the newest first. Default: in the forms that most APIs have. */
+  results?: readonly ToolResult[]
 }
 
 /** One API. */
