@@ -10,7 +10,7 @@ import { ERROR } from '../runtime/otel.ts'
 import type { SdkSpan } from '../runtime/sdk.ts'
 import * as key from '../runtime/semconv.ts'
 import type { AiInstrumentation, InstrumentedSession } from '../session/instruments.ts'
-import { countsOf, insideOf, type Spent, saysOf, sharing, sumOf } from './around.ts'
+import { countsOf, insideOf, optedIn, type Spent, saysOf, sharing, sumOf } from './around.ts'
 import { takeFinished } from './tool-calls.ts'
 import { isCount, isModel } from './wires/wire.ts'
 
@@ -35,6 +35,7 @@ function ending(span: SdkSpan, session: InstrumentedSession): void {
     names.map((name) => attributes[name]).find((value) => value !== undefined && value !== null)
   const says = saysOf(span)
   if (says === undefined) return
+  optedIn(session)
   const named = KINDS.find(([pattern]) => pattern.test(`${says}`.toLowerCase()))?.[1]
   const isOther = isModel(says) && isShownElsewhere(span, session)
   const kind = isOther ? 'operation' : isModel(says) ? 'llm' : (named ?? 'operation')

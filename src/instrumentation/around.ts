@@ -2,11 +2,23 @@
 import { type Attributes, trace } from '@opentelemetry/api'
 import { llmAttributes } from '../events/attributes.ts'
 import type { PlainEvent } from '../events/event.ts'
+import { debug } from '../runtime/diag.ts'
 import { activeContext } from '../runtime/scope.ts'
 import type { SdkSpan } from '../runtime/sdk.ts'
 import * as key from '../runtime/semconv.ts'
 import type { InstrumentedSession, RunningEvent } from '../session/instruments.ts'
 import { isModel, type Usage } from './wires/wire.ts'
+
+/** Says what the standard's names need, where the environment asks for them. */
+export function optedIn({ config }: InstrumentedSession): void {
+  if (config.isRedactedLater) return
+  const { process } = globalThis as { process?: { env?: Record<string, unknown> } }
+  if (/\bgen_ai_latest_experimental\b/.test(`${process?.env?.[OPT_IN]}`)) {
+    debug(
+      `${OPT_IN}: AgentOps' names are sent; for the standard's give a destination semconv: genAi of agentops-edge/semconv`,
+    )
+  }
+}
 
 /** What a call, or several together, took. `cost`: US dollars. */
 export type Spent = Usage & { cost?: number }
@@ -16,6 +28,9 @@ export interface Inside {
   calls: Set<{ spent: Spent; isSpans?: boolean }>
   said: Partial<PlainEvent>
 }
+
+/** OpenTelemetry's variable, a list. */
+const OPT_IN = 'OTEL_SEMCONV_STABILITY_OPT_IN'
 
 /** Spans of frameworks and events of the user's that are a model's call, by what the wire said inside of them. */
 const insides: WeakMap<SdkSpan, Inside> = new WeakMap()

@@ -5,7 +5,7 @@ import { debug, guard } from '../runtime/diag.ts'
 import { activeContext } from '../runtime/scope.ts'
 import * as key from '../runtime/semconv.ts'
 import type { InstrumentedSession, ModelCall, OpenedEvent } from '../session/instruments.ts'
-import { around, countsOf, type Spent, sharing, showOn, sumOf, usageAttributes } from './around.ts'
+import { around, countsOf, optedIn, type Spent, sharing, showOn, sumOf, usageAttributes } from './around.ts'
 import { fail } from './fetch.ts'
 import { answerReader, quote } from './quotes.ts'
 import { type Asker, came, coming, finished, wants } from './tool-calls.ts'
@@ -63,6 +63,7 @@ export function modelCall(
   const context = parent ? session.within(trace.wrapSpanContext(parent)) : activeContext()
   const asker: Asker = { by: span.spanContext(), context, begunAt, endedAt: begunAt }
   const hasCome = coming(session)
+  optedIn(session)
   const answer = new Answer(captureContent)
   /** This call, among those inside of `outer`. */
   const own: { spent: Spent } = { spent: {} }

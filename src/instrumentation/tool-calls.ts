@@ -165,7 +165,7 @@ function shown(session: InstrumentedSession, span: SdkSpan, event?: PlainEvent):
   const first = (...names: string[]): string | undefined =>
     names.map((name) => attributes[name]).find((value) => typeof value === 'string') as string | undefined
   const name = first(key.TOOL_NAME, 'gen_ai.tool.name', 'ai.toolCall.name', 'traceloop.entity.name')
-  const id = first(key.TOOL_CALL_ID, 'ai.toolCall.id', key.TOOL_ID)
+  const id = (event?.toolCallId as string | undefined) ?? first(key.TOOL_CALL_ID, 'ai.toolCall.id', key.TOOL_ID)
   let digest: string | undefined
   const tool: Called = {
     id,

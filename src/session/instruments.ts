@@ -89,6 +89,8 @@ export interface Instrumentations {
 export interface InstrumentationConfig {
   readonly instrumentations: Instrumentations
   readonly captureContent: boolean
+  /** A destination has names of its own: `redact` sees what each is sent, when it is handed over. */
+  readonly isRedactedLater: boolean
   readonly disabled: boolean
   readonly propagateTo?: readonly (string | RegExp)[] | ((url: URL) => boolean)
   readonly propagators: readonly TextMapPropagator[]
