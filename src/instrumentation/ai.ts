@@ -11,6 +11,7 @@ import type { SdkSpan } from '../runtime/sdk.ts'
 import * as key from '../runtime/semconv.ts'
 import type { AiInstrumentation, InstrumentedSession } from '../session/instruments.ts'
 import { countsOf, insideOf, optedIn, type Spent, saysOf, sharing, sumOf } from './around.ts'
+import { newest } from './newest.ts'
 import { takeFinished } from './tool-calls.ts'
 import { isCount, isModel } from './wires/wire.ts'
 
@@ -66,7 +67,7 @@ function ending(span: SdkSpan, session: InstrumentedSession): void {
     // Prompts come from one source: what the span says itself, else the wire.
     const seen = insideOf(span)?.said ?? {}
     const hasPrompts = Object.keys(attributes).some((attribute) => attribute.startsWith(key.GEN_AI_PROMPT))
-    const prompt = messages(content['gen_ai.input.messages']) ?? messages(content['ai.prompt.messages'])
+    const prompt = newest(messages(content['gen_ai.input.messages']) ?? messages(content['ai.prompt.messages']))
     Object.assign(
       own,
       llmAttributes({

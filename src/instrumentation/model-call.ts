@@ -7,6 +7,7 @@ import * as key from '../runtime/semconv.ts'
 import type { InstrumentedSession, ModelCall, OpenedEvent } from '../session/instruments.ts'
 import { around, countsOf, optedIn, type Spent, sharing, showOn, sumOf, usageAttributes } from './around.ts'
 import { fail } from './fetch.ts'
+import { newest } from './newest.ts'
 import { answerReader, quote } from './quotes.ts'
 import { type Asker, came, coming, finished, wants } from './tool-calls.ts'
 import { chat } from './wires/openai.ts'
@@ -116,12 +117,13 @@ export function modelCall(
       isStreamed = asked.stream ?? (given.stream === true || /:stream|-stream$/.test(`${url?.pathname}`))
       model = text(given.model)?.replace(/^models\//, '') ?? named
       event.model = model
-      if (captureContent) event.prompt = asked.messages as PlainEvent['prompt']
+      if (captureContent) event.prompt = newest(asked.messages) as PlainEvent['prompt']
       span.setAttributes({
         [key.GEN_AI_PROVIDER]: provider,
         [key.GEN_AI_SYSTEM]: provider,
         [key.GEN_AI_REQUEST_STREAM]: isStreamed || undefined,
         [key.GEN_AI_REQUEST_STREAMING]: isStreamed || undefined,
+        [key.LLM_INSTRUCTED]: (captureContent && asked.isTold) || undefined,
         [key.GEN_AI_PREVIOUS_RESPONSE]: text(given.previous_response_id),
         ...settingsOf(asked, given),
       })

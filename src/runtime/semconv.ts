@@ -91,6 +91,8 @@ export const GATEWAY_LOG_ID = 'cloudflare.ai_gateway.log.id'
 export const TOOL_ID = 'tool.id'
 export const GEN_AI_TOTAL_COST = 'gen_ai.usage.total_cost'
 export const LLM_THREAD_ID = 'llm.thread_id'
+/** Set where the first prompt is what the API has a field of its own for, beside the conversation. */
+export const LLM_INSTRUCTED = 'llm.instructed'
 
 // OpenTelemetry, stable.
 export const ERROR_TYPE = 'error.type'

@@ -9,7 +9,7 @@ import type { Presented, Semconv } from '../outbox/config.ts'
 import { CLIENT } from '../runtime/otel.ts'
 import type { ReadableSpan } from '../runtime/sdk.ts'
 import * as key from '../runtime/semconv.ts'
-import { messagesOf } from './messages.ts'
+import { instructionsOf, messagesOf } from './messages.ts'
 
 /** Names of this library, and older ones of the conventions, that have no place under it. */
 const OURS =
@@ -66,11 +66,13 @@ function describe(kind: string, { name, attributes }: ReadableSpan): [name: stri
   }
   if (kind !== 'llm') return [plain, {}]
   const operation = text(key.GEN_AI_OPERATION_NAME) ?? 'chat'
+  const isTold = attributes[key.LLM_INSTRUCTED] === true
   return [
     [operation, text(key.GEN_AI_REQUEST_MODEL)].filter(Boolean).join(' '),
     {
       [key.GEN_AI_OPERATION_NAME]: operation,
-      'gen_ai.input.messages': messagesOf(attributes, key.GEN_AI_PROMPT),
+      'gen_ai.system_instructions': isTold ? instructionsOf(attributes[`${key.GEN_AI_PROMPT}.0.content`]) : undefined,
+      'gen_ai.input.messages': messagesOf(attributes, key.GEN_AI_PROMPT, isTold ? 1 : 0),
       'gen_ai.output.messages': messagesOf(attributes, key.GEN_AI_COMPLETION),
       [key.GEN_AI_INPUT_TOKENS]: attributes[key.GEN_AI_INPUT_TOKENS] ?? attributes[key.GEN_AI_PROMPT_TOKENS],
       [key.GEN_AI_OUTPUT_TOKENS]: attributes[key.GEN_AI_OUTPUT_TOKENS] ?? attributes[key.GEN_AI_COMPLETION_TOKENS],

@@ -23,6 +23,8 @@ export interface ToolResult {
 export interface Asked {
   /** In the form that chat completion APIs share. */
   messages?: unknown
+  /** The first message is no part of the conversation: the API has a field of its own for it. */
+  isTold?: boolean
   /** The object that has the temperature and the like. Default: the body. */
   settings?: Json
   /** Default: what the field `stream` or the path says. */
@@ -203,6 +205,7 @@ export function askedOf(body: Json): Asked {
       : Array.isArray(asked)
         ? asked.map(messageOf)
         : asked,
+    isTold: !!told,
     settings: config ?? body.inferenceConfig,
   }
 }
