@@ -37,6 +37,7 @@ export function toolCall(
     knownBy(event, args)
     opened = session.begin(event)
     opened.span.setAttribute(key.MCP_METHOD, method)
+    if (/^[ns]/.test(typeof own)) opened.span.setAttribute(key.JSONRPC_ID, `${own}`.slice(0, 64))
   }
   const isLate = typeof given !== 'string'
   if (isLate) given.then((text) => guard('an outgoing request', () => begin(text)))

@@ -210,7 +210,8 @@ function isFor(tool: Called, { id, name, digest }: Called): boolean {
 }
 
 function link(span: SdkSpan, { id, asker }: Wanted): void {
-  if (id) span.setAttributes({ [key.TOOL_ID]: id })
+  // A framework's span has the standard's name for it.
+  if (id) span.setAttribute(span.attributes[key.SPAN_KIND] ? key.TOOL_ID : key.TOOL_CALL_ID, id)
   span.addLink({ context: asker.by, attributes: id ? { [key.TOOL_CALL_ID]: id } : {} })
 }
 

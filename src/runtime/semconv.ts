@@ -86,6 +86,7 @@ export const GEN_AI_PREVIOUS_RESPONSE = 'gen_ai.request.previous_response.id'
 export const TOOL_CALL_ID = 'gen_ai.tool.call.id'
 export const MCP_METHOD = 'mcp.method.name'
 export const RPC_STATUS = 'rpc.response.status_code'
+export const JSONRPC_ID = 'jsonrpc.request.id'
 /** Of Cloudflare's AI Gateway, by which its log is found. */
 export const GATEWAY_LOG_ID = 'cloudflare.ai_gateway.log.id'
 export const TOOL_ID = 'tool.id'

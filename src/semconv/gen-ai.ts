@@ -11,9 +11,9 @@ import type { ReadableSpan } from '../runtime/sdk.ts'
 import * as key from '../runtime/semconv.ts'
 import { instructionsOf, messagesOf } from './messages.ts'
 
-/** Names of this library, and older ones of the conventions, that have no place under it. */
+/** Names of this library, and older ones of the conventions, that have no place under it: an error's message is the status'. */
 const OURS =
-  /^(operation\.name|agentops\.entity\..*|(action|tool|agent|llm)\..*|gen_ai\.(prompt|completion)\..*|gen_ai\.(system|request\.(type|streaming))|gen_ai\.usage\.((prompt|completion|total|reasoning)_tokens|total_cost|cache_(read|creation)_input_tokens|cache_creation\.input_tokens)|error\.code)$/
+  /^(operation\.name|agentops\.entity\..*|(action|tool|agent|llm)\..*|gen_ai\.(prompt|completion)\..*|gen_ai\.(system|request\.(type|streaming))|gen_ai\.usage\.((prompt|completion|total|reasoning)_tokens|total_cost|cache_(read|creation)_input_tokens|cache_creation\.input_tokens)|error\.(code|message))$/
 /** Older names, and what they are called today. */
 const RENAMED: readonly (readonly [from: string, to: string])[] = [
   [key.GEN_AI_CACHE_CREATION, 'gen_ai.usage.cache_write.input_tokens'],
@@ -64,6 +64,8 @@ function describe(kind: string, { name, attributes }: ReadableSpan): [name: stri
     const agent = text(key.AGENT_NAME) ?? plain
     return [`invoke_agent ${agent}`, { [key.GEN_AI_OPERATION_NAME]: 'invoke_agent', 'gen_ai.agent.name': agent }]
   }
+  // A host is no target: one is low in cardinality.
+  if (kind === 'http') return [`${plain.split(' ')[0]}`, {}]
   if (kind !== 'llm') return [plain, {}]
   const operation = text(key.GEN_AI_OPERATION_NAME) ?? 'chat'
   const isTold = attributes[key.LLM_INSTRUCTED] === true

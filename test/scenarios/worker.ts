@@ -1,6 +1,9 @@
-/** All scenarios in one Worker: `/<scenario>?base=<url of its server>`, with `&stream` and `&contents`. The answer is the session's id. */
+/** All scenarios in one Worker: `/<scenario>?base=<url of its server>`, with `&stream`, `&contents` and `&standard`
+ * (the standard's names). The answer is the session's id. */
 import { currentSession } from 'agentops-edge'
 import { fetchCalls, llmCalls } from 'agentops-edge/instrumentation'
+import { sessionMetrics } from 'agentops-edge/metrics'
+import { genAi } from 'agentops-edge/semconv'
 import { instrument } from 'agentops-edge/workers'
 import { agent as anthropicToolRunner } from './anthropic-tool-runner/agent.ts'
 import { agent as claudeThinking } from './claude-thinking/agent.ts'
@@ -48,8 +51,13 @@ const handler: ExportedHandler = {
   },
 }
 
-const worker: ExportedHandler = instrument(handler, (_, trigger) => ({
-  instrumentations: { fetch: fetchCalls(), llm: llmCalls() },
-  captureContent: trigger.kind === 'fetch' && new URL(trigger.request.url).searchParams.has('contents'),
-}))
+const metrics = sessionMetrics({ exportIntervalMs: 100 })
+const worker: ExportedHandler = instrument(handler, (_, trigger) => {
+  const wants = trigger.kind === 'fetch' ? new URL(trigger.request.url).searchParams : new URLSearchParams()
+  return {
+    instrumentations: { fetch: fetchCalls(), llm: llmCalls() },
+    captureContent: wants.has('contents'),
+    ...(wants.has('standard') && { semconv: genAi, metrics }),
+  }
+})
 export default worker
