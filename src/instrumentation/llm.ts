@@ -19,6 +19,10 @@ export interface LlmCallsOptions {
    * one to the other where no span shows it. Default `true`.
    */
   tools?: boolean
+  /** Whether tools that are called over MCP are events. Default `true`. */
+  mcp?: boolean
+  /** Providers whose calls are no events, by OpenTelemetry's names for them, such as `aws.bedrock`. Default: none. */
+  except?: readonly string[]
 }
 
 /**
@@ -30,24 +34,26 @@ export interface LlmCallsOptions {
  * app.use(agentops({ instrumentations: { llm: llmCalls() } }))
  * ```
  */
-export function llmCalls({ wires = [], prices, tools }: LlmCallsOptions = {}): LlmInstrumentation {
+export function llmCalls(options: LlmCallsOptions = {}): LlmInstrumentation {
   patchFetch()
+  const { wires = [], tools } = options
   const more = wires.flat() as Wire[]
-  return { instruments: 'llm', tools, recognise: (request, session) => recognise(request, session, more, prices) }
+  return { instruments: 'llm', tools, recognise: (request, session) => recognise(request, session, more, options) }
 }
 
 function recognise(
   { url, method, headers, body }: Outgoing,
   session: InstrumentedSession,
   more: readonly Wire[],
-  prices?: Prices,
+  { prices, mcp, except = [] }: LlmCallsOptions,
 ): ModelCall | undefined {
   if (method !== 'POST') return undefined
   const found = wireOf(url, more)
   if (!found) {
-    const given = isMcp(headers) ? body() : hint(url)
+    const given = mcp !== false && isMcp(headers) ? body() : hint(url)
     return given ? toolCall(given, session) : undefined
   }
+  if (except.includes(found.provider)) return undefined
   const given = body()
   const isText = typeof given === 'string'
   const asked = isText ? jsonOf(given) : undefined
