@@ -1,19 +1,18 @@
 /** One call of a model as an event of the session, or as part of the span that shows it already. */
-import { type Attributes, trace } from '@opentelemetry/api'
+import type { Attributes } from '@opentelemetry/api'
 import type { Message, PlainEvent } from '../events/event.ts'
 import { debug, guard } from '../runtime/diag.ts'
-import { activeContext } from '../runtime/scope.ts'
 import * as key from '../runtime/semconv.ts'
 import type { InstrumentedSession, ModelCall, OpenedEvent } from '../session/instruments.ts'
 import { around, countsOf, optedIn, type Spent, sharing, showOn, sumOf, usageAttributes } from './around.ts'
 import { fail } from './fetch.ts'
 import { newest } from './newest.ts'
 import { answerReader, quote } from './quotes.ts'
-import { type Asker, came, coming, finished, wants } from './tool-calls.ts'
+import { askerOf, came, coming, finished, wants } from './tool-calls.ts'
 import { chat } from './wires/openai.ts'
 import type { Recognised } from './wires/registry.ts'
 import { resultsIn } from './wires/results.ts'
-import { Answer, type Asked, askedOf, type Json } from './wires/wire.ts'
+import { Answer, type Asked, askedOf, codeOf, isCount, type Json, match } from './wires/wire.ts'
 
 /** US dollars for a million tokens. */
 export interface Price {
@@ -60,9 +59,7 @@ export function modelCall(
   const event = (inside?.said ?? { eventType: 'llms', operation: wire.operation ?? 'chat' }) as PlainEvent
   const opened = outer ? undefined : session.begin(event)
   const span = outer ?? (opened as OpenedEvent).span
-  const { parentSpanContext: parent } = span
-  const context = parent ? session.within(trace.wrapSpanContext(parent)) : activeContext()
-  const asker: Asker = { by: span.spanContext(), context, begunAt, endedAt: begunAt }
+  const asker = askerOf(session, span, begunAt)
   const hasCome = coming(session)
   optedIn(session)
   const answer = new Answer(captureContent)
@@ -201,7 +198,15 @@ function spentOf({ usage, cost, model }: Answer, asked: string | undefined, pric
 const SETTING = /^(temperature|top_[pk]|seed|(frequency|presence)_penalty|max_(\w+_)?(tokens))$/
 
 function settingsOf({ settings }: Asked, body: Json): Attributes {
-  const attributes: Attributes = {}
+  const { n, candidateCount = n, thinkingConfig, responseMimeType } = Object(settings ?? body)
+  const { reasoning, reasoning_effort = reasoning?.effort ?? thinkingConfig?.thinkingLevel } = body
+  const { response_format = body.text?.format } = body
+  const [format] = match(/json|text/, response_format?.type ?? responseMimeType) ?? []
+  const attributes: Attributes = {
+    [key.GEN_AI_CHOICES]: isCount(candidateCount) && candidateCount !== 1 ? candidateCount : undefined,
+    [key.GEN_AI_REASONING_LEVEL]: codeOf(reasoning_effort),
+    [key.GEN_AI_OUTPUT_TYPE]: format,
+  }
   for (const [given, value] of Object.entries(Object(settings ?? body))) {
     const name = given.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)
     const found = SETTING.exec(name)

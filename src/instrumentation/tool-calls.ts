@@ -2,9 +2,10 @@
  * Which model asked for a tool, and what came of it: the call's id, name and arguments as an answer gave them, until a span
  * shows the tool, or a later request brings its result. Of one that no span has shown an event is made from both.
  */
-import type { Context, SpanContext } from '@opentelemetry/api'
+import { type Context, type SpanContext, trace } from '@opentelemetry/api'
 import type { PlainEvent } from '../events/event.ts'
 import { guard } from '../runtime/diag.ts'
+import { activeContext } from '../runtime/scope.ts'
 import type { SdkSpan } from '../runtime/sdk.ts'
 import * as key from '../runtime/semconv.ts'
 import { toJson, toText } from '../runtime/serialize.ts'
@@ -108,6 +109,13 @@ export function coming(session: InstrumentedSession): () => void {
   ledger.coming++
   session.onTool ??= (span, event) => guard('a tool call', () => shown(session, span, event as PlainEvent))
   return () => void ledger.coming--
+}
+
+/** The answer that `span` shows. */
+export function askerOf(session: InstrumentedSession, span: SdkSpan, begunAt: number): Asker {
+  const { parentSpanContext: parent } = span
+  const context = parent ? session.within(trace.wrapSpanContext(parent)) : activeContext()
+  return { by: span.spanContext(), context, begunAt, endedAt: session.now() }
 }
 
 /** A tool event of the session is linked to the model's call that asked for it. */

@@ -82,6 +82,12 @@ export const GEN_AI_REQUEST_STREAMING = 'gen_ai.request.streaming'
 export const GEN_AI_TEMPERATURE = 'gen_ai.request.temperature'
 export const GEN_AI_MAX_TOKENS = 'gen_ai.request.max_tokens'
 export const GEN_AI_TOP_P = 'gen_ai.request.top_p'
+/** Where it is not 1. */
+export const GEN_AI_CHOICES = 'gen_ai.request.choice.count'
+/** As it is sent: `low`, `high`. */
+export const GEN_AI_REASONING_LEVEL = 'gen_ai.request.reasoning.level'
+/** `json` or `text`, where the request asks for one. */
+export const GEN_AI_OUTPUT_TYPE = 'gen_ai.output.type'
 export const GEN_AI_PREVIOUS_RESPONSE = 'gen_ai.request.previous_response.id'
 export const TOOL_CALL_ID = 'gen_ai.tool.call.id'
 export const MCP_METHOD = 'mcp.method.name'
