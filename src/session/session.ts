@@ -246,11 +246,6 @@ export class Session extends Printed {
     return !!this.#ending.waitUntil
   }
 
-  /** @internal For adapters: settles when no event runs any more; undefined where none does. */
-  idle(): Promise<void> | undefined {
-    return this.events.idle()
-  }
-
   /** @internal For adapters: when the platform ends the invocation, milliseconds since the epoch; `waits`: for what is held. */
   endBy(at: number, waits?: boolean): void {
     this.#ending.endBy(at, waits)

@@ -14,6 +14,7 @@ import { SERVER } from '../runtime/otel.ts'
 import * as key from '../runtime/semconv.ts'
 import { configOf, type Handle, type OptionsOf, type ReadConfig } from './handler.ts'
 import { HANDLERS } from './handlers.ts'
+import { idle } from './idle.ts'
 import { derive, type Method, type Outside, type PlatformClass } from './methods.ts'
 import type { Trigger } from './trigger.ts'
 
@@ -94,7 +95,7 @@ function fetching(method: Method, readConfig: ReadConfig): Outside {
     return answer(open, async (session) => {
       const response = (await method.apply(target, args)) as Response
       // What came with the request for a socket begins when the socket is there.
-      session?.hold(response?.status === 101 ? sleep(SOCKET_MS).then(() => session.idle()) : session.idle())
+      session?.hold(response?.status === 101 ? sleep(SOCKET_MS).then(() => idle(session)) : idle(session))
       return response
     })
   }
@@ -143,7 +144,7 @@ function calling(service: string, name: string, method: Method, readConfig: Read
       (failed, value) => {
         guard('ending a session', () => {
           // The platform goes on behind the answer.
-          if (shared) session.hold(session.idle())
+          if (shared) session.hold(idle(session))
           if (failed) invocation.fail(value)
           else invocation.end(undefined, body)
         })
