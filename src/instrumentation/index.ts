@@ -13,6 +13,7 @@ import { type Fetch, nativeFetch, sessionHere, traced } from './fetch.ts'
 export type {
   AiInstrumentation,
   FetchInstrumentation,
+  FrameworkInstrumentation,
   Instrumentations,
   LlmInstrumentation,
 } from '../session/instruments.ts'
@@ -21,6 +22,7 @@ export { type BedrockClientLike, bedrockCalls } from './bedrock.ts'
 export { tracedAi } from './binding.ts'
 export { type CaptureAllOptions, captureAll } from './capture-all.ts'
 export { fetchCalls } from './fetch-calls.ts'
+export { type LangChainHooks, langChain } from './langchain.ts'
 export { type LlmCallsOptions, llmCalls } from './llm.ts'
 export type { Price, Prices } from './model-call.ts'
 export { bedrockInvoke } from './wires/bedrock-invoke.ts'

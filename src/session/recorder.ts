@@ -128,7 +128,9 @@ export class EventRecorder {
 
   /** An instrumentation's event, that it ends itself; it began at its `initTimestamp`, where it has one. */
   begin(event: AgentEvent | PlainEvent, outer: Context): OpenedEvent {
-    const opened = this.#begin(event, outer, event.initTimestamp as number)
+    const { agentId: id, name, initTimestamp } = event as PlainEvent
+    const inner = id ? outer.setValue(AGENT, { id, name }) : outer
+    const opened = this.#begin(event, inner, initTimestamp as number)
     Object.assign(this.#open.get(opened.span) ?? {}, { isObserved: true })
     return opened
   }
