@@ -1,5 +1,5 @@
 /** One call, one event: what shows a model's call beside what the wire says of it, and how the two become one. */
-import { type Attributes, trace } from '@opentelemetry/api'
+import { type Attributes, createContextKey, trace } from '@opentelemetry/api'
 import { llmAttributes } from '../events/attributes.ts'
 import type { PlainEvent } from '../events/event.ts'
 import { debug, guard } from '../runtime/diag.ts'
@@ -60,8 +60,13 @@ export function around(session: InstrumentedSession): SdkSpan | undefined {
   return undefined
 }
 
+/** Whose call a request is that is made in a context with it. */
+export const CALLER: symbol = /* @__PURE__ */ createContextKey('agentops.caller')
+
 /** Whose call a request is, as a framework tells of it. */
 export function callerOf(session: InstrumentedSession, model?: string, headers?: Headers): Caller | undefined {
+  const here = activeContext().getValue(CALLER) as Caller | undefined
+  if (here) return here
   for (const one of Object.values(session.config.instrumentations) as Partial<FrameworkInstrumentation>[]) {
     const caller = guard('a framework', () => one?.caller?.(session, model, headers))
     if (caller) return caller

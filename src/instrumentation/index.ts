@@ -24,6 +24,13 @@ export { type CaptureAllOptions, captureAll } from './capture-all.ts'
 export { fetchCalls } from './fetch-calls.ts'
 export { type LangChainHooks, langChain } from './langchain.ts'
 export { type LlmCallsOptions, llmCalls } from './llm.ts'
+export {
+  type MastraBridge,
+  type MastraSpan,
+  type MastraSpanOptions,
+  type MastraTracingEvent,
+  mastraBridge,
+} from './mastra.ts'
 export type { Price, Prices } from './model-call.ts'
 export { bedrockInvoke } from './wires/bedrock-invoke.ts'
 export { cohere } from './wires/cohere.ts'

@@ -13,7 +13,7 @@ import { useBackend } from '../support/backend.ts'
 import { startStrictCollector } from '../support/collector.ts'
 import { bundleWith, installFramework } from '../support/frameworks.ts'
 import { waitFor } from '../support/wait.ts'
-import type { RunningWorker } from '../support/workerd.ts'
+import type { RunningWorker, WorkerOptions } from '../support/workerd.ts'
 
 const MODES = {
   whole: '',
@@ -30,6 +30,8 @@ export interface FrameworkScenario {
   /** A package of `test/agents`. */
   framework: string
   flags: readonly string[]
+  /** Where the framework needs more of Node than the default of `startWorker` has. */
+  compatibilityDate?: string
   said: string
   conversation?: string
   agents: readonly string[]
@@ -47,15 +49,22 @@ export function runScenarios(scenarios: readonly FrameworkScenario[]): void {
     await models.close()
     await conventions.close()
   })
-  describe.each(scenarios)('$name', ({ name, framework, flags, said, conversation, agents }) => {
-    let entry: string
+  describe.each(scenarios)('$name', ({ name, framework, flags, compatibilityDate, said, conversation, agents }) => {
+    const entry = `test/scenarios/${name}/worker.js`
+    let modules: WorkerOptions['modules']
     beforeAll(async () => {
-      entry = await bundleWith(await installFramework(framework), `test/scenarios/${name}/worker.js`)
+      modules = await bundleWith(await installFramework(framework), entry)
     }, INSTALL_MS)
     test.each(flags)('with %s', async (flag) => {
       const { answers } = (await import(`../scenarios/${name}/answers.ts`)) as { answers: Answer[] }
       const bindings = { GEN_AI_URL: `${conventions.url}/v1/traces` }
-      const worker: RunningWorker = await backend.start({ entry, compatibilityFlags: [flag], bindings })
+      const worker: RunningWorker = await backend.start({
+        entry,
+        modules,
+        compatibilityDate,
+        compatibilityFlags: [flag],
+        bindings,
+      })
       const trees: Record<string, Node> = {}
       const genAi: Record<string, Node> = {}
       for (const [mode, query] of Object.entries(MODES)) {

@@ -2,14 +2,18 @@
 import { execFile } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { copyFile, mkdir, readFile, writeFile } from 'node:fs/promises'
-import { resolve } from 'node:path'
+import { builtinModules } from 'node:module'
+import { basename, join, resolve } from 'node:path'
 import { promisify } from 'node:util'
 import { build } from 'esbuild'
 import { installOnce } from './once.ts'
+import type { WorkerOptions } from './workerd.ts'
 
 const run = promisify(execFile)
 /** The versions that are newest now, in place of those that are pinned. */
 const isLatest = !!process.env.LATEST
+
+const NODE = new RegExp(`^(node:.*|${builtinModules.filter((name) => /^[a-z]/.test(name)).join('|')})$`)
 
 /** Installs `test/agents/<name>` and gives its folder. */
 export async function installFramework(name: string): Promise<string> {
@@ -41,14 +45,14 @@ export async function installFramework(name: string): Promise<string> {
   return home
 }
 
-/** A Worker as wrangler bundles it, with the framework's packages from `home`. */
-export async function bundleWith(home: string, entry: string): Promise<string> {
-  const outfile = `.cache/scripts/${entry.replaceAll('/', '-')}.mjs`
+/** A Worker's modules as wrangler bundles them, with the framework's packages from `home`. */
+export async function bundleWith(home: string, entry: string): Promise<NonNullable<WorkerOptions['modules']>> {
+  const wasm = new Map<string, string>()
   const from = { resolveDir: resolve(home), pluginData: 'framework' }
-  await build({
+  const { outputFiles } = await build({
     entryPoints: [entry],
     bundle: true,
-    outfile,
+    write: false,
     format: 'esm',
     platform: 'browser',
     target: 'es2022',
@@ -58,9 +62,21 @@ export async function bundleWith(home: string, entry: string): Promise<string> {
     plugins: [
       {
         name: 'framework',
-        setup({ onResolve, resolve }) {
+        setup({ onLoad, onResolve, resolve }) {
+          // Node's own, as wrangler has them for `nodejs_compat`, also where they are required.
+          onResolve({ filter: NODE }, ({ path, kind }) => {
+            const named = path.startsWith('node:') ? path : `node:${path}`
+            return kind === 'require-call' ? { path: named, namespace: 'required' } : { path: named, external: true }
+          })
+          onLoad({ filter: /./, namespace: 'required' }, ({ path }) => ({
+            contents: `import required from '${path}'\nmodule.exports = required`,
+          }))
+          onResolve({ filter: /\.wasm$/ }, ({ path, resolveDir }) => {
+            wasm.set(basename(path), join(resolveDir, path))
+            return { path: `./${basename(path)}`, external: true }
+          })
           onResolve({ filter: /^[@\w]/ }, ({ path, kind, importer, pluginData }) => {
-            const isOurs = /^(agentops-edge|node:|cloudflare:)/.test(path)
+            const isOurs = /^(agentops-edge|cloudflare:)/.test(path)
             if (isOurs || pluginData === 'framework' || !importer.includes('/test/scenarios/')) return undefined
             return resolve(path, { kind, ...from })
           })
@@ -68,5 +84,11 @@ export async function bundleWith(home: string, entry: string): Promise<string> {
       },
     ],
   })
-  return outfile
+  const modules = [...wasm].map(async ([path, file]) => ({
+    type: 'CompiledWasm' as const,
+    path,
+    contents: await readFile(file),
+  }))
+  const [{ text: contents = '' } = {}] = outputFiles
+  return [{ type: 'ESModule', path: 'worker.mjs', contents }, ...(await Promise.all(modules))]
 }
