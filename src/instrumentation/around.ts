@@ -65,13 +65,11 @@ export const CALLER: symbol = /* @__PURE__ */ createContextKey('agentops.caller'
 
 /** Whose call a request is, as a framework tells of it. */
 export function callerOf(session: InstrumentedSession, model?: string, headers?: Headers): Caller | undefined {
-  const here = activeContext().getValue(CALLER) as Caller | undefined
-  if (here) return here
   for (const one of Object.values(session.config.instrumentations) as Partial<FrameworkInstrumentation>[]) {
     const caller = guard('a framework', () => one?.caller?.(session, model, headers))
     if (caller) return caller
   }
-  return undefined
+  return activeContext().getValue(CALLER) as Caller | undefined
 }
 
 /** Adds what a call inside of `span` says. `running`: the user's event, which is told at its end. */

@@ -11,6 +11,7 @@
 import { type Fetch, nativeFetch, sessionHere, traced } from './fetch.ts'
 
 export type {
+  AgentsInstrumentation,
   AiInstrumentation,
   FetchInstrumentation,
   FrameworkInstrumentation,
@@ -22,6 +23,7 @@ export { type BedrockClientLike, bedrockCalls } from './bedrock.ts'
 export { tracedAi } from './binding.ts'
 export { type CaptureAllOptions, captureAll } from './capture-all.ts'
 export { fetchCalls } from './fetch-calls.ts'
+export { cloudflareAgents } from './cloudflare-agents.ts'
 export { type LangChainHooks, langChain } from './langchain.ts'
 export { type LlmCallsOptions, llmCalls } from './llm.ts'
 export {

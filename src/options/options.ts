@@ -10,6 +10,7 @@ import type { Inbound } from '../propagation/inbound.ts'
 import { guard } from '../runtime/diag.ts'
 import type { Sampler, SdkSpan, SpanExporter } from '../runtime/sdk.ts'
 import type {
+  AgentsInstrumentation,
   AiInstrumentation,
   FetchInstrumentation,
   FrameworkInstrumentation,
@@ -150,7 +151,7 @@ export interface AgentOpsOptions extends DeliveryOptions {
     llm?: LlmInstrumentation | false
     ai?: AiInstrumentation | false
     langChain?: FrameworkInstrumentation<'langChain'> | false
-    cloudflareAgents?: FrameworkInstrumentation<'cloudflareAgents'> | false
+    cloudflareAgents?: AgentsInstrumentation | false
   }
   /** Whether prompts, completions, tool arguments and providers' error messages that instrumentations see are recorded. Default `false`. Env: `OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT` (`true`, `SPAN_ONLY` or `SPAN_AND_EVENT`). */
   captureContent?: boolean

@@ -4,6 +4,7 @@
  */
 import type { Attributes, Context, Span, TextMapPropagator, Tracer } from '@opentelemetry/api'
 import type { AgentEvent, PlainEvent } from '../events/event.ts'
+import type { Progress } from '../events/lasting.ts'
 import type { Hidden } from '../runtime/hidden.ts'
 import type { SdkSpan } from '../runtime/sdk.ts'
 import type { SessionView } from './view.ts'
@@ -31,6 +32,8 @@ export interface RunningEvent {
   held?: number
   /** Ends the span that waited. */
   end?(): void
+  /** How its value is being read, once its work is over: no adapter waits for one that only the platform reads. */
+  progress?: Progress
 }
 
 /** The spans of a session that have not ended. */
@@ -95,6 +98,12 @@ export interface FrameworkInstrumentation<Name extends string = string> {
   ending?(span: SdkSpan, session: InstrumentedSession): void
 }
 
+/** Made by `cloudflareAgents()`. */
+export interface AgentsInstrumentation extends FrameworkInstrumentation<'cloudflareAgents'> {
+  /** Where the code of an agent's object runs, in a session that has begun; undefined for an object that is no agent. */
+  enter(session: InstrumentedSession, object: object, className: string): Context | undefined
+}
+
 /** What is on. */
 export interface Instrumentations {
   /** Whether spans of any OpenTelemetry-instrumented library land in the session. */
@@ -103,7 +112,7 @@ export interface Instrumentations {
   readonly llm?: LlmInstrumentation
   readonly ai?: AiInstrumentation
   readonly langChain?: FrameworkInstrumentation<'langChain'>
-  readonly cloudflareAgents?: FrameworkInstrumentation<'cloudflareAgents'>
+  readonly cloudflareAgents?: AgentsInstrumentation
 }
 
 /** What the user has said about instrumentations and what they hand on. */

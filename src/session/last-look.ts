@@ -5,7 +5,6 @@
 import type { Attributes } from '@opentelemetry/api'
 import { type Agent, attributesOf } from '../events/attributes.ts'
 import { type AgentEvent, type PlainEvent, withoutValues } from '../events/event.ts'
-import type { Progress } from '../events/lasting.ts'
 import { guard } from '../runtime/diag.ts'
 import { ERROR, OK } from '../runtime/otel.ts'
 import type { SdkSpan } from '../runtime/sdk.ts'
@@ -23,8 +22,6 @@ export interface OpenSpan extends RunningEvent {
   event?: AgentEvent | PlainEvent
   /** The event is an instrumentation's. */
   isObserved?: boolean
-  /** How its value is being read, once its work is over. */
-  progress?: Progress
 }
 
 /** What the look takes from the session. */

@@ -23,7 +23,7 @@ const VARIES: readonly [RegExp, string][] = [
   [/("exception.stacktrace":")[^"]*/g, '$1<stack>'],
 ]
 
-export function treeOf({ spans }: CollectedSession): Node {
+export function treeOf({ spans }: Pick<CollectedSession, 'spans'>): Node {
   const of = (parent?: string): Node[] =>
     spans
       .filter(({ parentSpanId }) => parentSpanId === parent)
