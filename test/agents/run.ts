@@ -117,6 +117,16 @@ export function runScenarios(scenarios: readonly FrameworkScenario[]): void {
         trees[key] = tree
         genAi[key] = treeOf({ spans: others })
       }
+      // Many at once, whose sessions stay apart.
+      const [path = '/'] = paths
+      const first = Object.values(trees)[0] as Node
+      const side = Array.from({ length: 8 }, async () => {
+        const run = models.run(answers)
+        const response = await fetch(`${worker.url}${path}?base=${run.base}`)
+        const [id] = (await response.json()) as [string]
+        expect(textOf(treeOf({ spans: await traceOf(backend.collector, id) }))).toBe(textOf(first))
+      })
+      await Promise.all(side)
       const text = Object.entries(trees)
         .map(([mode, tree]) => `# ${mode}\n${textOf(tree)}`)
         .join('\n')
