@@ -117,6 +117,14 @@ export function runScenarios(scenarios: readonly FrameworkScenario[]): void {
         trees[key] = tree
         genAi[key] = treeOf({ spans: others })
       }
+      // What no request shows the framework says itself, once.
+      for (const query of framework ? ['&blind', '&blind&stream'] : []) {
+        const run = models.run(answers)
+        const response = await fetch(`${worker.url}/?base=${run.base}${query}`)
+        const [id] = (await response.json()) as [string]
+        const tree = treeOf({ spans: await traceOf(backend.collector, id) })
+        expect([query, countOf(tree)]).toEqual([query, { calls: run.asked, tokens: run.tokens }])
+      }
       // Many at once, whose sessions stay apart.
       const [path = '/'] = paths
       const first = Object.values(trees)[0] as Node
