@@ -71,7 +71,7 @@ const ENTRIES: Entry[] = [
     name: '  with semconv: genAi',
     code: middleware('{ semconv: genAi }', `import { genAi } from 'agentops-edge/semconv'`),
     without: HONO,
-    budget: { wrangler: 40_150, vite: 40_150 },
+    budget: { wrangler: 40_200, vite: 40_200 },
   },
   {
     name: '  fetchCalls and llmCalls, over the middleware',

@@ -141,7 +141,8 @@ export function came(session: InstrumentedSession, results: () => readonly ToolR
   if (!wanted.length) return
   const over: [Wanted, ToolResult][] = []
   for (const result of results()) {
-    const call = wanted.findLast(({ id, name }) => (result.id ? id === result.id : name === result.name))
+    // Either may leave the id out.
+    const call = wanted.findLast(({ id, name }) => (id && result.id ? id === result.id : name && name === result.name))
     if (take(wanted, call)) over.unshift([call as Wanted, result])
   }
   if (session.config.instrumentations.llm?.tools === false) return

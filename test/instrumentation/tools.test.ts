@@ -176,6 +176,19 @@ const forms: Record<string, Form> = {
     },
     is: ['fc_1', '{"is":"dry"}'],
   },
+  'Gemini, an id that the result leaves out': {
+    path: '/v1beta/models/gemini-2.5-flash:generateContent',
+    asks: {
+      candidates: [
+        {
+          finishReason: 'STOP',
+          content: { parts: [{ functionCall: { id: 'fc_1', name: 'weather', args: { city: 'Oslo' } } }] },
+        },
+      ],
+    },
+    told: { contents: [{ parts: [{ functionResponse: { name: 'weather', response: { is: 'dry' } } }] }] },
+    is: ['fc_1', '{"is":"dry"}'],
+  },
   'Gemini, without': {
     path: '/v1beta/models/gemini-2.5-flash:generateContent',
     asks: {
