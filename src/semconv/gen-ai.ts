@@ -37,6 +37,8 @@ export const genAi: Semconv = {
     const [name, described] = describe(kind, span)
     const rest = Object.entries(attributes).filter(([name]) => !OURS.test(name))
     for (const [from, to] of RENAMED) if (attributes[from] !== undefined) described[to] = attributes[from]
+    // The conventions have it on agents, tools and calls of models only.
+    if (!described[key.GEN_AI_OPERATION_NAME]) delete described[key.CONVERSATION_ID]
     return copyOf(span, name, { ...Object.fromEntries(rest), ...withoutUndefined(described) })
   },
   copy: (span) => copyOf(span, span.name, { ...span.attributes }),

@@ -6,6 +6,7 @@
 import { readFile, writeFile } from 'node:fs/promises'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { CollectedSpan, RunningCollector } from '../../src/collector/index.ts'
+import { faultsOf } from '../scenarios/convention.ts'
 import type { Answer } from '../scenarios/say.ts'
 import { type RunningScenarios, startScenarios } from '../scenarios/server.ts'
 import { countOf, type Node, textOf, treeOf } from '../scenarios/tree.ts'
@@ -114,6 +115,7 @@ export function runScenarios(scenarios: readonly FrameworkScenario[]): void {
           }
         }
         const key = paths.length > 1 ? `${path} ${mode}` : mode
+        expect(others.flatMap((span) => faultsOf(span).map((fault) => `${span.name}: ${fault}`))).toEqual([])
         trees[key] = tree
         genAi[key] = treeOf({ spans: others })
       }

@@ -156,6 +156,14 @@ export const KINDS: Readonly<Record<string, Kind>> = {
       'gen_ai.usage.output_tokens': 'int',
     },
   },
+  // Of a call between Workers and objects, which has no package: `Class.method`.
+  'RPC server': {
+    is: (of) => of['rpc.system'] !== undefined,
+    name: (of) => `${of['rpc.service']}.${of['rpc.method']}`,
+    kinds: [SERVER],
+    required: ['rpc.system', 'rpc.method'],
+    may: { 'rpc.system': 'string', 'rpc.service': 'string', 'rpc.method': 'string', 'error.type': 'string' },
+  },
   'HTTP server': {
     is: (of) => of['agentops.span.kind'] === 'session',
     name: (of) => joined(of['http.request.method'], of['http.route']),
