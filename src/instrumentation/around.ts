@@ -2,10 +2,11 @@
 import { type Attributes, trace } from '@opentelemetry/api'
 import { llmAttributes } from '../events/attributes.ts'
 import type { PlainEvent } from '../events/event.ts'
+import { guard } from '../runtime/diag.ts'
 import { activeContext } from '../runtime/scope.ts'
 import type { SdkSpan } from '../runtime/sdk.ts'
 import * as key from '../runtime/semconv.ts'
-import type { InstrumentedSession, RunningEvent } from '../session/instruments.ts'
+import type { Caller, FrameworkInstrumentation, InstrumentedSession, RunningEvent } from '../session/instruments.ts'
 import { isModel, type Usage } from './wires/wire.ts'
 
 /** What a call, or several together, took. `cost`: US dollars. */
@@ -41,6 +42,15 @@ export function around(session: InstrumentedSession): SdkSpan | undefined {
     if (kind === 'llm' || isModel(says)) return span.isRecording() ? span : undefined
     if (kind !== 'http' || says !== undefined) return undefined
     span = session.events.above(span)
+  }
+  return undefined
+}
+
+/** Whose call a request is, as a framework tells of it. */
+export function callerOf(session: InstrumentedSession, model?: string, headers?: Headers): Caller | undefined {
+  for (const one of Object.values(session.config.instrumentations) as Partial<FrameworkInstrumentation>[]) {
+    const caller = guard('a framework', () => one?.caller?.(session, model, headers))
+    if (caller) return caller
   }
   return undefined
 }

@@ -11,8 +11,14 @@
 import type { FetchInstrumentation } from '../session/instruments.ts'
 import { type Fetch, nativeFetch, patchFetch, sessionHere, traced } from './fetch.ts'
 
-export type { AiInstrumentation, FetchInstrumentation, LlmInstrumentation } from '../session/instruments.ts'
+export type {
+  AiInstrumentation,
+  FetchInstrumentation,
+  FrameworkInstrumentation,
+  LlmInstrumentation,
+} from '../session/instruments.ts'
 export { aiSpans } from './ai.ts'
+export { aiSdk } from './ai-sdk.ts'
 export { type BedrockClientLike, bedrockCalls } from './bedrock.ts'
 export { tracedAi } from './binding.ts'
 export { type LlmCallsOptions, llmCalls } from './llm.ts'

@@ -48,7 +48,7 @@ function recognise(
   const asked = isText ? jsonOf(given) : undefined
   const isAsking = typeof asked?.model === 'string' && (asked.messages ?? asked.input ?? asked.prompt)
   if (!found.certain && !isAsking) return undefined
-  const call = modelCall(found, url, asked, session, prices)
+  const call = modelCall(found, url, asked, session, prices, headers)
   if (!isText) given?.then((text) => guard('an outgoing request', () => call.asked(jsonOf(text))))
   return call
 }

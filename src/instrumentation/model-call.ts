@@ -4,7 +4,7 @@ import type { Message, PlainEvent } from '../events/event.ts'
 import { debug, guard } from '../runtime/diag.ts'
 import * as key from '../runtime/semconv.ts'
 import type { InstrumentedSession, ModelCall, OpenedEvent } from '../session/instruments.ts'
-import { around, countsOf, type Spent, sharing, showOn, sumOf, usageAttributes } from './around.ts'
+import { around, callerOf, countsOf, type Spent, sharing, showOn, sumOf, usageAttributes } from './around.ts'
 import { fail } from './fetch.ts'
 import { answerReader, quote } from './quotes.ts'
 import { finished, wants } from './tool-calls.ts'
@@ -41,14 +41,18 @@ export function modelCall(
   body: Json,
   session: InstrumentedSession,
   prices?: Prices,
+  headers?: Headers,
 ): Call {
   const { captureContent, instrumentations } = session.config
   const outer = around(session)
+  const caller = callerOf(session, text(body?.model) ?? named, headers)
+  if (caller) caller.isSeen = true
   const running = outer && session.events.running(outer)
   const inside = outer && sharing(outer, running)
   const event = (inside?.said ?? { eventType: 'llms', operation: wire.operation ?? 'chat' }) as PlainEvent
-  const opened = outer ? undefined : session.begin(event)
+  const opened = outer ? undefined : session.begin(event, caller?.context)
   const span = outer ?? (opened as OpenedEvent).span
+  if (caller?.attributes) span.setAttributes(caller.attributes)
   const begunAt = session.now()
   const answer = new Answer(captureContent)
   /** This call, among those inside of `outer`. */

@@ -1,5 +1,6 @@
 /** Which model asked for a tool: the call's id, name and arguments as it gave them, until a tool event answers. */
 import type { SpanContext } from '@opentelemetry/api'
+import type { PlainEvent } from '../events/event.ts'
 import type { SdkSpan } from '../runtime/sdk.ts'
 import * as key from '../runtime/semconv.ts'
 import { toJson } from '../runtime/serialize.ts'
@@ -57,8 +58,8 @@ export function wants(session: InstrumentedSession, calls: readonly ToolCall[], 
     calls.map(({ id, name, arguments: given }) => ({ id, name, digest: digestOf(given), by })),
   )
   session.onTool ??= (event, span) => {
-    const { name, params } = event as { name?: string; params?: unknown }
-    answers(session, { name, params }, span)
+    const { toolCallId: id, name, params } = event as PlainEvent
+    answers(session, { id, name, params }, span)
   }
 }
 

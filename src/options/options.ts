@@ -9,7 +9,12 @@ import type { Spool } from '../outbox/spool.ts'
 import type { Inbound } from '../propagation/inbound.ts'
 import { guard } from '../runtime/diag.ts'
 import type { Sampler, SdkSpan, SpanExporter } from '../runtime/sdk.ts'
-import type { AiInstrumentation, FetchInstrumentation, LlmInstrumentation } from '../session/instruments.ts'
+import type {
+  AiInstrumentation,
+  FetchInstrumentation,
+  FrameworkInstrumentation,
+  LlmInstrumentation,
+} from '../session/instruments.ts'
 import type { Keep } from '../session/keep.ts'
 import type { MetricsRecorder } from './metrics.ts'
 
@@ -136,14 +141,16 @@ export interface AgentOpsOptions extends DeliveryOptions {
   queueSessions?: 'batch' | 'message'
   /**
    * `global`: spans of any OpenTelemetry-instrumented library land in the session (default: on for hono and workers, off
-   * for a client of your own). `fetch`, `llm` (off by env `AGENTOPS_INSTRUMENT_LLM_CALLS=false`) and `ai`: off until
-   * `fetchCalls()`, `llmCalls()` and `aiSpans()` of `agentops-edge/instrumentation` are given.
+   * for a client of your own). The others are off until they are given what `agentops-edge/instrumentation` makes:
+   * `fetchCalls()`, `llmCalls()` (off by env `AGENTOPS_INSTRUMENT_LLM_CALLS=false`), `aiSpans()`, `aiSdk()`, `openaiAgents()`.
    */
   instrumentations?: {
     global?: boolean
     fetch?: FetchInstrumentation | false
     llm?: LlmInstrumentation | false
     ai?: AiInstrumentation | false
+    aiSdk?: FrameworkInstrumentation<'aiSdk'> | false
+    openaiAgents?: FrameworkInstrumentation<'openaiAgents'> | false
   }
   /** Whether prompts, completions, tool arguments and providers' error messages that instrumentations see are recorded. Default `false`. Env: `OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT` (`true`, `SPAN_ONLY` or `SPAN_AND_EVENT`). */
   captureContent?: boolean

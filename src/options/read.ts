@@ -18,6 +18,8 @@ import { type Say, sourcesOf } from './sources.ts'
 
 /** AgentOps' own hosts. */
 const AGENTOPS = /^https:\/\/([^/]+\.)?agentops\.ai[:/]/
+/** What makes instrumentations; the option of each is its name, or the beginning of it. */
+const MAKERS: readonly string[] = ['fetchCalls', 'llmCalls', 'aiSpans', 'aiSdk', 'openaiAgents']
 /** A response waits for it there, and what is left goes with the next invocation. */
 const LAMBDA_FLUSH_MS = 3000
 
@@ -86,10 +88,15 @@ export function readConfig(
       return []
     }
   })
-  const toggle = (name: 'fetch' | 'llm' | 'ai', maker: string): unknown => {
-    const given = toggles[name] as { instruments?: unknown } | false | undefined
-    if (!given || given.instruments === name) return given || undefined
-    return say(`instrumentations.${name}: expected ${maker}() of agentops-edge/instrumentation; it is left out`)
+  const unknown = (name: string): void => say(`${name}: no option of this version; it is left out`)
+  const instrumentations: Record<string, unknown> = { global: toggles.global === true }
+  for (const [name, given] of Object.entries(toggles)) {
+    const maker = MAKERS.find((one) => one.startsWith(name))
+    if (name === 'global') continue
+    if (!maker) unknown(`instrumentations.${name}`)
+    else if (given && (given as { instruments?: unknown }).instruments !== name) {
+      say(`instrumentations.${name}: expected ${maker}() of agentops-edge/instrumentation; it is left out`)
+    } else if (name !== 'llm' || settings.AGENTOPS_INSTRUMENT_LLM_CALLS) instrumentations[name] = given || undefined
   }
   const destination = destinationOf(settings, namers, format, sources, say)
   const config: Config = {
@@ -104,19 +111,11 @@ export function readConfig(
       sampler ??
       (samplerName.endsWith('off') ? 0 : samplerName.endsWith('ratio') ? settings.OTEL_TRACES_SAMPLER_ARG : 1),
     parentBased: sampler === undefined ? samplerName.startsWith('parent') : typeof sampler === 'number',
-    instrumentations: {
-      global: toggles.global === true,
-      fetch: toggle('fetch', 'fetchCalls'),
-      llm: settings.AGENTOPS_INSTRUMENT_LLM_CALLS ? toggle('llm', 'llmCalls') : undefined,
-      ai: toggle('ai', 'aiSpans'),
-    } as Instrumentations,
+    instrumentations: instrumentations as unknown as Instrumentations,
   }
-  const unknown = (name: string): void => say(`${name}: no option of this version; it is left out`)
   guard('the options', () => {
     for (const name of Object.keys(given)) if (!SETTINGS[name] || (parent && name === 'exporters')) unknown(name)
   })
-  for (const name of Object.keys(toggles))
-    if (!/^(global|fetch|llm|ai)$/.test(name)) unknown(`instrumentations.${name}`)
   if (!config.destination && !exporters.length && !config.disabled) {
     say('no apiKey and no endpoint: nothing is sent. Set AGENTOPS_API_KEY or OTEL_EXPORTER_OTLP_ENDPOINT')
   }

@@ -53,6 +53,8 @@ export const AGENT_ROLE = 'agent.role'
 
 export const GEN_AI_OPERATION_NAME = 'gen_ai.operation.name'
 export const CONVERSATION_ID = 'gen_ai.conversation.id'
+/** The same on agents, tools and actions, which AgentOps would take for calls of models by a `gen_ai.*`. */
+export const CONVERSATION = 'agentops.conversation.id'
 export const GEN_AI_REQUEST_TYPE = 'gen_ai.request.type'
 export const GEN_AI_REQUEST_MODEL = 'gen_ai.request.model'
 export const GEN_AI_RESPONSE_MODEL = 'gen_ai.response.model'

@@ -13,11 +13,12 @@ import { messagesOf } from './messages.ts'
 
 /** Names of this library, and older ones of the conventions, that have no place under it. */
 const OURS =
-  /^(operation\.name|agentops\.entity\..*|(action|tool|agent|llm)\..*|gen_ai\.(prompt|completion)\..*|gen_ai\.(system|request\.(type|streaming))|gen_ai\.usage\.((prompt|completion|total|reasoning)_tokens|total_cost|cache_(read|creation)_input_tokens|cache_creation\.input_tokens)|error\.code)$/
+  /^(operation\.name|agentops\.(entity\..*|conversation\.id)|(action|tool|agent|llm)\..*|gen_ai\.(prompt|completion)\..*|gen_ai\.(system|request\.(type|streaming))|gen_ai\.usage\.((prompt|completion|total|reasoning)_tokens|total_cost|cache_(read|creation)_input_tokens|cache_creation\.input_tokens)|error\.code)$/
 /** Older names, and what they are called today. */
 const RENAMED: readonly (readonly [from: string, to: string])[] = [
   [key.GEN_AI_CACHE_CREATION, 'gen_ai.usage.cache_write.input_tokens'],
   [key.GEN_AI_REASONING_TOKENS, 'gen_ai.usage.reasoning.output_tokens'],
+  [key.CONVERSATION, key.CONVERSATION_ID],
 ]
 const SUFFIX = /\.(session|operation|tool|llm|agent)$/
 

@@ -2,7 +2,7 @@
  * What a session and its instrumentations are to each other. Types only: the session holds none of
  * `agentops-edge/instrumentation`, which implements these.
  */
-import type { Context, Span, TextMapPropagator, Tracer } from '@opentelemetry/api'
+import type { Attributes, Context, Span, TextMapPropagator, Tracer } from '@opentelemetry/api'
 import type { AgentEvent, PlainEvent } from '../events/event.ts'
 import type { Hidden } from '../runtime/hidden.ts'
 import type { SdkSpan } from '../runtime/sdk.ts'
@@ -74,6 +74,25 @@ export interface AiInstrumentation {
   ending(span: SdkSpan, session: InstrumentedSession): void
 }
 
+/** A model's call as a framework tells of it: the request that comes of it is the same call, and shows it. */
+export interface Caller {
+  /** Where the request's event belongs. Default: the running context. */
+  readonly context?: Context
+  /** Of the request's event. */
+  readonly attributes?: Attributes
+  /** Set where a request has been recognised. */
+  isSeen?: boolean
+}
+
+/** Made by `aiSdk()` and its like: agents, steps and tools, as a framework tells of them. */
+export interface FrameworkInstrumentation<Name extends string = string> {
+  readonly instruments: Name
+  /** The framework's call that the running code's request is part of. `headers`: the request's. */
+  caller?(session: InstrumentedSession, model: string | undefined, headers: Headers | undefined): Caller | undefined
+  /** Called while a span still takes attributes, before `AiInstrumentation.ending`. */
+  ending?(span: SdkSpan, session: InstrumentedSession): void
+}
+
 /** What is on. */
 export interface Instrumentations {
   /** Whether spans of any OpenTelemetry-instrumented library land in the session. */
@@ -81,6 +100,8 @@ export interface Instrumentations {
   readonly fetch?: FetchInstrumentation
   readonly llm?: LlmInstrumentation
   readonly ai?: AiInstrumentation
+  readonly aiSdk?: FrameworkInstrumentation<'aiSdk'>
+  readonly openaiAgents?: FrameworkInstrumentation<'openaiAgents'>
 }
 
 /** What the user has said about instrumentations and what they hand on. */
@@ -99,13 +120,18 @@ export interface InstrumentedSession extends SessionView {
   readonly root: Span
   /** Where requests of the session's own service go. */
   readonly origin: string | undefined
+  /** The names of the agents opened in it, by id. */
+  readonly agents: Map<string, string>
   /** What no span of this session shows. */
   readonly hidden: Hidden
   /** Called when the session closes, before the spans that are still open are ended. */
   readonly closing: Set<() => void>
   /** Called with each tool event that begins. */
   onTool: ((event: AgentEvent | PlainEvent, span: SdkSpan) => void) | undefined
-  /** The span of an event that the instrumentation ends itself; what is filled in by then counts. */
+  /**
+   * The span of an event that the instrumentation ends itself; what is filled in by then counts. It begins now, or at the
+   * event's `initTimestamp`, milliseconds since the epoch; what begins inside of one with an `agentId` is that agent's.
+   */
   begin(event: AgentEvent | PlainEvent, outer?: Context): OpenedEvent
   readonly events: OpenEvents
   /** The running context, with `span` as the active one. */

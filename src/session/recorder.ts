@@ -134,16 +134,18 @@ export class EventRecorder {
     guard('record', () => this.record(new ErrorEvent({ exception, triggerEvent }), isShown ? 'error' : undefined))
   }
 
-  /** An instrumentation's event, that it ends itself. */
+  /** An instrumentation's event, that it ends itself; it began at its `initTimestamp`, where it has one. */
   begin(event: AgentEvent | PlainEvent, outer: Context): OpenedEvent {
-    const opened = this.#begin(event, outer)
+    const { agentId: id, name, initTimestamp } = event as PlainEvent
+    const inner = id ? outer.setValue(AGENT, { id, name }) : outer
+    const opened = this.#begin(event, inner, initTimestamp as number)
     Object.assign(this.#open.get(opened.span) ?? {}, { isObserved: true })
     return opened
   }
 
-  #begin(event: AgentEvent | PlainEvent, outer: Context): OpenedEvent {
-    event.initTimestamp = this.#session.now()
-    const span = this.#openEvent(event, outer)
+  #begin(event: AgentEvent | PlainEvent, outer: Context, at?: number): OpenedEvent {
+    event.initTimestamp = at ?? this.#session.now()
+    const span = this.#openEvent(event, outer, at)
     return { span, context: trace.setSpan(outer, span) }
   }
 
