@@ -18,6 +18,7 @@ const VARIES: readonly [RegExp, string][] = [
   [/\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f-]{22}\b/g, '<id>'],
   [/\b\d{4}-\d\d-\d\dT[\d:.]+Z/g, '<time>'],
   [/127\.0\.0\.1:\d+(\/\d+)?/g, '<host>'],
+  [/("url\.path":")\/\d+/g, '$1/<run>'],
   [/("(?:server\.port|gen_ai\.response\.time_to_first_chunk|http\.\w+\.body\.size)":)[\d.]+/g, '$1"<number>"'],
   [/("exception.stacktrace":")[^"]*/g, '$1<stack>'],
 ]

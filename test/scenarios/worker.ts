@@ -1,7 +1,9 @@
 /** All scenarios in one Worker: `/<scenario>?base=<url of its server>`, with `&stream` and `&contents`. The answer is the session's id. */
 import { currentSession } from 'agentops-edge'
-import { fetchCalls, llmCalls } from 'agentops-edge/instrumentation'
+import { aiSdk, fetchCalls, llmCalls } from 'agentops-edge/instrumentation'
 import { instrument } from 'agentops-edge/workers'
+import { agent as aiSdkAgent } from './ai-sdk/agent.ts'
+import { agent as aiSdkMore } from './ai-sdk-more/agent.ts'
 import { agent as claudeThinking } from './claude-thinking/agent.ts'
 import { agent as clientLeaves } from './client-leaves/agent.ts'
 import type { Agent } from './desk.ts'
@@ -17,6 +19,8 @@ import { agent as toolLoop } from './tool-loop/agent.ts'
 import { agent as toolThrows } from './tool-throws/agent.ts'
 
 const agents: Record<string, Agent> = {
+  'ai-sdk': aiSdkAgent,
+  'ai-sdk-more': aiSdkMore,
   'claude-thinking': claudeThinking,
   'client-leaves': clientLeaves,
   embeddings,
@@ -41,7 +45,7 @@ const handler: ExportedHandler = {
 }
 
 const worker: ExportedHandler = instrument(handler, (_, trigger) => ({
-  instrumentations: { fetch: fetchCalls(), llm: llmCalls() },
+  instrumentations: { fetch: fetchCalls(), llm: llmCalls(), aiSdk: aiSdk() },
   captureContent: trigger.kind === 'fetch' && new URL(trigger.request.url).searchParams.has('contents'),
 }))
 export default worker
