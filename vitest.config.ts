@@ -25,6 +25,9 @@ const isSoak = !!process.env.SOAK
 // In a real Chromium, and with other exporters, installed when they are first needed: `npm run test:desk`.
 const DESK = ['test/collector/{page,exporters}.test.ts', 'test/cli/packed.test.ts']
 const isDesk = !!process.env.DESK
+// Each with an install of its own: `npm run test:agents`.
+const AGENTS = ['test/agents/*.test.ts']
+const isAgents = !!process.env.AGENTS
 // Generous: the machine that runs them may be busy.
 const timeouts = { testTimeout: 60_000, hookTimeout: 60_000 }
 
@@ -51,8 +54,8 @@ const config: ViteUserConfig = defineConfig({
         test: {
           ...timeouts,
           name: 'end-to-end',
-          include: isSoak ? [...SOAK, SWEEP] : isDesk ? DESK : ['test/**/*.test.ts'],
-          exclude: isSoak || isDesk ? [] : [...CORE, ...LONG, ...SOAK, ...ALONE, ...DESK],
+          include: isSoak ? [...SOAK, SWEEP] : isDesk ? DESK : isAgents ? AGENTS : ['test/**/*.test.ts'],
+          exclude: isSoak || isDesk || isAgents ? [] : [...CORE, ...LONG, ...SOAK, ...ALONE, ...DESK, ...AGENTS],
           maxWorkers: isSoak ? 1 : 2,
           sequence: { groupOrder: 1 },
         },

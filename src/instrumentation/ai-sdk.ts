@@ -19,6 +19,7 @@ import {
   open,
   openAction,
   openAgent,
+  Running,
   showCall,
   text,
   usageOf,
@@ -54,12 +55,12 @@ interface Call extends FrameworkCall {
 
 type Hook = (event: Json, id: unknown) => void
 
-const MARK = Symbol.for('agentops-edge.ai-sdk.1')
+const MARK: unique symbol = Symbol.for('agentops-edge.ai-sdk.1')
+/** In the SDK's list. */
+type Integration = { readonly [MARK]?: FrameworkInstrumentation<'aiSdk'> } | undefined
 const CALLER = createContextKey('agentops.ai-sdk.call')
-/** Of those that never end the oldest are forgotten. */
-const MAX_RUNS = 1000
-/** By the SDK's id of it; version 6 has none. */
-const runs: Map<unknown, Run> = new Map()
+/** By the SDK's id; version 6 has none. */
+const runs: Running<Run> = /* @__PURE__ */ new Running()
 /** Calls around which the SDK lets nobody run: a request beside them is theirs. */
 const waiting: WeakMap<InstrumentedSession, Set<Call>> = new WeakMap()
 /** Spans of the user's that runs began inside of. */
@@ -96,26 +97,29 @@ const AI_SDK: FrameworkInstrumentation<'aiSdk'> = { instruments: 'aiSdk', caller
  * ```
  */
 export function aiSdk(): FrameworkInstrumentation<'aiSdk'> {
-  if (!guard('registering with the AI SDK', register)) {
+  const told = guard('registering with the AI SDK', register)
+  if (!told)
     warn('aiSdk: AI_SDK_TELEMETRY_INTEGRATIONS is no list, or read-only, so of the AI SDK only requests are seen')
-  }
-  return AI_SDK
+  return told || AI_SDK
 }
 
-function register(): boolean {
-  const globals = globalThis as { AI_SDK_TELEMETRY_INTEGRATIONS?: object[] }
+/** Gives which of several copies of this library the SDK tells; nothing where none can be. */
+function register(): FrameworkInstrumentation<'aiSdk'> | undefined {
+  const globals = globalThis as { AI_SDK_TELEMETRY_INTEGRATIONS?: Integration[] }
   const list = globals.AI_SDK_TELEMETRY_INTEGRATIONS ?? []
-  if (!Array.isArray(list)) return false
-  if (list.some((one) => one && MARK in one)) return true
+  if (!Array.isArray(list)) return undefined
+  const known = list.find((one) => one?.[MARK])?.[MARK]
+  if (known) return known
   // First of all, so that nobody is between it and what runs inside of tools and model calls.
-  if (Object.isFrozen(list)) return Reflect.set(globals, 'AI_SDK_TELEMETRY_INTEGRATIONS', [integration(), ...list])
-  list.unshift(integration())
-  return Reflect.set(globals, 'AI_SDK_TELEMETRY_INTEGRATIONS', list)
+  const all = [integration(), ...list]
+  const isSet = Object.isFrozen(list) || list !== globals.AI_SDK_TELEMETRY_INTEGRATIONS
+  if (!isSet) list.splice(0, list.length, ...all)
+  return !isSet || Reflect.set(globals, 'AI_SDK_TELEMETRY_INTEGRATIONS', all) ? AI_SDK : undefined
 }
 
 /** What the SDK calls. Version 6 gives its calls no id, but reads the hooks anew for each, `onStart` first. */
-function integration(): object {
-  const own = { [MARK]: true, executeTool, executeLanguageModelCall }
+function integration(): Integration {
+  const own = { [MARK]: AI_SDK, executeTool, executeLanguageModelCall }
   let last = {}
   for (const [name, hook] of Object.entries(HOOKS)) {
     Object.defineProperty(own, name, {
@@ -172,9 +176,7 @@ const HOOKS: Readonly<Record<string, Hook>> = {
     const name = (/(Text|Object)$/.test(operation) && text(functionId)) || ''
     const context = contextOf(session)
     const run: Run = { session, context, name, operation, model: modelId, provider, calls: new Map(), tools: new Map() }
-    if (runs.size >= MAX_RUNS) runs.delete(runs.keys().next().value)
     runs.set(id, run)
-    session.closing.add(() => runs.delete(id))
     if (callId === undefined) return
     outside.set(session, (outside.get(session) ?? new Set()).add(`${trace.getSpanContext(context)?.spanId}`))
     if (!/^embed/.test(operation)) begin(run, event)
@@ -235,9 +237,8 @@ function begin(run: Run, event: Json): Opened {
 }
 
 function end(id: unknown, event: Json, error?: unknown): void {
-  const run = runs.get(id)
+  const run = runs.take(id)
   if (!run) return
-  runs.delete(id)
   const { opened, step, calls, session } = run
   for (const call of calls.keys()) answered(run, call, {}, error, opened ? undefined : 'embeddings')
   if (step) close(step, error)

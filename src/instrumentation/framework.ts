@@ -11,6 +11,37 @@ import { failed } from './fetch.ts'
 import { wants } from './tool-calls.ts'
 import { isCount, type Json, type ToolCall } from './wires/wire.ts'
 
+const MAX_RUNNING = 5000
+
+/** What runs, by the framework's id of it: no longer than its session, and of what never ends not more than so many. */
+export class Running<Item extends { readonly session: InstrumentedSession }> {
+  readonly #items: Map<unknown, Item> = new Map()
+  readonly #sessions: WeakSet<InstrumentedSession> = new WeakSet()
+
+  get(id: unknown): Item | undefined {
+    return this.#items.get(id)
+  }
+
+  set(id: unknown, item: Item): void {
+    const { session } = item
+    if (this.#items.size >= MAX_RUNNING) this.#items.delete(this.#items.keys().next().value)
+    this.#items.set(id, item)
+    if (this.#sessions.has(session)) return
+    this.#sessions.add(session)
+    session.closing.add(() => {
+      this.#sessions.delete(session)
+      for (const [id, one] of this.#items) if (one.session === session) this.#items.delete(id)
+    })
+  }
+
+  /** Gives what was there. */
+  take(id: unknown): Item | undefined {
+    const item = this.#items.get(id)
+    this.#items.delete(id)
+    return item
+  }
+}
+
 /** A span that has begun, the context inside of it, and what it is to say. */
 export interface Opened {
   readonly session: InstrumentedSession
@@ -101,11 +132,14 @@ export function showCall(call: FrameworkCall, said: Said, operation = 'chat', at
   span.end(at)
 }
 
-/** Counts by our names, of those that a framework has: the others are left out. */
+/** Counts by our names: of those by which a framework may know one the first that is there. */
 export function usageOf(given: Json, names: Readonly<Record<string, string>>): Spent {
   const usage: Spent = {}
   for (const name in names) {
-    const value = `${names[name]}`.split('.').reduce<unknown>((part, field) => Object(part)[field], given)
+    const values = `${names[name]}`
+      .split('|')
+      .map((path) => path.split('.').reduce<unknown>((part, field) => Object(part)[field], given))
+    const value = values.find(isCount)
     if (isCount(value)) usage[name] = value
   }
   return usage

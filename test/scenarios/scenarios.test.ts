@@ -3,7 +3,7 @@
  * its spans, as JSON and as a text to be read. They are run in workerd with the providers' own clients, streaming and
  * not, with contents and without. `UPDATE=1` writes the trees; read them before they are committed.
  */
-import { readdirSync } from 'node:fs'
+import { existsSync, readdirSync } from 'node:fs'
 import { readFile, writeFile } from 'node:fs/promises'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { useBackend } from '../support/backend.ts'
@@ -29,7 +29,8 @@ beforeAll(async () => {
 afterAll(() => models.close())
 
 const names = readdirSync(import.meta.dirname, { withFileTypes: true })
-  .filter((entry) => entry.isDirectory())
+  // Those of frameworks have a Worker of their own, and are run by test/agents.
+  .filter((entry) => entry.isDirectory() && !existsSync(`${import.meta.dirname}/${entry.name}/worker.js`))
   .map(({ name }) => name)
 
 test.each(names)('%s', async (name) => {
