@@ -1,5 +1,5 @@
 /**
- * OpenAI's Agents SDK (`@openai/agents` from 0.1 on): its agents, turns, tools, handoffs and guardrails, and model calls that
+ * OpenAI's Agents SDK (`@openai/agents` from 0.4 on): its agents, turns, tools, handoffs and guardrails, and model calls that
  * no request shows. The SDK keeps its provider of traces, and where it is in one, on `globalThis`, so nothing of it is imported.
  */
 import { type Context, trace } from '@opentelemetry/api'
@@ -101,7 +101,7 @@ const OPENAI_AGENTS: FrameworkInstrumentation<'openaiAgents'> = { instruments: '
 export function openaiAgents(): FrameworkInstrumentation<'openaiAgents'> {
   if (!guard('registering with the Agents SDK', register)) {
     warn(
-      'openaiAgents: globalThis is frozen, or the SDK’s provider has no registerProcessor, so of it only requests are seen',
+      'openaiAgents: globalThis or the SDK’s provider is frozen, or of another form, so of it only requests are seen',
     )
   }
   return OPENAI_AGENTS
@@ -302,7 +302,7 @@ function callerOf(session: InstrumentedSession, model?: string, headers?: Header
   const isInside = place?.active && place.trace?.traceId !== UNTRACED
   if (!isInside && /Agents\/JavaScript/.test(headers?.get('user-agent') ?? '')) {
     debug(
-      'openaiAgents: a model’s call of the Agents SDK is in no trace. Its tracing is off (setTracingDisabled, tracingDisabled, OPENAI_AGENTS_DISABLE_TRACING, NODE_ENV=test), or it is older than 0.1: its agents and tools are not seen',
+      'openaiAgents: a model’s call of the Agents SDK is in no trace. Its tracing is off (setTracingDisabled, tracingDisabled, OPENAI_AGENTS_DISABLE_TRACING, NODE_ENV=test), or it is older than 0.4: its agents and tools are not seen',
     )
   }
   const found = isInside && place.span && begin(place.span, place)

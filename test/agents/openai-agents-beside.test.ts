@@ -111,3 +111,10 @@ test('it is told by the SDK again after other processors were set, or its provid
     expect(countOf(tree)).toEqual({ calls: 1, tokens: run.tokens })
   }
 })
+
+test('the first run of the core alone, whose provider is made with it', async () => {
+  const entry = await bundleWith(await installFramework('openai-agents'), 'test/scenarios/openai-agents/core.js')
+  const { url } = await backend.start({ entry, compatibilityFlags: ['nodejs_compat'] })
+  const id = await (await fetch(url)).text()
+  expect(outline(treeOf(await backend.session((session) => session.id === id)))).toEqual(SIMPLE.slice(0, 3))
+})
