@@ -76,7 +76,7 @@ const ENTRIES: Entry[] = [
       `import { fetchCalls, llmCalls } from 'agentops-edge/instrumentation'`,
     ),
     without: middleware(),
-    budget: { wrangler: 10_350, vite: 10_350 },
+    budget: { wrangler: 10_450, vite: 10_450 },
   },
   {
     name: '  the same and aiSpans',
@@ -85,7 +85,31 @@ const ENTRIES: Entry[] = [
       `import { aiSpans, fetchCalls, llmCalls } from 'agentops-edge/instrumentation'`,
     ),
     without: middleware(),
-    budget: { wrangler: 11_800, vite: 11_800 },
+    budget: { wrangler: 11_900, vite: 11_900 },
+  },
+  {
+    name: '  aiSdk, over fetchCalls and llmCalls',
+    code: middleware(
+      '{ instrumentations: { fetch: fetchCalls(), llm: llmCalls(), aiSdk: aiSdk() } }',
+      `import { aiSdk, fetchCalls, llmCalls } from 'agentops-edge/instrumentation'`,
+    ),
+    without: middleware(
+      '{ instrumentations: { fetch: fetchCalls(), llm: llmCalls() } }',
+      `import { fetchCalls, llmCalls } from 'agentops-edge/instrumentation'`,
+    ),
+    budget: { wrangler: 2_800, vite: 2_800 },
+  },
+  {
+    name: '  openaiAgents, over fetchCalls and llmCalls',
+    code: middleware(
+      '{ instrumentations: { fetch: fetchCalls(), llm: llmCalls(), openaiAgents: openaiAgents() } }',
+      `import { fetchCalls, llmCalls, openaiAgents } from 'agentops-edge/instrumentation'`,
+    ),
+    without: middleware(
+      '{ instrumentations: { fetch: fetchCalls(), llm: llmCalls() } }',
+      `import { fetchCalls, llmCalls } from 'agentops-edge/instrumentation'`,
+    ),
+    budget: { wrangler: 2_500, vite: 2_500 },
   },
   {
     name: '  sessionMetrics, over the metrics SDK',

@@ -2,14 +2,14 @@
  * The AI SDK (`ai` 7; 6 as far as it tells): its generations as agents or actions, their steps, tools and model calls. The SDK
  * calls whatever stands in a list on `globalThis`, so nothing of it is imported, and needs no switch of its own.
  */
-import { createContextKey, trace } from '@opentelemetry/api'
+import { type Context, createContextKey, trace } from '@opentelemetry/api'
 import type { PlainEvent } from '../events/event.ts'
 import { debug, guard, warn } from '../runtime/diag.ts'
-import { SAMPLED } from '../runtime/otel.ts'
 import { activeContext, runIn } from '../runtime/scope.ts'
 import type { SdkSpan } from '../runtime/sdk.ts'
-import * as key from '../runtime/semconv.ts'
-import type { Caller, FrameworkInstrumentation, InstrumentedSession } from '../session/instruments.ts'
+import type { FrameworkInstrumentation, InstrumentedSession } from '../session/instruments.ts'
+import { isOwn, mute } from './ai-sdk-spans.ts'
+import { type Caller, type CallerOf, callers } from './around.ts'
 import { sessionHere } from './fetch.ts'
 import {
   close,
@@ -30,7 +30,7 @@ import type { Json } from './wires/wire.ts'
 interface Run {
   readonly session: InstrumentedSession
   /** Of the code that called the SDK. */
-  readonly context: Opened['context']
+  readonly context: Context
   /** The agent's; empty where the user gave none. */
   readonly name: string
   readonly operation: string
@@ -55,18 +55,14 @@ interface Call extends FrameworkCall {
 
 type Hook = (event: Json, id: unknown) => void
 
-const MARK: unique symbol = Symbol.for('agentops-edge.ai-sdk.1')
+const MARK: unique symbol = /* @__PURE__ */ Symbol.for('agentops-edge.ai-sdk.1')
 /** In the SDK's list. */
-type Integration = { readonly [MARK]?: FrameworkInstrumentation<'aiSdk'> } | undefined
-const CALLER = createContextKey('agentops.ai-sdk.call')
+type Integration = { readonly [MARK]?: CallerOf } | undefined
+const CALLER = /* @__PURE__ */ createContextKey('agentops.ai-sdk.call')
 /** By the SDK's id; version 6 has none. */
 const runs: Running<Run> = /* @__PURE__ */ new Running()
 /** Calls around which the SDK lets nobody run: a request beside them is theirs. */
 const waiting: WeakMap<InstrumentedSession, Set<Call>> = new WeakMap()
-/** Spans of the user's that runs began inside of. */
-const outside: WeakMap<InstrumentedSession, Set<string>> = new WeakMap()
-/** Of the SDK's own integration. */
-const OWN_SCOPE = /^(gen_ai|ai)$/
 /** OpenTelemetry's names of providers, where they are not the SDK's. */
 const PROVIDERS: Readonly<Record<string, string>> = {
   'amazon-bedrock': 'aws.bedrock',
@@ -85,8 +81,6 @@ const USAGE = {
   reasoning: 'outputTokenDetails.reasoningTokens',
 }
 
-const AI_SDK: FrameworkInstrumentation<'aiSdk'> = { instruments: 'aiSdk', caller: callerOf, ending: mute }
-
 /**
  * Makes what the AI SDK does spans of the session: each generation an agent with the name that you gave
  * (`telemetry: { functionId: 'planner' }`; without one an action), its steps, tools and model calls. Put into the SDK's list
@@ -97,14 +91,14 @@ const AI_SDK: FrameworkInstrumentation<'aiSdk'> = { instruments: 'aiSdk', caller
  * ```
  */
 export function aiSdk(): FrameworkInstrumentation<'aiSdk'> {
-  const told = guard('registering with the AI SDK', register)
-  if (!told)
-    warn('aiSdk: AI_SDK_TELEMETRY_INTEGRATIONS is no list, or read-only, so of the AI SDK only requests are seen')
-  return told || AI_SDK
+  const callerOf = guard('registering with the AI SDK', register)
+  if (callerOf) callers.add(callerOf)
+  else warn('aiSdk: AI_SDK_TELEMETRY_INTEGRATIONS is no list, or read-only, so of the AI SDK only requests are seen')
+  return { instruments: 'aiSdk' }
 }
 
-/** Gives which of several copies of this library the SDK tells; nothing where none can be. */
-function register(): FrameworkInstrumentation<'aiSdk'> | undefined {
+/** Gives how calls are found by that of several copies of this library that the SDK tells; nothing where none can be told. */
+function register(): CallerOf | undefined {
   const globals = globalThis as { AI_SDK_TELEMETRY_INTEGRATIONS?: Integration[] }
   const list = globals.AI_SDK_TELEMETRY_INTEGRATIONS ?? []
   if (!Array.isArray(list)) return undefined
@@ -114,14 +108,14 @@ function register(): FrameworkInstrumentation<'aiSdk'> | undefined {
   const all = [integration(), ...list]
   const isSet = Object.isFrozen(list) || list !== globals.AI_SDK_TELEMETRY_INTEGRATIONS
   if (!isSet) list.splice(0, list.length, ...all)
-  return !isSet || Reflect.set(globals, 'AI_SDK_TELEMETRY_INTEGRATIONS', all) ? AI_SDK : undefined
+  return !isSet || Reflect.set(globals, 'AI_SDK_TELEMETRY_INTEGRATIONS', all) ? callerOf : undefined
 }
 
 /** What the SDK calls. Version 6 gives its calls no id, but reads the hooks anew for each, `onStart` first. */
 function integration(): Integration {
-  const own = { [MARK]: AI_SDK, executeTool, executeLanguageModelCall }
+  const own = { [MARK]: callerOf, executeTool, executeLanguageModelCall }
   let last = {}
-  for (const [name, hook] of Object.entries(HOOKS)) {
+  for (const [name, hook] of Object.entries(hooks())) {
     Object.defineProperty(own, name, {
       enumerable: true,
       get() {
@@ -134,99 +128,110 @@ function integration(): Integration {
   return own
 }
 
-/** `running`: with the run, where there is one that the session shows. */
-const running =
-  (hook: (run: Run, event: Json, id: unknown) => void): Hook =>
-  (event, id) => {
+/** Called with the run, where there is one that the session shows. */
+function running(hook: (run: Run, event: Json, id: unknown) => void): Hook {
+  return (event, id) => {
     const run = runs.get(id)
     if (run && !run.isShown) hook(run, event, id)
   }
+}
 
-const toolStart = running((run, { toolCall }) => {
-  const { toolCallId, toolName, input } = toolCall
-  const event: PlainEvent = { eventType: 'tools', name: toolName, toolCallId }
-  if (run.session.config.captureContent) event.params = input
-  // Version 6 tells of an answer after the tools that it asked for.
-  for (const call of run.calls.values()) call.endedAt ??= run.session.now()
-  run.tools.set(toolCallId, open(run.session, event, contextIn(run)))
-})
+function hooks(): Record<string, Hook> {
+  const toolStart = running((run, { toolCall }) => {
+    const { toolCallId, toolName, input } = toolCall
+    const event: PlainEvent = { eventType: 'tools', name: toolName, toolCallId }
+    if (run.session.config.captureContent) event.params = input
+    // Version 6 tells of an answer after the tools that it asked for.
+    for (const call of run.calls.values()) call.endedAt ??= run.session.now()
+    run.tools.set(toolCallId, open(run.session, event, contextIn(run)))
+  })
 
-/** Version 7 says what came of it in `toolOutput`. */
-const toolEnd = running((run, { toolCall, toolOutput, ...old }) => {
-  const tool = run.tools.get(toolCall.toolCallId)
-  if (!tool) return
-  run.tools.delete(toolCall.toolCallId)
-  const { output, error } = toolOutput ?? old
-  const isFailed = toolOutput ? toolOutput.type === 'tool-error' : old.success === false
-  if (run.session.config.captureContent) tool.event.returns = output
-  close(tool, isFailed ? (error ?? null) : undefined)
-})
+  /** Version 7 says what came of it in `toolOutput`. */
+  const toolEnd = running((run, { toolCall, toolOutput, ...old }) => {
+    const tool = run.tools.get(toolCall.toolCallId)
+    if (!tool) return
+    run.tools.delete(toolCall.toolCallId)
+    const { output, error } = toolOutput ?? old
+    const isFailed = toolOutput ? toolOutput.type === 'tool-error' : old.success === false
+    if (run.session.config.captureContent) tool.event.returns = output
+    close(tool, isFailed ? (error ?? null) : undefined)
+  })
 
-const stepEnd = running((run, { response, finishReason: finish, usage, toolCalls: calls, text }, id) => {
-  answered(run, id, { id: response?.id, model: response?.modelId, finish, usage, calls, text })
-  if (run.step) close(run.step)
-})
-
-const HOOKS: Readonly<Record<string, Hook>> = {
-  onStart(event, id) {
-    const session = sessionHere()
-    if (!session?.config.instrumentations.aiSdk) return
-    const { callId, functionId, operationId = 'ai.generateText', modelId, provider } = event
-    const operation = `${operationId}`.replace(/^ai\./, '').slice(0, 64)
-    const name = (/(Text|Object)$/.test(operation) && text(functionId)) || ''
-    const context = contextOf(session)
-    const run: Run = { session, context, name, operation, model: modelId, provider, calls: new Map(), tools: new Map() }
-    runs.set(id, run)
-    if (callId === undefined) return
-    outside.set(session, (outside.get(session) ?? new Set()).add(`${trace.getSpanContext(context)?.spanId}`))
-    if (!/^embed/.test(operation)) begin(run, event)
-  },
-  onStepStart: running((run, event, id) => {
-    const isOld = event.callId === undefined
-    if (isOld && !run.opened && isOwn(trace.getSpan(activeContext()) as SdkSpan | undefined)) {
-      run.isShown = true
-      return
-    }
-    const { context } = run.opened ?? begin(run, event)
+  const stepEnd = running((run, { response, finishReason: finish, usage, toolCalls: calls, text }, id) => {
+    answered(run, id, { id: response?.id, model: response?.modelId, finish, usage, calls, text })
     if (run.step) close(run.step)
-    run.step = openAction(run.session, `step ${Number(event.stepNumber ?? 0) + 1}`, context)
-    modelOf(run, event)
-    if (isOld) call(run, id, true)
-  }),
-  onLanguageModelCallEnd: running(
-    (run, { content = [], responseId, finishReason: finish, usage, modelId: model }, id) => {
-      const calls = content.filter((part: Json) => part?.type === 'tool-call')
-      const texts = content.map((part: Json) => (part?.type === 'text' ? part.text : ''))
-      answered(run, id, { id: responseId, model, finish, usage, calls, text: texts.join('') })
+  })
+
+  return {
+    onStart(event, id) {
+      const session = sessionHere()
+      if (!session?.config.instrumentations.aiSdk) return
+      const { callId, functionId, operationId = 'ai.generateText', modelId, provider } = event
+      const operation = `${operationId}`.replace(/^ai\./, '').slice(0, 64)
+      const name = (/(Text|Object)$/.test(operation) && text(functionId)) || ''
+      const context = contextOf(session)
+      const run: Run = {
+        session,
+        context,
+        name,
+        operation,
+        model: modelId,
+        provider,
+        calls: new Map(),
+        tools: new Map(),
+      }
+      runs.set(id, run)
+      if (callId === undefined) return
+      if (!/^embed/.test(operation)) begin(run, event)
+      mute(session, context)
     },
-  ),
-  onStepEnd: stepEnd,
-  // Version 7 calls both.
-  onStepFinish: (event, id) => event.callId === undefined && stepEnd(event, id),
-  onStepError: running((run, { error }, id) => {
-    answered(run, id, {}, error)
-    if (run.step) close(run.step, error)
-  }),
-  onObjectStepStart: running((run, event, id) => {
-    modelOf(run, event)
-    call(run, id, true)
-  }),
-  onObjectStepEnd: running((run, { response, finishReason: finish, usage, objectText: text }, id) => {
-    answered(run, id, { id: response?.id, model: response?.modelId, finish, usage, text })
-  }),
-  // Those of one `embedMany` run side by side.
-  onEmbedStart: running((run, { embedCallId }) => void call(run, embedCallId, true)),
-  onEmbedEnd: running((run, { embedCallId, usage }) => {
-    answered(run, embedCallId, { usage: { inputTokens: usage?.tokens } }, undefined, 'embeddings')
-  }),
-  onToolExecutionStart: toolStart,
-  onToolExecutionEnd: toolEnd,
-  onToolCallStart: toolStart,
-  onToolCallFinish: toolEnd,
-  onEnd: (event, id) => end(id, event),
-  onFinish: (event, id) => event.callId === undefined && end(id, event),
-  onAbort: (_, id) => end(id, {}, new DOMException('', 'AbortError')),
-  onError: (event, id) => end(id, {}, event?.error ?? null),
+    onStepStart: running((run, event, id) => {
+      const isOld = event.callId === undefined
+      if (isOld && !run.opened && isOwn(trace.getSpan(activeContext()) as SdkSpan | undefined)) {
+        run.isShown = true
+        return
+      }
+      const { context } = run.opened ?? begin(run, event)
+      if (run.step) close(run.step)
+      run.step = openAction(run.session, `step ${Number(event.stepNumber ?? 0) + 1}`, context)
+      modelOf(run, event)
+      if (isOld) call(run, id, true)
+    }),
+    onLanguageModelCallEnd: running(
+      (run, { content = [], responseId, finishReason: finish, usage, modelId: model }, id) => {
+        const calls = content.filter((part: Json) => part?.type === 'tool-call')
+        const texts = content.map((part: Json) => (part?.type === 'text' ? part.text : ''))
+        answered(run, id, { id: responseId, model, finish, usage, calls, text: texts.join('') })
+      },
+    ),
+    onStepEnd: stepEnd,
+    // Version 7 calls both.
+    onStepFinish: (event, id) => event.callId === undefined && stepEnd(event, id),
+    onStepError: running((run, { error }, id) => {
+      answered(run, id, {}, error)
+      if (run.step) close(run.step, error)
+    }),
+    onObjectStepStart: running((run, event, id) => {
+      modelOf(run, event)
+      call(run, id, true)
+    }),
+    onObjectStepEnd: running((run, { response, finishReason: finish, usage, objectText: text }, id) => {
+      answered(run, id, { id: response?.id, model: response?.modelId, finish, usage, text })
+    }),
+    // Those of one `embedMany` run side by side.
+    onEmbedStart: running((run, { embedCallId }) => void call(run, embedCallId, true)),
+    onEmbedEnd: running((run, { embedCallId, usage }) => {
+      answered(run, embedCallId, { usage: { inputTokens: usage?.tokens } }, undefined, 'embeddings')
+    }),
+    onToolExecutionStart: toolStart,
+    onToolExecutionEnd: toolEnd,
+    onToolCallStart: toolStart,
+    onToolCallFinish: toolEnd,
+    onEnd: (event, id) => end(id, event),
+    onFinish: (event, id) => event.callId === undefined && end(id, event),
+    onAbort: (_, id) => end(id, {}, new DOMException('', 'AbortError')),
+    onError: (event, id) => end(id, {}, event?.error ?? null),
+  }
 }
 
 function begin(run: Run, event: Json): Opened {
@@ -247,7 +252,7 @@ function end(id: unknown, event: Json, error?: unknown): void {
   close(opened, error)
 }
 
-function contextIn({ step, opened, context }: Run): Opened['context'] {
+function contextIn({ step, opened, context }: Run): Context {
   return (step?.span.isRecording() ? step : opened)?.context ?? context
 }
 
@@ -305,6 +310,7 @@ async function executeLanguageModelCall({ callId, execute }: Json): Promise<unkn
 
 /** The SDK's call that a request is part of: that of the running code, else one that waits beside it. */
 function callerOf(session: InstrumentedSession, model?: string, headers?: Headers): Caller | undefined {
+  if (!session.config.instrumentations.aiSdk) return undefined
   const inside = activeContext().getValue(CALLER) as Caller | undefined
   if (inside) return inside
   const spanId = trace.getSpanContext(contextOf(session))?.spanId
@@ -318,21 +324,4 @@ function callerOf(session: InstrumentedSession, model?: string, headers?: Header
     )
   }
   return found?.caller
-}
-
-function isOwn(span: SdkSpan | undefined): boolean {
-  return OWN_SCOPE.test(`${span?.instrumentationScope?.name}`)
-}
-
-/** What the SDK's own integration writes beside it of a run that is shown here would count twice: it is not sent. */
-function mute(span: SdkSpan, session: InstrumentedSession): void {
-  if (!isOwn(span)) return
-  let outermost = span
-  for (let above = session.events.above(span); above && isOwn(above); above = session.events.above(above)) {
-    outermost = above
-  }
-  if (!outside.get(session)?.has(`${outermost.parentSpanContext?.spanId}`)) return
-  for (const name in span.attributes) delete span.attributes[name]
-  span.attributes[key.SPAN_KIND] = 'operation'
-  span.spanContext().traceFlags &= ~SAMPLED
 }

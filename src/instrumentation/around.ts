@@ -1,12 +1,11 @@
 /** One call, one event: what shows a model's call beside what the wire says of it, and how the two become one. */
-import { type Attributes, trace } from '@opentelemetry/api'
+import { type Attributes, type Context, trace } from '@opentelemetry/api'
 import { llmAttributes } from '../events/attributes.ts'
 import type { PlainEvent } from '../events/event.ts'
-import { guard } from '../runtime/diag.ts'
 import { activeContext } from '../runtime/scope.ts'
 import type { SdkSpan } from '../runtime/sdk.ts'
 import * as key from '../runtime/semconv.ts'
-import type { Caller, FrameworkInstrumentation, InstrumentedSession, RunningEvent } from '../session/instruments.ts'
+import type { InstrumentedSession, RunningEvent } from '../session/instruments.ts'
 import { isModel, type Usage } from './wires/wire.ts'
 
 /** What a call, or several together, took. `cost`: US dollars. */
@@ -46,14 +45,21 @@ export function around(session: InstrumentedSession): SdkSpan | undefined {
   return undefined
 }
 
-/** Whose call a request is, as a framework tells of it. */
-export function callerOf(session: InstrumentedSession, model?: string, headers?: Headers): Caller | undefined {
-  for (const one of Object.values(session.config.instrumentations) as Partial<FrameworkInstrumentation>[]) {
-    const caller = guard('a framework', () => one?.caller?.(session, model, headers))
-    if (caller) return caller
-  }
-  return undefined
+/** A model's call as a framework tells of it: the request that comes of it is the same call, and shows it. */
+export interface Caller {
+  /** Where the request's event belongs. Default: the running context. */
+  readonly context?: Context
+  /** Of the request's event. */
+  readonly attributes?: Attributes
+  /** Set where a request has been recognised. */
+  isSeen?: boolean
 }
+
+/** Finds the call of a framework that the running code's request is part of. `headers`: the request's. It must not throw. */
+export type CallerOf = (session: InstrumentedSession, model?: string, headers?: Headers) => Caller | undefined
+
+/** Of the frameworks that are listened to. */
+export const callers: Set<CallerOf> = /* @__PURE__ */ new Set()
 
 /** Adds what a call inside of `span` says. `running`: the user's event, which is told at its end. */
 export function sharing(span: SdkSpan, running: RunningEvent | undefined): Inside {

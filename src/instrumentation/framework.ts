@@ -5,8 +5,9 @@ import type { PlainEvent } from '../events/event.ts'
 import { activeContext } from '../runtime/scope.ts'
 import type { SdkSpan } from '../runtime/sdk.ts'
 import * as key from '../runtime/semconv.ts'
-import type { Caller, InstrumentedSession } from '../session/instruments.ts'
-import { countsOf, type Spent, usageAttributes } from './around.ts'
+import type { InstrumentedSession } from '../session/instruments.ts'
+import { AGENT } from '../session/recorder.ts'
+import { type Caller, countsOf, type Spent, usageAttributes } from './around.ts'
 import { failed } from './fetch.ts'
 import { wants } from './tool-calls.ts'
 import { isCount, type Json, type ToolCall } from './wires/wire.ts'
@@ -85,10 +86,10 @@ export function open(session: InstrumentedSession, event: PlainEvent, outer?: Co
   return { session, event, span, context }
 }
 
-export function openAgent(session: InstrumentedSession, name: string, outer?: Context): Opened {
-  const agentId = crypto.randomUUID()
-  session.agents.set(agentId, name)
-  return open(session, { eventType: 'agents', name, agentId }, outer)
+export function openAgent(session: InstrumentedSession, name: string, outer: Context): Opened {
+  const id = crypto.randomUUID()
+  session.agents.set(id, name)
+  return open(session, { eventType: 'agents', name, agentId: id }, outer.setValue(AGENT, { id, name }))
 }
 
 export function openAction(session: InstrumentedSession, actionType: string, outer?: Context): Opened {

@@ -4,7 +4,17 @@ import type { Message, PlainEvent } from '../events/event.ts'
 import { debug, guard } from '../runtime/diag.ts'
 import * as key from '../runtime/semconv.ts'
 import type { InstrumentedSession, ModelCall, OpenedEvent } from '../session/instruments.ts'
-import { around, callerOf, countsOf, type Spent, sharing, showOn, sumOf, usageAttributes } from './around.ts'
+import {
+  around,
+  type Caller,
+  callers,
+  countsOf,
+  type Spent,
+  sharing,
+  showOn,
+  sumOf,
+  usageAttributes,
+} from './around.ts'
 import { fail } from './fetch.ts'
 import { answerReader, quote } from './quotes.ts'
 import { finished, wants } from './tool-calls.ts'
@@ -45,14 +55,14 @@ export function modelCall(
 ): Call {
   const { captureContent, instrumentations } = session.config
   const outer = around(session)
-  const caller = callerOf(session, text(body?.model) ?? named, headers)
+  let caller: Caller | undefined
+  for (const callerOf of callers) caller ??= callerOf(session, text(body?.model) ?? named, headers)
   if (caller) caller.isSeen = true
   const running = outer && session.events.running(outer)
   const inside = outer && sharing(outer, running)
   const event = (inside?.said ?? { eventType: 'llms', operation: wire.operation ?? 'chat' }) as PlainEvent
   const opened = outer ? undefined : session.begin(event, caller?.context)
   const span = outer ?? (opened as OpenedEvent).span
-  if (caller?.attributes) span.setAttributes(caller.attributes)
   const begunAt = session.now()
   const answer = new Answer(captureContent)
   /** This call, among those inside of `outer`. */
@@ -73,6 +83,7 @@ export function modelCall(
     if (inside && !running) showOn(span, inside, !!instrumentations.ai)
     span.setAttributes({
       ...usageAttributes(spent),
+      ...caller?.attributes,
       [key.GEN_AI_RESPONSE_ID]: text(answer.id),
       [key.GEN_AI_FINISH_REASONS]: some(answer.choices.flatMap(({ finish }) => finish ?? [])),
       [key.GEN_AI_FIRST_CHUNK]: firstAt === undefined ? undefined : (firstAt - begunAt) / 1000,

