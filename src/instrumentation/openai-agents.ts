@@ -155,7 +155,7 @@ function insideOf(place: Place | undefined): Context | undefined {
   }
   const outer = activeContext()
   const first = place?.span?.spanId
-  if (!place || !sessionHere()) return undefined
+  if (!place || !sessionHere()?.config.instrumentations.openaiAgents) return undefined
   const now = (): Context => {
     for (let span = place.span; span && span.spanId !== first; span = span.previousSpan) {
       const found = guard('a span of the Agents SDK', () => begin(span as Span, place))

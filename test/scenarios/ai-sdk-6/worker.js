@@ -1,4 +1,4 @@
-/** The AI SDK's version 6, which tells less: `/?base=<url of the models>`, with `&stream` and `&contents`. */
+/** The AI SDK as both of its versions have it, of which 6 tells less: `/?base=<url of the models>`, with `&stream` and `&contents`. */
 import { createOpenAI } from '@ai-sdk/openai'
 import { aiSdk } from 'agentops-edge/instrumentation'
 import { generateText, jsonSchema, stepCountIs, streamText, tool } from 'ai'
