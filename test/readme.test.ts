@@ -71,7 +71,7 @@ describe('every Worker snippet runs and delivers its session', () => {
     const { root, spans } = await backend.session()
     expect(root?.attributes['agentops.session.end_state']).toBe('Success')
     expect(named(spans, 'search.tool').attributes['tool.status']).toBe('succeeded')
-    if (code.includes('llmCalls')) {
+    if (code.includes('captureAll')) {
       expect(named(spans, 'chat.llm').attributes).toMatchObject({
         'gen_ai.response.model': 'gpt-4o-mini-2024-07-18',
         'gen_ai.usage.prompt_tokens': 12,

@@ -7,9 +7,8 @@ import type { PlainEvent } from '../events/event.ts'
 import { debug, guard, warn } from '../runtime/diag.ts'
 import { activeContext, runIn } from '../runtime/scope.ts'
 import type { SdkSpan } from '../runtime/sdk.ts'
-import type { FrameworkInstrumentation, InstrumentedSession } from '../session/instruments.ts'
+import type { Caller, FrameworkInstrumentation, InstrumentedSession } from '../session/instruments.ts'
 import { isOwn, mute } from './ai-sdk-spans.ts'
-import { type Caller, type CallerOf, callers } from './around.ts'
 import { sessionHere } from './fetch.ts'
 import {
   close,
@@ -53,6 +52,7 @@ interface Call extends FrameworkCall {
   endedAt?: number
 }
 
+type CallerOf = FrameworkInstrumentation['caller']
 type Hook = (event: Json, id: unknown) => void
 
 const MARK: unique symbol = /* @__PURE__ */ Symbol.for('agentops-edge.ai-sdk.1')
@@ -91,10 +91,10 @@ const USAGE = {
  * ```
  */
 export function aiSdk(): FrameworkInstrumentation<'aiSdk'> {
-  const callerOf = guard('registering with the AI SDK', register)
-  if (callerOf) callers.add(callerOf)
-  else warn('aiSdk: AI_SDK_TELEMETRY_INTEGRATIONS is no list, or read-only, so of the AI SDK only requests are seen')
-  return { instruments: 'aiSdk' }
+  const caller = guard('registering with the AI SDK', register)
+  if (!caller)
+    warn('aiSdk: AI_SDK_TELEMETRY_INTEGRATIONS is no list, or read-only, so of the AI SDK only requests are seen')
+  return { instruments: 'aiSdk', caller }
 }
 
 /** Gives how calls are found by that of several copies of this library that the SDK tells; nothing where none can be told. */

@@ -10,8 +10,9 @@ import { ERROR } from '../runtime/otel.ts'
 import type { SdkSpan } from '../runtime/sdk.ts'
 import * as key from '../runtime/semconv.ts'
 import type { AiInstrumentation, InstrumentedSession } from '../session/instruments.ts'
-import { countsOf, insideOf, type Spent, saysOf, sharing, sumOf } from './around.ts'
-import { answers, takeFinished } from './tool-calls.ts'
+import { countsOf, insideOf, optedIn, type Spent, saysOf, sharing, sumOf } from './around.ts'
+import { newest } from './newest.ts'
+import { takeFinished } from './tool-calls.ts'
 import { isCount, isModel } from './wires/wire.ts'
 
 const AI: AiInstrumentation = { instruments: 'ai', ending }
@@ -35,6 +36,7 @@ function ending(span: SdkSpan, session: InstrumentedSession): void {
     names.map((name) => attributes[name]).find((value) => value !== undefined && value !== null)
   const says = saysOf(span)
   if (says === undefined) return
+  optedIn(session)
   const named = KINDS.find(([pattern]) => pattern.test(`${says}`.toLowerCase()))?.[1]
   const isOther = isModel(says) && isShownElsewhere(span, session)
   const kind = isOther ? 'operation' : isModel(says) ? 'llm' : (named ?? 'operation')
@@ -65,7 +67,7 @@ function ending(span: SdkSpan, session: InstrumentedSession): void {
     // Prompts come from one source: what the span says itself, else the wire.
     const seen = insideOf(span)?.said ?? {}
     const hasPrompts = Object.keys(attributes).some((attribute) => attribute.startsWith(key.GEN_AI_PROMPT))
-    const prompt = messages(content['gen_ai.input.messages']) ?? messages(content['ai.prompt.messages'])
+    const prompt = newest(messages(content['gen_ai.input.messages']) ?? messages(content['ai.prompt.messages']))
     Object.assign(
       own,
       llmAttributes({
@@ -87,16 +89,14 @@ function ending(span: SdkSpan, session: InstrumentedSession): void {
   }
   if (kind === 'tool') {
     session.stats.tools++
-    const id = first(key.TOOL_CALL_ID, 'ai.toolCall.id', 'tool.id')
     Object.assign(own, {
       [key.TOOL_NAME]: name,
       [key.TOOL_PARAMETERS]:
         content['gen_ai.tool.call.arguments'] ?? content['ai.toolCall.args'] ?? content['input.value'],
       [key.TOOL_RESULT]: content['gen_ai.tool.call.result'] ?? content['ai.toolCall.result'] ?? content['output.value'],
       [key.TOOL_STATUS]: span.status.code === ERROR ? 'failed' : 'succeeded',
-      [key.TOOL_ID]: id,
+      [key.TOOL_ID]: first(key.TOOL_CALL_ID, 'ai.toolCall.id', 'tool.id'),
     })
-    if (id !== undefined) answers(session, { id }, span)
   }
   if (kind === 'agent') own[key.AGENT_NAME] = name
   span.setAttributes(own)

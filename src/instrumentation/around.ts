@@ -1,12 +1,24 @@
 /** One call, one event: what shows a model's call beside what the wire says of it, and how the two become one. */
-import { type Attributes, type Context, trace } from '@opentelemetry/api'
+import { type Attributes, createContextKey, trace } from '@opentelemetry/api'
 import { llmAttributes } from '../events/attributes.ts'
 import type { PlainEvent } from '../events/event.ts'
+import { debug, guard } from '../runtime/diag.ts'
 import { activeContext } from '../runtime/scope.ts'
 import type { SdkSpan } from '../runtime/sdk.ts'
 import * as key from '../runtime/semconv.ts'
-import type { InstrumentedSession, RunningEvent } from '../session/instruments.ts'
+import type { Caller, FrameworkInstrumentation, InstrumentedSession, RunningEvent } from '../session/instruments.ts'
 import { isModel, type Usage } from './wires/wire.ts'
+
+/** Says what the standard's names need, where the environment asks for them. */
+export function optedIn({ config }: InstrumentedSession): void {
+  if (config.isRedactedLater) return
+  const { process } = globalThis as { process?: { env?: Record<string, unknown> } }
+  if (/\bgen_ai_latest_experimental\b/.test(`${process?.env?.[OPT_IN]}`)) {
+    debug(
+      `${OPT_IN}: AgentOps' names are sent; for the standard's give a destination semconv: genAi of agentops-edge/semconv`,
+    )
+  }
+}
 
 /** What a call, or several together, took. `cost`: US dollars. */
 export type Spent = Usage & { cost?: number }
@@ -16,6 +28,9 @@ export interface Inside {
   calls: Set<{ spent: Spent; isSpans?: boolean }>
   said: Partial<PlainEvent>
 }
+
+/** OpenTelemetry's variable, a list. */
+const OPT_IN = 'OTEL_SEMCONV_STABILITY_OPT_IN'
 
 /** Spans of frameworks and events of the user's that are a model's call, by what the wire said inside of them. */
 const insides: WeakMap<SdkSpan, Inside> = new WeakMap()
@@ -45,21 +60,17 @@ export function around(session: InstrumentedSession): SdkSpan | undefined {
   return undefined
 }
 
-/** A model's call as a framework tells of it: the request that comes of it is the same call, and shows it. */
-export interface Caller {
-  /** Where the request's event belongs. Default: the running context. */
-  readonly context?: Context
-  /** Of the request's event. */
-  readonly attributes?: Attributes
-  /** Set where a request has been recognised. */
-  isSeen?: boolean
+/** Whose call a request is that is made in a context with it. */
+export const CALLER: symbol = /* @__PURE__ */ createContextKey('agentops.caller')
+
+/** Whose call a request is, as a framework tells of it. */
+export function callerOf(session: InstrumentedSession, model?: string, headers?: Headers): Caller | undefined {
+  for (const one of Object.values(session.config.instrumentations) as Partial<FrameworkInstrumentation>[]) {
+    const caller = guard('a framework', () => one?.caller?.(session, model, headers))
+    if (caller) return caller
+  }
+  return activeContext().getValue(CALLER) as Caller | undefined
 }
-
-/** Finds the call of a framework that the running code's request is part of. `headers`: the request's. It must not throw. */
-export type CallerOf = (session: InstrumentedSession, model?: string, headers?: Headers) => Caller | undefined
-
-/** Of the frameworks that are listened to. */
-export const callers: Set<CallerOf> = /* @__PURE__ */ new Set()
 
 /** Adds what a call inside of `span` says. `running`: the user's event, which is told at its end. */
 export function sharing(span: SdkSpan, running: RunningEvent | undefined): Inside {

@@ -5,11 +5,10 @@ import type { PlainEvent } from '../events/event.ts'
 import { activeContext } from '../runtime/scope.ts'
 import type { SdkSpan } from '../runtime/sdk.ts'
 import * as key from '../runtime/semconv.ts'
-import type { InstrumentedSession } from '../session/instruments.ts'
-import { AGENT } from '../session/recorder.ts'
-import { type Caller, countsOf, type Spent, usageAttributes } from './around.ts'
+import type { Caller, InstrumentedSession } from '../session/instruments.ts'
+import { countsOf, type Spent, usageAttributes } from './around.ts'
 import { failed } from './fetch.ts'
-import { wants } from './tool-calls.ts'
+import { askerOf, coming, wants } from './tool-calls.ts'
 import { isCount, type Json, type ToolCall } from './wires/wire.ts'
 
 const MAX_RUNNING = 5000
@@ -87,9 +86,9 @@ export function open(session: InstrumentedSession, event: PlainEvent, outer?: Co
 }
 
 export function openAgent(session: InstrumentedSession, name: string, outer: Context): Opened {
-  const id = crypto.randomUUID()
-  session.agents.set(id, name)
-  return open(session, { eventType: 'agents', name, agentId: id }, outer.setValue(AGENT, { id, name }))
+  const agentId = crypto.randomUUID()
+  session.agents.set(agentId, name)
+  return open(session, { eventType: 'agents', name, agentId }, outer)
 }
 
 export function openAction(session: InstrumentedSession, actionType: string, outer?: Context): Opened {
@@ -128,7 +127,9 @@ export function showCall(call: FrameworkCall, said: Said, operation = 'chat', at
     [key.GEN_AI_RESPONSE_ID]: text(id),
     [key.GEN_AI_FINISH_REASONS]: finish ? [`${finish}`] : undefined,
   })
-  wants(session, calls as ToolCall[], span.spanContext())
+  // From here on tools of the session are looked at.
+  coming(session)()
+  wants(session, calls as ToolCall[], askerOf(session, span, initTimestamp))
   if (error !== undefined) failed(span, session, error)
   span.end(at)
 }

@@ -2,26 +2,38 @@
  * What the agent did, without writing it down. Each is passed as an option, so that a bundle holds only what it uses.
  *
  * ```ts
- * import { aiSpans, fetchCalls, llmCalls } from 'agentops-edge/instrumentation'
+ * import { captureAll } from 'agentops-edge/instrumentation'
  *
- * app.use(agentops({ instrumentations: { fetch: fetchCalls(), llm: llmCalls(), ai: aiSpans() } }))
+ * app.use(agentops({ instrumentations: captureAll() }))
  * ```
  */
 
-import type { FetchInstrumentation } from '../session/instruments.ts'
-import { type Fetch, nativeFetch, patchFetch, sessionHere, traced } from './fetch.ts'
+import { type Fetch, nativeFetch, sessionHere, traced } from './fetch.ts'
 
 export type {
+  AgentsInstrumentation,
   AiInstrumentation,
   FetchInstrumentation,
   FrameworkInstrumentation,
+  Instrumentations,
   LlmInstrumentation,
 } from '../session/instruments.ts'
 export { aiSpans } from './ai.ts'
 export { aiSdk } from './ai-sdk.ts'
 export { type BedrockClientLike, bedrockCalls } from './bedrock.ts'
 export { tracedAi } from './binding.ts'
+export { type CaptureAllOptions, captureAll } from './capture-all.ts'
+export { cloudflareAgents } from './cloudflare-agents.ts'
+export { fetchCalls } from './fetch-calls.ts'
+export { type LangChainHooks, langChain } from './langchain.ts'
 export { type LlmCallsOptions, llmCalls } from './llm.ts'
+export {
+  type MastraBridge,
+  type MastraSpan,
+  type MastraSpanOptions,
+  type MastraTracingEvent,
+  mastraBridge,
+} from './mastra.ts'
 export type { Price, Prices } from './model-call.ts'
 export { openaiAgents } from './openai-agents.ts'
 export { bedrockInvoke } from './wires/bedrock-invoke.ts'
@@ -29,18 +41,7 @@ export { cohere } from './wires/cohere.ts'
 export { interactions } from './wires/interactions.ts'
 export { ollama } from './wires/ollama.ts'
 export { openaiMore } from './wires/openai-more.ts'
-export type { Answer, Asked, Wire } from './wires/wire.ts'
-
-const FETCH: FetchInstrumentation = { instruments: 'fetch' }
-
-/**
- * Makes each outgoing request a span of the session. Replaces the global `fetch`, once; call it before clients are made,
- * because some of them keep the `fetch` that they found.
- */
-export function fetchCalls(): FetchInstrumentation {
-  patchFetch()
-  return FETCH
-}
+export type { Answer, Asked, ToolResult, Wire } from './wires/wire.ts'
 
 /**
  * `fetch` with a span in the session of the running code, and the trace handed on to the hosts that `propagateTo` names.

@@ -14,35 +14,46 @@ export interface LlmCallsOptions {
   wires?: readonly (Wire | readonly Wire[])[]
   /** What models cost, for `gen_ai.usage.total_cost` of calls whose provider does not say it. Default: nothing is known. */
   prices?: Prices
+  /**
+   * Whether a tool that an answer asks for, and whose result a later request of the session brings, is an event from the
+   * one to the other where no span shows it. Default `true`.
+   */
+  tools?: boolean
+  /** Whether tools that are called over MCP are events. Default `true`. */
+  mcp?: boolean
+  /** Providers whose calls are no events, by OpenTelemetry's names for them, such as `aws.bedrock`. Default: none. */
+  except?: readonly string[]
 }
 
 /**
  * Makes requests to models events of the session: OpenAI's APIs and everybody's who speaks them, Anthropic, Gemini,
- * Bedrock and Workers AI, streamed or not, and tools called over MCP. Replaces the global `fetch`, once; call it before
+ * Bedrock and Workers AI, streamed or not, tools called over MCP, and those whose results models are told. Replaces the global `fetch`, once; call it before
  * clients are made, because some of them keep the `fetch` that they found.
  *
  * ```ts
  * app.use(agentops({ instrumentations: { llm: llmCalls() } }))
  * ```
  */
-export function llmCalls({ wires = [], prices }: LlmCallsOptions = {}): LlmInstrumentation {
+export function llmCalls(options: LlmCallsOptions = {}): LlmInstrumentation {
   patchFetch()
+  const { wires = [], tools } = options
   const more = wires.flat() as Wire[]
-  return { instruments: 'llm', recognise: (request, session) => recognise(request, session, more, prices) }
+  return { instruments: 'llm', tools, recognise: (request, session) => recognise(request, session, more, options) }
 }
 
 function recognise(
   { url, method, headers, body }: Outgoing,
   session: InstrumentedSession,
   more: readonly Wire[],
-  prices?: Prices,
+  { prices, mcp, except = [] }: LlmCallsOptions,
 ): ModelCall | undefined {
   if (method !== 'POST') return undefined
   const found = wireOf(url, more)
   if (!found) {
-    const given = isMcp(headers) ? body() : hint(url)
+    const given = mcp !== false && isMcp(headers) ? body() : hint(url)
     return given ? toolCall(given, session) : undefined
   }
+  if (except.includes(found.provider)) return undefined
   const given = body()
   const isText = typeof given === 'string'
   const asked = isText ? jsonOf(given) : undefined

@@ -7,6 +7,7 @@ import type { InstrumentedSession, ModelCall, OpenedEvent } from '../session/ins
 import { fail, failed } from './fetch.ts'
 import { answerReader, jsonOf, quote } from './quotes.ts'
 import type { Reader } from './streams.ts'
+import { knownBy } from './tool-calls.ts'
 import type { Json } from './wires/wire.ts'
 
 /** Its client asks for both kinds of answer. */
@@ -33,8 +34,10 @@ export function toolCall(
     const { name, arguments: args } = Object(params)
     if (typeof name === 'string') event.name = name
     if (captureContent) event.params = args
+    knownBy(event, args)
     opened = session.begin(event)
     opened.span.setAttribute(key.MCP_METHOD, method)
+    if (/^[ns]/.test(typeof own)) opened.span.setAttribute(key.JSONRPC_ID, `${own}`.slice(0, 64))
   }
   const isLate = typeof given !== 'string'
   if (isLate) given.then((text) => guard('an outgoing request', () => begin(text)))

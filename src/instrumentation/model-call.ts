@@ -4,23 +4,15 @@ import type { Message, PlainEvent } from '../events/event.ts'
 import { debug, guard } from '../runtime/diag.ts'
 import * as key from '../runtime/semconv.ts'
 import type { InstrumentedSession, ModelCall, OpenedEvent } from '../session/instruments.ts'
-import {
-  around,
-  type Caller,
-  callers,
-  countsOf,
-  type Spent,
-  sharing,
-  showOn,
-  sumOf,
-  usageAttributes,
-} from './around.ts'
+import { around, callerOf, countsOf, optedIn, type Spent, sharing, showOn, sumOf, usageAttributes } from './around.ts'
 import { fail } from './fetch.ts'
+import { newest } from './newest.ts'
 import { answerReader, quote } from './quotes.ts'
-import { finished, wants } from './tool-calls.ts'
+import { askerOf, came, coming, finished, wants } from './tool-calls.ts'
 import { chat } from './wires/openai.ts'
 import type { Recognised } from './wires/registry.ts'
-import { Answer, type Asked, askedOf, type Json } from './wires/wire.ts'
+import { resultsIn } from './wires/results.ts'
+import { Answer, type Asked, askedOf, codeOf, isCount, type Json, match } from './wires/wire.ts'
 
 /** US dollars for a million tokens. */
 export interface Price {
@@ -55,15 +47,25 @@ export function modelCall(
 ): Call {
   const { captureContent, instrumentations } = session.config
   const outer = around(session)
-  let caller: Caller | undefined
-  for (const callerOf of callers) caller ??= callerOf(session, text(body?.model) ?? named, headers)
+  const caller = callerOf(session, text(body?.model) ?? named, headers)
   if (caller) caller.isSeen = true
   const running = outer && session.events.running(outer)
   const inside = outer && sharing(outer, running)
+  const begunAt = session.now()
+  const look = (given: Json): Asked => {
+    const asked = guard('an outgoing request', () => (wire.ask ?? askedOf)(Object(given))) ?? {}
+    guard('a tool call', () => came(session, () => asked.results ?? resultsIn(Object(given)), begunAt))
+    return asked
+  }
+  // Tools that are over begin before the call's own event does: a clock may stand still between the two.
+  const first = body && look(body)
   const event = (inside?.said ?? { eventType: 'llms', operation: wire.operation ?? 'chat' }) as PlainEvent
   const opened = outer ? undefined : session.begin(event, caller?.context)
   const span = outer ?? (opened as OpenedEvent).span
-  const begunAt = session.now()
+  const asker = askerOf(session, span, begunAt)
+  const hasCome = coming(session)
+  optedIn(session)
+  if (caller?.attributes) span.setAttributes(caller.attributes)
   const answer = new Answer(captureContent)
   /** This call, among those inside of `outer`. */
   const own: { spent: Spent } = { spent: {} }
@@ -72,6 +74,7 @@ export function modelCall(
   let reader: ReturnType<typeof answerReader> | undefined
   let firstAt: number | undefined
   let isStreamed = false
+  let isAsking = false
   let isOver = false
   let model = named
 
@@ -93,6 +96,18 @@ export function modelCall(
     fail(span, type, (captureContent && message) || `${span.attributes[key.HTTP_STATUS] ?? ''} ${type}`.trim())
   }
 
+  /** Once its calls are whole: a client need not wait for the body's end. */
+  const ask = (): void => {
+    asker.endedAt = session.now()
+    if (isAsking) return
+    isAsking = true
+    wants(
+      session,
+      answer.choices.flatMap((choice) => choice.calls),
+      asker,
+    )
+  }
+
   const call: Call = {
     opened,
     get isComplete() {
@@ -100,16 +115,17 @@ export function modelCall(
     },
     asked(given) {
       if (!given) return
-      const asked = guard('an outgoing request', () => (wire.ask ?? askedOf)(Object(given))) ?? {}
+      const asked = given === body && first ? first : look(given)
       isStreamed = asked.stream ?? (given.stream === true || /:stream|-stream$/.test(`${url?.pathname}`))
       model = text(given.model)?.replace(/^models\//, '') ?? named
       event.model = model
-      if (captureContent) event.prompt = asked.messages as PlainEvent['prompt']
+      if (captureContent) event.prompt = newest(asked.messages) as PlainEvent['prompt']
       span.setAttributes({
         [key.GEN_AI_PROVIDER]: provider,
         [key.GEN_AI_SYSTEM]: provider,
         [key.GEN_AI_REQUEST_STREAM]: isStreamed || undefined,
         [key.GEN_AI_REQUEST_STREAMING]: isStreamed || undefined,
+        [key.LLM_INSTRUCTED]: (captureContent && asked.isTold) || undefined,
         [key.GEN_AI_PREVIOUS_RESPONSE]: text(given.previous_response_id),
         ...settingsOf(asked, given),
       })
@@ -129,16 +145,18 @@ export function modelCall(
     read(bytes) {
       reader?.push(bytes)
       if (reader?.streamed) firstAt ??= session.now()
-      if (inside && call.isComplete) show()
+      if (!call.isComplete) return
+      ask()
+      if (inside) show()
     },
     ended() {
       if (isOver) return
       isOver = true
       reader?.end()
       show()
+      ask()
+      hasCome()
       const { id, usage } = answer
-      const asked = answer.choices.flatMap((choice) => choice.calls)
-      wants(session, asked, span.spanContext())
       if (!inside) finished(session, { id, model, begunAt, prompt: own.spent.prompt })
       if (isStreamed && wire === chat && call.isComplete && !answer.error && usage.prompt === undefined) {
         debug(`${provider}: no tokens of streamed answers. Pass stream_options.include_usage`)
@@ -185,7 +203,15 @@ function spentOf({ usage, cost, model }: Answer, asked: string | undefined, pric
 const SETTING = /^(temperature|top_[pk]|seed|(frequency|presence)_penalty|max_(\w+_)?(tokens))$/
 
 function settingsOf({ settings }: Asked, body: Json): Attributes {
-  const attributes: Attributes = {}
+  const { n, candidateCount = n, thinkingConfig, responseMimeType } = Object(settings ?? body)
+  const { reasoning, reasoning_effort = reasoning?.effort ?? thinkingConfig?.thinkingLevel } = body
+  const { response_format = body.text?.format } = body
+  const [format] = match(/json|text/, response_format?.type ?? responseMimeType) ?? []
+  const attributes: Attributes = {
+    [key.GEN_AI_CHOICES]: isCount(candidateCount) && candidateCount !== 1 ? candidateCount : undefined,
+    [key.GEN_AI_REASONING_LEVEL]: codeOf(reasoning_effort),
+    [key.GEN_AI_OUTPUT_TYPE]: format,
+  }
   for (const [given, value] of Object.entries(Object(settings ?? body))) {
     const name = given.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)
     const found = SETTING.exec(name)

@@ -8,8 +8,7 @@ import { activeContext, runIn } from '../runtime/scope.ts'
 import type { SdkSpan } from '../runtime/sdk.ts'
 import * as key from '../runtime/semconv.ts'
 import { cut } from '../runtime/serialize.ts'
-import type { FrameworkInstrumentation, InstrumentedSession } from '../session/instruments.ts'
-import { type Caller, type CallerOf, callers } from './around.ts'
+import type { Caller, FrameworkInstrumentation, InstrumentedSession } from '../session/instruments.ts'
 import { sessionHere } from './fetch.ts'
 import {
   close,
@@ -57,7 +56,7 @@ interface Storage {
 
 interface Provider {
   /** Of several copies of this library the one that it tells. */
-  readonly [MARK]?: CallerOf
+  readonly [MARK]?: FrameworkInstrumentation['caller']
   registerProcessor(processor: object): void
   getCurrentTrace?(): unknown
 }
@@ -103,8 +102,7 @@ export function openaiAgents(): FrameworkInstrumentation<'openaiAgents'> {
       'openaiAgents: globalThis or the SDK’s provider is frozen, or of another form, so of it only requests are seen',
     )
   }
-  callers.add(callerOf)
-  return { instruments: 'openaiAgents' }
+  return { instruments: 'openaiAgents', caller: callerOf }
 }
 
 function register(): boolean {
@@ -267,7 +265,7 @@ function end({ spanId, spanData, error }: Span): void {
   if (type === 'handoff' && spanData.to_agent) {
     event.actionType = cut(`handoff to ${spanData.to_agent}`, 256)
     span.updateName(`${event.actionType}.operation`)
-    answers(session, { name: `transfer_to_${spanData.to_agent}`.replace(/\W/g, '_') }, span)
+    answers(session, { name: `transfer_to_${spanData.to_agent}`.replace(/\W/g, '_'), digest: undefined }, span)
   }
   close(opened, failure)
 }

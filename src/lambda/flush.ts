@@ -26,5 +26,5 @@ export async function flushSession(
   guard('the remaining time', () => {
     if (context) session.endBy(Date.now() + context.getRemainingTimeInMillis() - MARGIN_MS)
   })
-  return context && !session.idle() ? session.end() : session.flush()
+  return context && !session.events.isBusy() ? session.end() : session.flush()
 }

@@ -31,6 +31,8 @@ import { VERSION } from '../runtime/version.ts'
 import type { Session } from '../session/session.ts'
 import { remembered } from '../transport/isolate.ts'
 import { MetricExporter } from './exporter.ts'
+import { latest, type Measure, older } from './gen-ai.ts'
+import { pick, some } from './pick.ts'
 
 export type { MetricsConfig, MetricsRecorder } from '../options/metrics.ts'
 export type { Delivered } from '../session/sink.ts'
@@ -51,8 +53,7 @@ export interface SessionMetricsOptions {
 interface State {
   /** Sends what has been added up; `by`: when it must be over, milliseconds since the epoch. */
   send(by?: number): Promise<void>
-  tokens: Histogram
-  operations: Histogram
+  measure: Measure
   requests: Histogram
   sessions: Counter
   events: Counter
@@ -75,10 +76,8 @@ const MARGIN_MS = 3000
 /** A session that should have sent, and has not, was ended by the platform: another takes over. */
 const TAKE_OVER_MS = 5000
 
-/** OpenTelemetry's own advice for each: seconds, and tokens. */
+/** OpenTelemetry's own advice, seconds. */
 const HTTP_SECONDS = [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10]
-const MODEL_SECONDS = [0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92]
-const TOKENS = Array.from({ length: 14 }, (_, i) => 4 ** i)
 
 const MODEL = [key.GEN_AI_OPERATION_NAME, key.GEN_AI_PROVIDER, key.GEN_AI_REQUEST_MODEL, key.GEN_AI_RESPONSE_MODEL]
 const REQUEST = [key.HTTP_METHOD, key.HTTP_ROUTE, key.HTTP_STATUS, key.URL_SCHEME, key.PROTOCOL_VERSION]
@@ -109,7 +108,7 @@ export function sessionMetrics(options: SessionMetricsOptions = {}): MetricsReco
     const states = own ? (byFetch.get(fetch) ?? new Map<string, State>()) : common
     if (own) byFetch.set(fetch, states)
     else onLeaving(leave)
-    const name = JSON.stringify([url, apiKey, tokenUrl, headers, named, resource.attributes])
+    const name = JSON.stringify([url, apiKey, tokenUrl, headers, named, !!config.semconv, resource.attributes])
     const state = remembered(
       states,
       name,
@@ -186,8 +185,7 @@ function stateFor(config: MetricsConfig, { endpoint, views = [], exporters = [] 
     meter.createHistogram(name, { unit, advice: { explicitBucketBoundaries } })
   const counter = (name: string, unit: string): Counter => meter.createCounter(name, { unit })
   return {
-    tokens: histogram('gen_ai.client.token.usage', '{token}', TOKENS),
-    operations: histogram('gen_ai.client.operation.duration', 's', MODEL_SECONDS),
+    measure: (config.semconv ? latest : older)({ histogram, counter }),
     requests: histogram('http.server.request.duration', 's', HTTP_SECONDS),
     sessions: counter('agentops.sessions', '{session}'),
     events: counter('agentops.events', '{event}'),
@@ -243,17 +241,10 @@ function record(state: State, span: ReadableSpan, session: Session): void {
   if (type === undefined) return
   limit(state, failed, key.ERROR_TYPE, '')
   state.events.add(1, { [key.EVENT_TYPE]: type, ...some(failed) })
-  if (type !== 'llms') return
-  const model = pick(attributes, MODEL)
+  const model = type === 'llms' ? pick(attributes, MODEL) : {}
   // A provider may answer with another model each time: it must not take the room of the others.
   limit(state, model, key.GEN_AI_RESPONSE_MODEL, `${model[key.GEN_AI_PROVIDER]} ${model[key.GEN_AI_REQUEST_MODEL]}`)
-  state.operations.record(seconds, { ...model, ...some(failed) })
-  for (const [name, count] of [
-    ['input', attributes[key.GEN_AI_INPUT_TOKENS]],
-    ['output', attributes[key.GEN_AI_OUTPUT_TOKENS]],
-  ]) {
-    if (typeof count === 'number') state.tokens.record(count, { ...model, [key.GEN_AI_TOKEN_TYPE]: name })
-  }
+  state.measure({ kind: type === 'llms' ? 'llm' : kind, attributes, seconds, model, failed: some(failed) })
 }
 
 /** Leaves out a value of which `of` has had too many others. */
@@ -263,12 +254,4 @@ function limit(state: State, attributes: Attributes, name: string, of: string): 
   if (state.named.size < MAX_NAMED) state.named.set(of, values)
   if (values.size < MAX_VALUES) values.add(attributes[name])
   if (!values.has(attributes[name])) delete attributes[name]
-}
-
-function pick(attributes: Attributes, names: readonly string[]): Attributes {
-  return some(Object.fromEntries(names.map((name) => [name, attributes[name]])))
-}
-
-function some(attributes: Attributes): Attributes {
-  return Object.fromEntries(Object.entries(attributes).filter(([, value]) => value !== undefined))
 }

@@ -10,6 +10,7 @@ import type { Inbound } from '../propagation/inbound.ts'
 import { guard } from '../runtime/diag.ts'
 import type { Sampler, SdkSpan, SpanExporter } from '../runtime/sdk.ts'
 import type {
+  AgentsInstrumentation,
   AiInstrumentation,
   FetchInstrumentation,
   FrameworkInstrumentation,
@@ -142,7 +143,7 @@ export interface AgentOpsOptions extends DeliveryOptions {
   /**
    * `global`: spans of any OpenTelemetry-instrumented library land in the session (default: on for hono and workers, off
    * for a client of your own). The others are off until they are given what `agentops-edge/instrumentation` makes:
-   * `fetchCalls()`, `llmCalls()` (off by env `AGENTOPS_INSTRUMENT_LLM_CALLS=false`), `aiSpans()`, `aiSdk()`, `openaiAgents()`.
+   * `fetchCalls()`, `llmCalls()` (off by env `AGENTOPS_INSTRUMENT_LLM_CALLS=false`), `aiSpans()`, `aiSdk()`, `openaiAgents()`, `langChain()`, `cloudflareAgents()`.
    */
   instrumentations?: {
     global?: boolean
@@ -151,6 +152,8 @@ export interface AgentOpsOptions extends DeliveryOptions {
     ai?: AiInstrumentation | false
     aiSdk?: FrameworkInstrumentation<'aiSdk'> | false
     openaiAgents?: FrameworkInstrumentation<'openaiAgents'> | false
+    langChain?: FrameworkInstrumentation<'langChain'> | false
+    cloudflareAgents?: AgentsInstrumentation | false
   }
   /** Whether prompts, completions, tool arguments and providers' error messages that instrumentations see are recorded. Default `false`. Env: `OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT` (`true`, `SPAN_ONLY` or `SPAN_AND_EVENT`). */
   captureContent?: boolean

@@ -84,15 +84,24 @@ export const GEN_AI_REQUEST_STREAMING = 'gen_ai.request.streaming'
 export const GEN_AI_TEMPERATURE = 'gen_ai.request.temperature'
 export const GEN_AI_MAX_TOKENS = 'gen_ai.request.max_tokens'
 export const GEN_AI_TOP_P = 'gen_ai.request.top_p'
+/** Where it is not 1. */
+export const GEN_AI_CHOICES = 'gen_ai.request.choice.count'
+/** As it is sent: `low`, `high`. */
+export const GEN_AI_REASONING_LEVEL = 'gen_ai.request.reasoning.level'
+/** `json` or `text`, where the request asks for one. */
+export const GEN_AI_OUTPUT_TYPE = 'gen_ai.output.type'
 export const GEN_AI_PREVIOUS_RESPONSE = 'gen_ai.request.previous_response.id'
 export const TOOL_CALL_ID = 'gen_ai.tool.call.id'
 export const MCP_METHOD = 'mcp.method.name'
 export const RPC_STATUS = 'rpc.response.status_code'
+export const JSONRPC_ID = 'jsonrpc.request.id'
 /** Of Cloudflare's AI Gateway, by which its log is found. */
 export const GATEWAY_LOG_ID = 'cloudflare.ai_gateway.log.id'
 export const TOOL_ID = 'tool.id'
 export const GEN_AI_TOTAL_COST = 'gen_ai.usage.total_cost'
 export const LLM_THREAD_ID = 'llm.thread_id'
+/** Set where the first prompt is what the API has a field of its own for, beside the conversation. */
+export const LLM_INSTRUCTED = 'llm.instructed'
 
 // OpenTelemetry, stable.
 export const ERROR_TYPE = 'error.type'

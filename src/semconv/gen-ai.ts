@@ -9,11 +9,11 @@ import type { Presented, Semconv } from '../outbox/config.ts'
 import { CLIENT } from '../runtime/otel.ts'
 import type { ReadableSpan } from '../runtime/sdk.ts'
 import * as key from '../runtime/semconv.ts'
-import { messagesOf } from './messages.ts'
+import { instructionsOf, messagesOf } from './messages.ts'
 
-/** Names of this library, and older ones of the conventions, that have no place under it. */
+/** Names of this library, and older ones of the conventions, that have no place under it: an error's message is the status'. */
 const OURS =
-  /^(operation\.name|agentops\.(entity\..*|conversation\.id)|(action|tool|agent|llm)\..*|gen_ai\.(prompt|completion)\..*|gen_ai\.(system|request\.(type|streaming))|gen_ai\.usage\.((prompt|completion|total|reasoning)_tokens|total_cost|cache_(read|creation)_input_tokens|cache_creation\.input_tokens)|error\.code)$/
+  /^(operation\.name|agentops\.(entity\..*|conversation\.id)|(action|tool|agent|llm)\..*|gen_ai\.(prompt|completion)\..*|gen_ai\.(system|request\.(type|streaming))|gen_ai\.usage\.((prompt|completion|total|reasoning)_tokens|total_cost|cache_(read|creation)_input_tokens|cache_creation\.input_tokens)|error\.(code|message))$/
 /** Older names, and what they are called today. */
 const RENAMED: readonly (readonly [from: string, to: string])[] = [
   [key.GEN_AI_CACHE_CREATION, 'gen_ai.usage.cache_write.input_tokens'],
@@ -65,13 +65,17 @@ function describe(kind: string, { name, attributes }: ReadableSpan): [name: stri
     const agent = text(key.AGENT_NAME) ?? plain
     return [`invoke_agent ${agent}`, { [key.GEN_AI_OPERATION_NAME]: 'invoke_agent', 'gen_ai.agent.name': agent }]
   }
+  // A host is no target: one is low in cardinality.
+  if (kind === 'http') return [`${plain.split(' ')[0]}`, {}]
   if (kind !== 'llm') return [plain, {}]
   const operation = text(key.GEN_AI_OPERATION_NAME) ?? 'chat'
+  const isTold = attributes[key.LLM_INSTRUCTED] === true
   return [
     [operation, text(key.GEN_AI_REQUEST_MODEL)].filter(Boolean).join(' '),
     {
       [key.GEN_AI_OPERATION_NAME]: operation,
-      'gen_ai.input.messages': messagesOf(attributes, key.GEN_AI_PROMPT),
+      'gen_ai.system_instructions': isTold ? instructionsOf(attributes[`${key.GEN_AI_PROMPT}.0.content`]) : undefined,
+      'gen_ai.input.messages': messagesOf(attributes, key.GEN_AI_PROMPT, isTold ? 1 : 0),
       'gen_ai.output.messages': messagesOf(attributes, key.GEN_AI_COMPLETION),
       [key.GEN_AI_INPUT_TOKENS]: attributes[key.GEN_AI_INPUT_TOKENS] ?? attributes[key.GEN_AI_PROMPT_TOKENS],
       [key.GEN_AI_OUTPUT_TOKENS]: attributes[key.GEN_AI_OUTPUT_TOKENS] ?? attributes[key.GEN_AI_COMPLETION_TOKENS],

@@ -12,10 +12,10 @@ interface Message {
   parts: Part[]
 }
 
-/** Of `prefix.0.content`, `prefix.0.role`, `prefix.0.tool_calls.0.name`… Undefined where there are none. */
-export function messagesOf(attributes: Attributes, prefix: string): string | undefined {
+/** Of `prefix.0.content`, `prefix.0.role`, `prefix.0.tool_calls.0.name`… from the index `first` on. Undefined where there are none. */
+export function messagesOf(attributes: Attributes, prefix: string, first = 0): string | undefined {
   const messages: Message[] = []
-  for (let i = 0; ; i++) {
+  for (let i = first; ; i++) {
     const at = `${prefix}.${i}.`
     const names = Object.keys(attributes).filter((name) => name.startsWith(at))
     if (!names.length) break
@@ -33,6 +33,12 @@ export function messagesOf(attributes: Attributes, prefix: string): string | und
     messages.push({ role, parts })
   }
   return messages.length ? JSON.stringify(messages) : undefined
+}
+
+/** Of what a model is told beside the conversation: its texts. */
+export function instructionsOf(content: unknown): string {
+  const parts = partsOf(content, 'system')
+  return JSON.stringify(parts.filter(({ type }) => type === 'text'))
 }
 
 /** Content is text, or the JSON of a provider's list of parts. */

@@ -15,8 +15,6 @@ export interface SessionConfig extends InstrumentationConfig, SamplingConfig {
   readonly keep?: readonly Keep[]
   readonly onSpan?: (span: SdkSpan) => void
   readonly redact?: Redact
-  /** A destination has names of its own: `redact` sees what each is sent, when it is handed over. */
-  readonly isRedactedLater: boolean
   readonly clock?: () => number
   /** Whether the values of the user's own events are recorded. */
   readonly recordValues: boolean

@@ -2,8 +2,9 @@
  * What a session and its instrumentations are to each other. Types only: the session holds none of
  * `agentops-edge/instrumentation`, which implements these.
  */
-import type { Context, Span, TextMapPropagator, Tracer, TracerProvider } from '@opentelemetry/api'
+import type { Attributes, Context, Span, TextMapPropagator, Tracer, TracerProvider } from '@opentelemetry/api'
 import type { AgentEvent, PlainEvent } from '../events/event.ts'
+import type { Progress } from '../events/lasting.ts'
 import type { Hidden } from '../runtime/hidden.ts'
 import type { SdkSpan } from '../runtime/sdk.ts'
 import type { SessionView } from './view.ts'
@@ -31,6 +32,8 @@ export interface RunningEvent {
   held?: number
   /** Ends the span that waited. */
   end?(): void
+  /** How its value is being read, once its work is over: no adapter waits for one that only the platform reads. */
+  progress?: Progress
 }
 
 /** The spans of a session that have not ended. */
@@ -63,6 +66,8 @@ export interface FetchInstrumentation {
 /** Made by `llmCalls()`: requests to a model, and tools called over MCP, as events. */
 export interface LlmInstrumentation {
   readonly instruments: 'llm'
+  /** Whether tools of which only the models' requests tell are events. Default: they are. */
+  readonly tools?: boolean
   /** Undefined for a request that is neither. */
   recognise(request: Outgoing, session: InstrumentedSession): ModelCall | undefined
 }
@@ -74,9 +79,29 @@ export interface AiInstrumentation {
   ending(span: SdkSpan, session: InstrumentedSession): void
 }
 
-/** Made by what reads a framework's hooks: its agents, steps and tools, as events. */
-export interface FrameworkInstrumentation<Name extends string> {
+/** A model's call as a framework tells of it: the request that comes of it is the same call, and shows it. */
+export interface Caller {
+  /** Where the request's event belongs. Default: the running context. */
+  readonly context?: Context
+  /** Of the request's event. */
+  readonly attributes?: Attributes
+  /** Set where a request has been recognised. */
+  isSeen?: boolean
+}
+
+/** Made by `langChain()` and its like: agents, steps and tools, as a framework tells of them. */
+export interface FrameworkInstrumentation<Name extends string = string> {
   readonly instruments: Name
+  /** The framework's call that the running code's request is part of. `headers`: the request's. */
+  caller?(session: InstrumentedSession, model: string | undefined, headers: Headers | undefined): Caller | undefined
+  /** Called while a span still takes attributes, before `AiInstrumentation.ending`. */
+  ending?(span: SdkSpan, session: InstrumentedSession): void
+}
+
+/** Made by `cloudflareAgents()`. */
+export interface AgentsInstrumentation extends FrameworkInstrumentation<'cloudflareAgents'> {
+  /** Where the code of an agent's object runs, in a session that has begun; undefined for an object that is no agent. */
+  enter(session: InstrumentedSession, object: object, className: string): Context | undefined
 }
 
 /** What is on. */
@@ -88,12 +113,16 @@ export interface Instrumentations {
   readonly ai?: AiInstrumentation
   readonly aiSdk?: FrameworkInstrumentation<'aiSdk'>
   readonly openaiAgents?: FrameworkInstrumentation<'openaiAgents'>
+  readonly langChain?: FrameworkInstrumentation<'langChain'>
+  readonly cloudflareAgents?: AgentsInstrumentation
 }
 
 /** What the user has said about instrumentations and what they hand on. */
 export interface InstrumentationConfig {
   readonly instrumentations: Instrumentations
   readonly captureContent: boolean
+  /** A destination has names of its own: `redact` sees what each is sent, when it is handed over. */
+  readonly isRedactedLater: boolean
   readonly disabled: boolean
   readonly propagateTo?: readonly (string | RegExp)[] | ((url: URL) => boolean)
   readonly propagators: readonly TextMapPropagator[]
@@ -114,11 +143,11 @@ export interface InstrumentedSession extends SessionView {
   readonly hidden: Hidden
   /** Called when the session closes, before the spans that are still open are ended. */
   readonly closing: Set<() => void>
-  /** Called with each tool event that begins. */
-  onTool: ((event: AgentEvent | PlainEvent, span: SdkSpan) => void) | undefined
+  /** Called with each event that begins, and with each span that ends, whoever made it. It must not throw. */
+  onTool: ((span: SdkSpan, event?: AgentEvent | PlainEvent) => void) | undefined
   /**
    * The span of an event that the instrumentation ends itself; what is filled in by then counts. It begins now, or at the
-   * event's `initTimestamp`, milliseconds since the epoch.
+   * event's `initTimestamp`, milliseconds since the epoch; what begins inside of one with an `agentId` is that agent's.
    */
   begin(event: AgentEvent | PlainEvent, outer?: Context): OpenedEvent
   readonly events: OpenEvents

@@ -40,7 +40,10 @@ export function lookAt(span: SdkSpan, open: OpenSpan, session: Subject): boolean
     identity = identityOf(session)
     span.setAttributes(identity)
   })
-  guard('a span of a framework', () => instrumentations.ai?.ending(span, session))
+  guard('a span of a framework', () => {
+    instrumentations.ai?.ending(span, session)
+    session.onTool?.(span)
+  })
   guard('concealing', () => conceal(span, isEvent, captureContent))
   guard('a span', () => describeSpan(span, open, identity, session))
   if (onSpan) guard('onSpan', () => onSpan(span))

@@ -7,7 +7,6 @@ import { lasting } from '../events/lasting.ts'
 import { observe, type Settle } from '../events/observe.ts'
 import { unquoted } from '../events/unquoted.ts'
 import { type Extra, markExtra } from '../outbox/extras.ts'
-import { sleep } from '../runtime/deadline.ts'
 import { describe, guard, warn } from '../runtime/diag.ts'
 import { ERROR } from '../runtime/otel.ts'
 import { runIn } from '../runtime/scope.ts'
@@ -32,16 +31,14 @@ export interface Recorded extends Pick<InstrumentedSession, 'stats' | 'onTool' |
   current(): Context
 }
 
-/** The agent that runs, for instrumentations, too. */
-export const AGENT: symbol = createContextKey('agentops.agent')
-/** How long after the last event another may begin that belongs to the same work. */
-const IDLE_MS = 10
+const AGENT = createContextKey('agentops.agent')
 
 export class EventRecorder {
   readonly #session: Recorded
   /** The spans that have not ended, the oldest first. */
   readonly #open: Map<SdkSpan, OpenSpan> = new Map()
-  readonly #onIdle: Set<() => void> = new Set()
+  /** Called when a span has ended, or the work of an event is over though its value is not. */
+  onSettled: (() => void) | undefined
   /** By event, for errors that name their trigger. */
   #spans: WeakMap<object, SpanContext> | undefined
   /** Whether a failed span alone shows it, or an event of its own. */
@@ -71,7 +68,7 @@ export class EventRecorder {
   take(span: SdkSpan): OpenSpan {
     const taken = this.#open.get(span) ?? {}
     this.#open.delete(span)
-    if (this.#open.size === 1) for (const resolve of this.#onIdle) resolve()
+    this.onSettled?.()
     return taken
   }
 
@@ -86,17 +83,11 @@ export class EventRecorder {
     for (const span of this.#open.keys()) if (span.spanContext().spanId === parentSpanContext?.spanId) return span
   }
 
-  /** Settles when no event runs any more: the root alone is open, and stays so. Undefined where none runs now. */
-  idle(): Promise<void> | undefined {
-    return this.#open.size > 1 ? this.#untilIdle() : undefined
-  }
-
-  async #untilIdle(): Promise<void> {
-    while (this.#open.size > 1) {
-      await new Promise<void>((resolve) => this.#onIdle.add(resolve))
-      this.#onIdle.clear()
-      await sleep(IDLE_MS)
-    }
+  /** Whether an event runs: not the root, nor one whose value nobody has begun to read, or only the platform reads. */
+  isBusy(): boolean {
+    let running = 0
+    for (const { progress } of this.#open.values()) if (!progress || progress() === 'read') running++
+    return running > 1
   }
 
   /** An event that is over: a span with the event's own times. */
@@ -137,7 +128,9 @@ export class EventRecorder {
 
   /** An instrumentation's event, that it ends itself; it began at its `initTimestamp`, where it has one. */
   begin(event: AgentEvent | PlainEvent, outer: Context): OpenedEvent {
-    const opened = this.#begin(event, outer, event.initTimestamp as number)
+    const { agentId: id, name, initTimestamp } = event as PlainEvent
+    const inner = id ? outer.setValue(AGENT, { id, name }) : outer
+    const opened = this.#begin(event, inner, initTimestamp as number)
     Object.assign(this.#open.get(opened.span) ?? {}, { isObserved: true })
     return opened
   }
@@ -203,6 +196,8 @@ export class EventRecorder {
       if (!progress) return end(failed, value)
       state = 'read'
       closing.add(close)
+      Object.assign(this.#open.get(span) ?? {}, { progress })
+      this.onSettled?.()
     }
   }
 
@@ -217,7 +212,7 @@ export class EventRecorder {
     if (span.isRecording()) this.#open.set(span, { event, agent: this.#agentIn(context) })
     this.#spans ??= new WeakMap()
     this.#spans.set(original, span.spanContext())
-    if (eventType === 'tools') guard('a tool call', () => onTool?.(event, span))
+    onTool?.(span, event)
     return span
   }
 

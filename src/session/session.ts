@@ -18,7 +18,6 @@ import { unquoted } from '../events/unquoted.ts'
 import type { FlushReport } from '../outbox/report.ts'
 import { describe, guard } from '../runtime/diag.ts'
 import { activeContext, findStorage, runIn } from '../runtime/scope.ts'
-import type { SdkSpan } from '../runtime/sdk.ts'
 import * as key from '../runtime/semconv.ts'
 import { cut } from '../runtime/serialize.ts'
 import { VERSION } from '../runtime/version.ts'
@@ -30,7 +29,7 @@ import { isEndState, sayEnd } from './end-state.ts'
 import { Ending } from './ending.ts'
 import { shown } from './hide.ts'
 import { contextOf, identityOf, type RootInit, startRoot, tagsOf } from './init.ts'
-import type { OpenedEvent } from './instruments.ts'
+import type { InstrumentedSession, OpenedEvent } from './instruments.ts'
 import { lookAt } from './last-look.ts'
 import { Printed } from './printed.ts'
 import { brief, EventRecorder, failSpan, type Work, type WorkLast } from './recorder.ts'
@@ -71,8 +70,8 @@ export class Session extends Printed {
   readonly attributes: Attributes | undefined
   /** @internal For instrumentations: called when the session closes, before the spans that are still open are ended. */
   readonly closing: Set<() => void> = new Set()
-  /** @internal For instrumentations: called with each tool event that begins. */
-  onTool: ((event: AgentEvent | PlainEvent, span: SdkSpan) => void) | undefined
+  /** @internal For instrumentations: called with each event that begins, and with each span that ends. */
+  onTool: InstrumentedSession['onTool']
   /** @internal For adapters: how long the response took, its body included, milliseconds. */
   answeredAfterMs: number | undefined
   readonly #startedAt: number
@@ -245,11 +244,6 @@ export class Session extends Printed {
     this.hold(promise)
     this.#ending.waitUntil?.(promise)
     return !!this.#ending.waitUntil
-  }
-
-  /** @internal For adapters: settles when no event runs any more; undefined where none does. */
-  idle(): Promise<void> | undefined {
-    return this.events.idle()
   }
 
   /** @internal For adapters: when the platform ends the invocation, milliseconds since the epoch; `waits`: for what is held. */

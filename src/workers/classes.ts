@@ -1,5 +1,5 @@
 /** Durable Objects and entrypoints: what calls them is a session. */
-import type { Attributes } from '@opentelemetry/api'
+import type { Attributes, Context } from '@opentelemetry/api'
 import { observe } from '../events/observe.ts'
 import { answer } from '../http/answer.ts'
 import { type BodyEnd, watchBody } from '../http/body.ts'
@@ -11,9 +11,12 @@ import { isRpcContext } from '../propagation/outbound.ts'
 import { sleep } from '../runtime/deadline.ts'
 import { guard } from '../runtime/diag.ts'
 import { SERVER } from '../runtime/otel.ts'
+import { activeContext, runIn } from '../runtime/scope.ts'
 import * as key from '../runtime/semconv.ts'
+import type { Session } from '../session/session.ts'
 import { configOf, type Handle, type OptionsOf, type ReadConfig } from './handler.ts'
 import { HANDLERS } from './handlers.ts'
+import { idle } from './idle.ts'
 import { derive, type Method, type Outside, type PlatformClass } from './methods.ts'
 import type { Trigger } from './trigger.ts'
 
@@ -61,7 +64,7 @@ export function instrumentDurableObject<Class extends PlatformClass>(
 ): Class {
   const readConfig = configOf(options as OptionsOf)
   return derive(Class, ['fetch', ...Object.keys(EVENTS)], (name, method) => {
-    if (name === 'fetch') return fetching(method, readConfig)
+    if (name === 'fetch') return fetching(Class.name, method, readConfig)
     return calling(Class.name, name, method, readConfig, true)
   })
 }
@@ -86,15 +89,23 @@ export function instrumentEntrypoint<Class extends PlatformClass>(
   })
 }
 
-function fetching(method: Method, readConfig: ReadConfig): Outside {
+/** Where the code of an agent's object runs, in its session; undefined where it is no agent's. */
+function agentContext(session: Session, name: string, target: object): Context | undefined {
+  const { cloudflareAgents } = session.config.instrumentations
+  return cloudflareAgents && guard('an agent', () => cloudflareAgents.enter(session, target, name))
+}
+
+function fetching(service: string, method: Method, readConfig: ReadConfig): Outside {
   return ({ ctx, env }, target, args) => {
     const request = args[0] as Request
     const open = (): ReturnType<typeof openRequestSession> =>
       openRequestSession(readConfig(env, { kind: 'fetch', request }), request, { execution: ctx, shared: true })
     return answer(open, async (session) => {
-      const response = (await method.apply(target, args)) as Response
+      const inside = session && agentContext(session, service, target)
+      const call = (): unknown => method.apply(target, args)
+      const response = (await (inside ? runIn(inside, call) : call())) as Response
       // What came with the request for a socket begins when the socket is there.
-      session?.hold(response?.status === 101 ? sleep(SOCKET_MS).then(() => session.idle()) : session.idle())
+      session?.hold(response?.status === 101 ? sleep(SOCKET_MS).then(() => idle(session)) : idle(session))
       return response
     })
   }
@@ -104,12 +115,13 @@ function calling(service: string, name: string, method: Method, readConfig: Read
   const describe = shared && Object.hasOwn(EVENTS, name) ? EVENTS[name as Kind] : undefined
   return ({ ctx, env }, target, given, aside) => {
     const [args, caller] = describe ? [given, undefined] : takeCaller(given)
+    const own = { spans: 1 }
     const invocation = guard('opening a session', () => {
       const kind = describe ? (name as Kind) : 'rpc'
       const config = readConfig(env, { kind, method: name, target })
       const rpc = { [key.RPC_SYSTEM]: 'cloudflare_workers', [key.RPC_SERVICE]: service, [key.RPC_METHOD]: name }
       return openInvocation(
-        aside ? whereUsed(config) : config,
+        aside ? whereUsed(config, own) : config,
         {
           name: `${service}.${name}`,
           kind: SERVER,
@@ -137,13 +149,15 @@ function calling(service: string, name: string, method: Method, readConfig: Read
     return observe(
       () =>
         invocation.run(() => {
-          const value = method.apply(target, args)
+          const inside = agentContext(session, service, target)
+          if (inside) own.spans++
+          const value = runIn(inside ?? activeContext(), () => method.apply(target, args))
           return value instanceof Promise ? value.then(watch) : watch(value)
         }),
       (failed, value) => {
         guard('ending a session', () => {
           // The platform goes on behind the answer.
-          if (shared) session.hold(session.idle())
+          if (shared) session.hold(idle(session))
           if (failed) invocation.fail(value)
           else invocation.end(undefined, body)
         })
@@ -152,8 +166,8 @@ function calling(service: string, name: string, method: Method, readConfig: Read
   }
 }
 
-/** A session that is sent only where something was recorded in it; the root is recorded in any case. */
-function whereUsed(config: Config): Config {
+/** A session that is sent only where something was recorded in it; `own` is in any case: the root, the agent itself. */
+function whereUsed(config: Config, own: { spans: number }): Config {
   const { keep, onSpan } = config
   let spans = 0
   return {
@@ -163,7 +177,7 @@ function whereUsed(config: Config): Config {
       spans++
       onSpan?.(span)
     },
-    keep: [(session) => spans > 1 && (!keep || keep.some((one) => one(session)))],
+    keep: [(session) => spans > own.spans && (!keep || keep.some((one) => one(session)))],
   }
 }
 

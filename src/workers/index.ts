@@ -9,6 +9,7 @@ import { HANDLERS } from './handlers.ts'
 
 export { messageContext, sendTraced, tracedBody } from '../propagation/message.ts'
 export { type RpcContext, rpcContext, type TraceContext, traceContext } from '../propagation/outbound.ts'
+export { type TraceRoute, traceRoute } from './agents.ts'
 export { type EnvOfClass, instrumentDurableObject, instrumentEntrypoint } from './classes.ts'
 export { instrumentPages } from './pages.ts'
 export type { Trigger } from './trigger.ts'

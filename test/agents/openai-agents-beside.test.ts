@@ -12,8 +12,9 @@ let models: RunningScenarios
 let worker: RunningWorker
 beforeAll(async () => {
   models = await startScenarios()
-  const entry = await bundleWith(await installFramework('openai-agents'), 'test/scenarios/openai-agents/beside.js')
-  worker = await backend.start({ entry, compatibilityFlags: ['nodejs_compat'] })
+  const entry = 'test/scenarios/openai-agents/beside.js'
+  const modules = await bundleWith(await installFramework('openai-agents'), entry)
+  worker = await backend.start({ entry, modules, compatibilityFlags: ['nodejs_compat'] })
 }, 300_000)
 afterAll(() => models.close())
 
@@ -113,8 +114,9 @@ test('it is told by the SDK again after other processors were set, or its provid
 })
 
 test('the first run of the core alone, whose provider is made with it', async () => {
-  const entry = await bundleWith(await installFramework('openai-agents'), 'test/scenarios/openai-agents/core.js')
-  const { url } = await backend.start({ entry, compatibilityFlags: ['nodejs_compat'] })
+  const entry = 'test/scenarios/openai-agents/core.js'
+  const modules = await bundleWith(await installFramework('openai-agents'), entry)
+  const { url } = await backend.start({ entry, modules, compatibilityFlags: ['nodejs_compat'] })
   const id = await (await fetch(url)).text()
   expect(outline(treeOf(await backend.session((session) => session.id === id)))).toEqual(SIMPLE.slice(0, 3))
 })

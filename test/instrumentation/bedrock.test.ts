@@ -121,6 +121,25 @@ describe.each<Transport>(['http', 'http2'])('over %s', (transport) => {
   })
 })
 
+test.each(['Converse', 'ConverseStream'])('a tool that %s asks for is an event until its result', async (command) => {
+  const client = bedrockCalls(clientOf('http2'))
+  const spans = await run({ captureContent: true }, async () => {
+    await seen(client, command, 'asks')
+    const toolResult = { toolUseId: 'use_1', content: [{ text: 'locked' }], status: 'error' }
+    const told = { modelId: 'nova', messages: [...messages, { role: 'user', content: [{ toolResult }] }] }
+    const { stream = [] } = await client.send(new sdk[`${command}Command`](told))
+    for await (const _ of stream);
+  })
+  expect(spans.map(({ name }) => name)).toEqual(['chat.llm', 'weather.tool', 'chat.llm'])
+  expect(spans[1]?.status.code).toBe(2)
+  expect(spans[1]?.attributes).toMatchObject({
+    'tool.id': 'use_1',
+    'tool.parameters': '{"city":"Oslo"}',
+    'tool.result': 'locked',
+    'error.type': 'tool_error',
+  })
+})
+
 test('a call that the SDK repeats is one event, that says so', async () => {
   const client = bedrockCalls(clientOf('http'))
   const spans = await run({}, () => seen(client, 'Converse', 'flaky'))

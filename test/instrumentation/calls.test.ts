@@ -228,6 +228,39 @@ describe('cost', () => {
   })
 })
 
+test.each<[string, string, object]>([
+  ['chat completions', CHAT, { n: 3, reasoning_effort: 'high', response_format: { type: 'json_schema' } }],
+  [
+    'Responses',
+    '/v1/responses',
+    { input: 'hi', reasoning: { effort: 'high' }, text: { format: { type: 'json_object' } } },
+  ],
+  [
+    'Gemini',
+    '/v1beta/models/gemini-2.5-flash:generateContent',
+    {
+      contents: [],
+      generationConfig: {
+        candidateCount: 3,
+        responseMimeType: 'application/json',
+        thinkingConfig: { thinkingLevel: 'high' },
+      },
+    },
+  ],
+])('%s: how many answers, how much thought, and which form a request asks for', async (_, path, asked) => {
+  server.next({ bytes: '{}' })
+  const [span] = llms(await run({}, () => ask(path, { model: 'm', ...asked })))
+  expect(span?.attributes).toMatchObject({
+    ...(path.includes('responses') ? {} : { 'gen_ai.request.choice.count': 3 }),
+    'gen_ai.request.reasoning.level': 'high',
+    'gen_ai.output.type': 'json',
+  })
+  const [plain] = llms(
+    await run({}, () => ask(path, { model: 'm', input: 'x', n: 1, reasoning: 'the prompt', text: 'said' })),
+  )
+  expect(Object.keys(plain?.attributes ?? {}).filter((name) => /choice|reasoning|output\.type/.test(name))).toEqual([])
+})
+
 test('AI Gateway’s log id is kept', async () => {
   server.next({ bytes: answer(), headers: { 'cf-aig-log-id': '01JADMCQQQBWH3NXZ5GCRN98DP' } })
   expect(named(await run({}, () => ask()), 'chat.llm').attributes['cloudflare.ai_gateway.log.id']).toBe(

@@ -1,127 +1,137 @@
-/** How frameworks are asked to tell: by lists and providers on `globalThis`, which may be missing, frozen or of another form. */
-import { afterEach, beforeEach, expect, test, vi } from 'vitest'
+/** Hooks of frameworks that are of another shape, or misused: the user's code goes on, and something says why nothing is seen. */
+import { AsyncLocalStorage } from 'node:async_hooks'
+import { afterAll, afterEach, beforeEach, expect, test, vi } from 'vitest'
+import { createAgentOps } from '../../src/index.ts'
+import { cloudflareAgents, langChain, llmCalls, mastraBridge } from '../../src/instrumentation/index.ts'
+import { named, spansOf, toCollector } from '../support/collected.ts'
 
-type Module = typeof import('../../src/instrumentation/index.ts')
-
-const PROVIDER = Symbol.for('openai.agents.core.traceProvider')
-const LIST = 'AI_SDK_TELEMETRY_INTEGRATIONS'
-const globals = globalThis as unknown as Record<string | symbol, unknown>
+const STORAGE = Symbol.for('ls:tracing_async_local_storage')
+const globals = globalThis as { [STORAGE]?: object }
+const fetch = globalThis.fetch
+/** Each line once in a process. */
 const said: string[] = []
-
-/** A copy of the library of its own. */
-async function load(): Promise<Module> {
-  vi.resetModules()
-  return import('../../src/instrumentation/index.ts')
-}
-
 beforeEach(() => {
-  said.length = 0
-  vi.spyOn(console, 'warn').mockImplementation((line) => void said.push(line))
+  for (const level of ['warn', 'debug'] as const) {
+    vi.spyOn(console, level).mockImplementation((line) => void said.push(`${line}`))
+  }
 })
 afterEach(() => {
   vi.restoreAllMocks()
-  delete globals[LIST]
-  delete globals[PROVIDER]
+  delete globals[STORAGE]
+})
+afterAll(() => {
+  globalThis.fetch = fetch
 })
 
-/** A provider as the SDK's: it keeps who listens. */
-const provider = (): { processors: object[]; registerProcessor(one: object): void } => {
-  const processors: object[] = []
-  return { processors, registerProcessor: (one) => void processors.push(one) }
-}
-
-test('an import touches nothing', async () => {
-  await load()
-  expect([LIST in globals, PROVIDER in globals]).toEqual([false, false])
-})
-
-test('the AI SDK’s list gets one integration, before all others, however often and from however many copies it is asked for', async () => {
-  const other = { onStart() {} }
-  globals[LIST] = [other, null]
-  const list = globals[LIST] as unknown[]
-  const [one, two] = [await load(), await load()]
-  one.aiSdk()
-  one.aiSdk()
-  two.aiSdk()
-  expect(globals[LIST]).toBe(list)
-  expect(list.slice(1)).toEqual([other, null])
-  expect(said).toEqual([])
-})
-
-test('a list that is missing is made, and a frozen one replaced', async () => {
-  const { aiSdk } = await load()
-  aiSdk()
-  expect(globals[LIST]).toHaveLength(1)
-  globals[LIST] = Object.freeze([{}])
-  aiSdk()
-  expect(globals[LIST]).toHaveLength(2)
-  expect(said).toEqual([])
+const hooks = (): Parameters<typeof langChain>[0] => ({ registerConfigureHook() {}, setContextVariable() {} })
+const broken = (): Parameters<typeof langChain>[0] => ({
+  registerConfigureHook() {
+    throw new Error('no hooks today')
+  },
+  setContextVariable() {},
 })
 
 test.each([
-  ['no list', () => (globals[LIST] = { onStart() {} })],
-  ['sealed', () => (globals[LIST] = Object.seal([{}]))],
-  [
-    'read-only',
-    () => Object.defineProperty(globals, LIST, { value: Object.freeze([]), configurable: true, writable: false }),
-  ],
-])('what the AI SDK has is %s: one line, and nothing is thrown or changed', async (_, prepare) => {
-  prepare()
-  const before = globals[LIST]
-  const { aiSdk } = await load()
-  expect(aiSdk()).toMatchObject({ instruments: 'aiSdk' })
-  expect(globals[LIST]).toBe(before)
-  expect(said.filter((line) => line.includes('aiSdk: AI_SDK_TELEMETRY_INTEGRATIONS'))).toHaveLength(1)
+  ['nothing', () => undefined, undefined],
+  ['hooks that are none', () => ({ registerConfigureHook: true }), new AsyncLocalStorage()],
+  ['no storage', hooks, undefined],
+  ['a storage that is frozen', hooks, Object.freeze(new AsyncLocalStorage())],
+  ['hooks that throw', broken, new AsyncLocalStorage()],
+  ['hooks that keep nothing', hooks, new AsyncLocalStorage()],
+])('langChain with %s: not thrown, and the storage stays as it was', (_, make, storage) => {
+  globals[STORAGE] = storage
+  createAgentOps(toCollector({ debug: true }))
+  expect(langChain(make() as never)).toMatchObject({ instruments: 'langChain' })
+  if (storage) expect(Object.getOwnPropertyNames(storage)).toEqual([])
 })
 
-test('what the AI SDK tells outside of a session, or in another form, changes nothing', async () => {
-  const { aiSdk } = await load()
-  aiSdk()
-  const [integration] = globals[LIST] as [Record<string, (event: unknown) => unknown>]
-  for (const name of Object.keys(integration)) {
-    if (name.startsWith('execute')) continue
-    for (const event of [{}, { callId: 'a' }, { callId: 'a', toolCall: null }, null, undefined, 'text']) {
-      expect(() => integration[name]?.(event)).not.toThrow()
-    }
-  }
-  const failure = new RangeError('mine')
-  for (const name of ['executeTool', 'executeLanguageModelCall']) {
-    expect(await integration[name]?.({ callId: 'a', toolCallId: 'b', execute: async () => 7 })).toBe(7)
-    const failing = integration[name]?.({ callId: 'a', execute: async () => Promise.reject(failure) })
-    await expect(failing).rejects.toBe(failure)
+test('each of these is said', () => {
+  for (const line of [
+    /langChain: expected \{ registerConfigureHook, setContextVariable \} of @langchain\/core\/context/,
+    /langChain: this version of @langchain\/core shares no storage/,
+    /langChain failed/,
+    /langChain: this version of @langchain\/core keeps its hooks elsewhere/,
+  ]) {
+    expect(said.filter((one) => line.test(one))).toHaveLength(1)
   }
 })
 
-test('the Agents SDK’s provider is told once, when it is there and when it is made later', async () => {
-  const there = provider()
-  globals[PROVIDER] = there
-  const [one, two] = [await load(), await load()]
-  one.openaiAgents()
-  one.openaiAgents()
-  two.openaiAgents()
-  expect(there.processors).toHaveLength(1)
-
-  delete globals[PROVIDER]
-  one.openaiAgents()
-  one.openaiAgents()
-  expect(globals[PROVIDER]).toBeUndefined()
-  const later = provider()
-  globals[PROVIDER] = later
-  expect(globals[PROVIDER]).toBe(later)
-  expect(later.processors).toHaveLength(1)
-  expect(said).toEqual([])
+test('a Mastra whose spans are of another form: said under debug, nothing seen', () => {
+  createAgentOps(toCollector({ debug: true }))
+  const bridge = mastraBridge()
+  expect(bridge.createSpan(undefined as never)).toBeUndefined()
+  expect(bridge.createSpan({ kind: 'agent' } as never)).toBeUndefined()
+  bridge.onTracingEvent(undefined as never)
+  bridge.releaseSpan('nobody')
+  expect(bridge.executeInContextSync('nobody', () => 1)).toBe(1)
+  expect(said.filter((line) => /Mastra tells of its spans in another way/.test(line))).toHaveLength(1)
 })
 
-test.each([
-  ['of another form', () => (globals[PROVIDER] = {})],
-  ['frozen', () => (globals[PROVIDER] = Object.freeze(provider()))],
-  ['no object', () => (globals[PROVIDER] = 7)],
-])('a provider that is %s: said, not thrown', async (_, prepare) => {
-  prepare()
-  const before = globals[PROVIDER]
-  const { openaiAgents } = await load()
-  expect(openaiAgents()).toMatchObject({ instruments: 'openaiAgents' })
-  expect(globals[PROVIDER]).toBe(before)
-  expect((before as { processors?: object[] }).processors ?? []).toEqual([])
-  expect(said.some((line) => line.includes('openaiAgents: globalThis or the SDK’s provider'))).toBe(true)
+test('spans of Mastra outside a session are none, those of two sessions stay apart, one that ends late is its session’s', async () => {
+  const client = createAgentOps(toCollector({ mode: 'multi', instrumentations: { llm: llmCalls() } }))
+  const bridge = mastraBridge()
+  expect(bridge.createSpan({ type: 'agent_run', name: 'agent', entityName: 'Ada' })).toBeUndefined()
+  const sessions = ['Ada', 'Grace'].map((name) => ({ name, session: client.startSession({ name }) }))
+  const opened = sessions.map(({ name, session }) =>
+    session.run(() => {
+      const agent = bridge.createSpan({
+        type: 'agent_run',
+        name: 'agent',
+        entityName: name,
+        metadata: { threadId: name },
+      })
+      const parent = { id: 'inner', parent: { id: `${agent?.spanId}` } }
+      const model = bridge.createSpan({ type: 'model_inference', name: 'call', parent, attributes: { model: 'm' } })
+      return [agent, model]
+    }),
+  )
+  // Outside of both.
+  for (const [agent, model] of opened.reverse()) {
+    const usage = { inputTokens: 7, outputTokens: 5 }
+    bridge.onTracingEvent({ type: 'span_ended', exportedSpan: { id: `${model?.spanId}`, attributes: { usage } } })
+    const errorInfo = { message: 'a secret', name: 'RangeError' }
+    bridge.onTracingEvent({ type: 'span_ended', exportedSpan: { id: `${agent?.spanId}`, errorInfo } })
+  }
+  for (const { name, session } of sessions) {
+    await session.end('Success')
+    const spans = await spansOf(session)
+    const agent = named(spans, `${name}.agent`)
+    expect(agent.status).toEqual({ code: 2, message: 'RangeError' })
+    expect(agent.attributes['agentops.conversation.id']).toBe(name)
+    const call = named(spans, 'chat.llm')
+    expect(call.parentSpanId).toBe(agent.spanId)
+    expect(call.attributes).toMatchObject({
+      'gen_ai.usage.input_tokens': 7,
+      'gen_ai.usage.output_tokens': 5,
+      'gen_ai.conversation.id': name,
+      'agent.name': name,
+    })
+    expect(spans).toHaveLength(3)
+  }
+})
+
+test('events of the Agents SDK: only while a session runs that wants them, and only what holds no content', async () => {
+  const { channel } = await import('node:diagnostics_channel')
+  const on = createAgentOps(toCollector({ mode: 'multi', instrumentations: { cloudflareAgents: cloudflareAgents() } }))
+  const off = createAgentOps(toCollector({ mode: 'multi' }))
+  const publish = (): void => {
+    const payload = { toolCallId: 'call_1', approved: true, note: 'a secret', error: 'a secret' }
+    channel('agents:message').publish({ type: 'tool:approval', agent: 'Desk', name: 'ada', payload })
+    for (const odd of [undefined, 'text', { type: 1 }, { type: 'rpc', payload: null }])
+      channel('agents:rpc').publish(odd)
+  }
+  publish()
+  const seen = []
+  for (const client of [on, off]) {
+    const session = client.startSession({ name: 'desk' })
+    session.run(publish)
+    await session.end('Success')
+    seen.push(await spansOf(session))
+  }
+  const [spans = [], none = []] = seen
+  expect(none).toHaveLength(1)
+  const { attributes, status } = named(spans, 'tool:approval.operation')
+  expect(JSON.parse(`${attributes['agentops.entity.input']}`).kwargs).toEqual({ toolCallId: 'call_1', approved: true })
+  expect(status).toEqual({ code: 2, message: 'tool:approval' })
+  expect(JSON.stringify(spans.map(({ attributes }) => attributes))).not.toContain('a secret')
 })

@@ -17,6 +17,29 @@ type Message = OpenAI.ChatCompletionMessageParam
 type Tools = Record<string, (args: never) => unknown>
 
 export const openai = ({ base }: Desk): OpenAI => new OpenAI({ apiKey: 'key', baseURL: `${base}/v1` })
+export const anthropic = ({ base }: Desk): Anthropic => new Anthropic({ apiKey: 'key', baseURL: base })
+export const gemini = ({ base }: Desk): GoogleGenAI =>
+  new GoogleGenAI({ apiKey: 'key', httpOptions: { baseUrl: base } })
+
+type Tool = (args: Record<string, unknown>) => Promise<string>
+/** Tools of a trip, as agents have them whose client runs them itself: that of the trains fails. */
+export const TRIP: Record<string, Tool> = {
+  async get_weather({ city }) {
+    return `dry in ${city}`
+  },
+  async find_train() {
+    throw new RangeError('the timetable is locked')
+  },
+  async book_table({ place }) {
+    return `table 12, ${place}`
+  },
+}
+
+/** For providers that have no field for a failure: the model is told in words. */
+export const told =
+  (run: Tool): Tool =>
+  (args) =>
+    run(args).catch((error) => `${error}`)
 
 /** One call: what the model says. */
 export async function ask(
@@ -51,7 +74,7 @@ export async function solve(desk: Desk, question: string, tools: Tools): Promise
 }
 
 export async function askClaude(desk: Desk, content: string): Promise<Anthropic.Message> {
-  const { messages } = new Anthropic({ apiKey: 'key', baseURL: desk.base })
+  const { messages } = anthropic(desk)
   const body = {
     model: 'claude-sonnet-4-5',
     max_tokens: 2000,
@@ -63,7 +86,7 @@ export async function askClaude(desk: Desk, content: string): Promise<Anthropic.
 }
 
 export async function askGemini(desk: Desk, contents: string): Promise<unknown> {
-  const { models } = new GoogleGenAI({ apiKey: 'key', httpOptions: { baseUrl: desk.base } })
+  const { models } = gemini(desk)
   const body = { model: 'gemini-2.5-flash', contents }
   if (!desk.stream) return models.generateContent(body)
   const parts: unknown[] = []

@@ -1,4 +1,4 @@
-/** A Worker around a framework's agent: `/?base=<url of its models>`, with `&stream` and `&contents`; the answer is the session's id, and what the agent said. */
+/** A Worker around a framework's agent: `/?base=<url of its models>`, with `&stream`, `&contents`, and `&blind` where no request is looked at; the answer is the session's id, and what the agent said. */
 import { currentSession } from 'agentops-edge'
 import { fetchCalls, llmCalls } from 'agentops-edge/instrumentation'
 import { genAi } from 'agentops-edge/semconv'
@@ -14,10 +14,14 @@ export function scenario(more, agent) {
         return Response.json([currentSession()?.id, said])
       },
     },
-    (env, trigger) => ({
-      instrumentations: { fetch: fetchCalls(), llm: llmCalls(), ...more },
-      captureContent: trigger.kind === 'fetch' && new URL(trigger.request.url).searchParams.has('contents'),
-      exporters: [{ endpoint: env.GEN_AI_URL, semconv: genAi }],
-    }),
+    (env, trigger) => {
+      const { searchParams } = new URL(trigger.request.url)
+      const llm = !searchParams.has('blind') && llmCalls()
+      return {
+        instrumentations: { fetch: fetchCalls(), llm, ...more },
+        captureContent: searchParams.has('contents'),
+        exporters: [{ endpoint: env.GEN_AI_URL, semconv: genAi }],
+      }
+    },
   )
 }

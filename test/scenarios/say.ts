@@ -1,6 +1,6 @@
 /** Answers of providers, described once and said in both ways: whole, and streamed. Each has its provider's own type. */
 import type Anthropic from '@anthropic-ai/sdk'
-import type { BlockedReason, GenerateContentResponse } from '@google/genai'
+import type { BlockedReason, FinishReason, GenerateContentResponse } from '@google/genai'
 import type OpenAI from 'openai'
 
 export interface Answer {
@@ -88,6 +88,86 @@ export function embeddings(input: number): Answer {
     usage: { prompt_tokens: input, total_tokens: input },
   } satisfies OpenAI.CreateEmbeddingResponse
   return { path: '/v1/embeddings', tokens: [input, 0], whole, stream: [] }
+}
+
+/** Of OpenAI's responses, in which tools are items of their own. */
+export function response({ text, calls = [] }: { text?: string; calls?: Call[] }, [input, output]: Tokens): Answer {
+  const items: OpenAI.Responses.ResponseOutputItem[] = calls.map(([id, name, args]) => ({
+    type: 'function_call' as const,
+    id: `fc_${id}`,
+    call_id: id,
+    name,
+    arguments: JSON.stringify(args),
+    status: 'completed' as const,
+  }))
+  if (text) {
+    const content = [{ type: 'output_text' as const, text, annotations: [] }]
+    items.push({ type: 'message', id: 'msg_1', role: 'assistant', status: 'completed', content })
+  }
+  const whole = {
+    id: `resp_${calls[0]?.[0] ?? 'last'}`,
+    object: 'response' as const,
+    created_at: 1,
+    model: 'gpt-4o-mini-2024-07-18',
+    status: 'completed' as const,
+    output: items,
+    usage: { input_tokens: input, output_tokens: output, total_tokens: input + output },
+  }
+  const begun = { ...whole, status: 'in_progress' as const, output: [], usage: null }
+  return {
+    path: '/v1/responses',
+    tokens: [input, output],
+    whole,
+    stream: [
+      { type: 'response.created', sequence_number: 0, response: begun },
+      ...items.flatMap((item, output_index) => [
+        { type: 'response.output_item.added', output_index, item: { ...item, status: 'in_progress' } },
+        { type: 'response.output_item.done', output_index, item },
+      ]),
+      { type: 'response.completed', response: whole },
+    ],
+  }
+}
+
+/** Of Anthropic's messages, where Claude asks for tools. */
+export function claudeAsks(calls: Call[], [input, output]: Tokens): Answer {
+  const message = { id: 'msg_1', type: 'message', role: 'assistant', model: 'claude-sonnet-4-5-20250929' }
+  const usage = { input_tokens: input, output_tokens: output }
+  const use = ([id, name]: Call, input: object) => ({ type: 'tool_use', id, name, input })
+  return {
+    path: '/v1/messages',
+    tokens: [input, output],
+    whole: { ...message, content: calls.map((call) => use(call, call[2])), stop_reason: 'tool_use', usage },
+    stream: [
+      { type: 'message_start', message: { ...message, content: [], stop_reason: null, usage } },
+      ...calls.flatMap((call, index) => [
+        { type: 'content_block_start', index, content_block: use(call, {}) },
+        {
+          type: 'content_block_delta',
+          index,
+          delta: { type: 'input_json_delta', partial_json: JSON.stringify(call[2]) },
+        },
+        { type: 'content_block_stop', index },
+      ]),
+      { type: 'message_delta', delta: { stop_reason: 'tool_use' }, usage: { output_tokens: output } },
+      { type: 'message_stop' },
+    ],
+  }
+}
+
+/** Of Gemini. Its calls have no ids where `calls` has none. */
+export function geminiSays({ text, calls = [] }: { text?: string; calls?: Call[] }, [input, output]: Tokens): Answer {
+  const parts = [
+    ...(text ? [{ text }] : []),
+    ...calls.map(([id, name, args]) => ({ functionCall: { ...(id && { id }), name, args: { ...args } } })),
+  ]
+  const whole = {
+    candidates: [{ content: { role: 'model', parts }, finishReason: 'STOP' as FinishReason, index: 0 }],
+    usageMetadata: { promptTokenCount: input, candidatesTokenCount: output, totalTokenCount: input + output },
+    modelVersion: 'gemini-2.5-flash-001',
+    responseId: 'resp',
+  } satisfies Partial<GenerateContentResponse>
+  return { path: '/models/gemini-2.5-flash', tokens: [input, output], whole, stream: [whole] }
 }
 
 /** Of Anthropic's messages, with an input of which a part came from the cache and another went there. */

@@ -30,7 +30,7 @@ afterAll(() => models.close())
 
 const names = readdirSync(import.meta.dirname, { withFileTypes: true })
   // Those of frameworks have a Worker of their own, and are run by test/agents.
-  .filter((entry) => entry.isDirectory() && !existsSync(`${import.meta.dirname}/${entry.name}/worker.js`))
+  .filter((entry) => entry.isDirectory() && existsSync(`${import.meta.dirname}/${entry.name}/agent.ts`))
   .map(({ name }) => name)
 
 test.each(names)('%s', async (name) => {

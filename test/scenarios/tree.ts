@@ -18,12 +18,12 @@ const VARIES: readonly [RegExp, string][] = [
   [/\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f-]{22}\b/g, '<id>'],
   [/\b\d{4}-\d\d-\d\dT[\d:.]+Z/g, '<time>'],
   [/127\.0\.0\.1:\d+(\/\d+)?/g, '<host>'],
-  [/("url\.path":")\/\d+/g, '$1/<run>'],
+  [/("url\.path":"\/)\d+\//g, '$1'],
   [/("(?:server\.port|gen_ai\.response\.time_to_first_chunk|http\.\w+\.body\.size)":)[\d.]+/g, '$1"<number>"'],
   [/("exception.stacktrace":")[^"]*/g, '$1<stack>'],
 ]
 
-export function treeOf({ spans }: CollectedSession): Node {
+export function treeOf({ spans }: Pick<CollectedSession, 'spans'>): Node {
   const of = (parent?: string): Node[] =>
     spans
       .filter(({ parentSpanId }) => parentSpanId === parent)

@@ -59,6 +59,12 @@ const CONVERSE = {
   usage,
   metrics: { latencyMs: 5 },
 }
+const CALL = { toolUseId: 'use_1', name: 'weather' }
+const ASKS = {
+  ...CONVERSE,
+  output: { message: { role: 'assistant', content: [{ toolUse: { ...CALL, input: { city: 'Oslo' } } }] } },
+  stopReason: 'tool_use',
+}
 const CLAUDE = {
   id: 'msg_1',
   type: 'message',
@@ -75,6 +81,14 @@ const STREAM: readonly Buffer[] = [
   event('contentBlockDelta', { contentBlockIndex: 0, delta: { text: 'sunny' } }),
   event('contentBlockStop', { contentBlockIndex: 0 }),
   event('messageStop', { stopReason: 'end_turn' }),
+  event('metadata', { usage, metrics: { latencyMs: 5 } }),
+]
+const ASKING: readonly Buffer[] = [
+  event('messageStart', { role: 'assistant' }),
+  event('contentBlockStart', { contentBlockIndex: 0, start: { toolUse: CALL } }),
+  event('contentBlockDelta', { contentBlockIndex: 0, delta: { toolUse: { input: '{"city":"Oslo"}' } } }),
+  event('contentBlockStop', { contentBlockIndex: 0 }),
+  event('messageStop', { stopReason: 'tool_use' }),
   event('metadata', { usage, metrics: { latencyMs: 5 } }),
 ]
 const CHUNKS: readonly Buffer[] = [
@@ -96,7 +110,7 @@ export interface RunningBedrock {
   close(): void
 }
 
-/** By the model's name: `refuses`, `breaks` in the stream, `flaky` refuses once. */
+/** By the model's name: `refuses`, `breaks` in the stream, `flaky` refuses once, `asks` for a tool. */
 export async function startBedrock(): Promise<RunningBedrock> {
   const asked: string[] = []
   let refusals = 0
@@ -116,8 +130,9 @@ export async function startBedrock(): Promise<RunningBedrock> {
       'content-type': isStream ? 'application/vnd.amazon.eventstream' : 'application/json',
       'x-amzn-bedrock-content-type': 'application/json',
     })
+    if (model === 'asks' && !isStream) return void response.end(JSON.stringify(ASKS))
     if (!isStream) return void response.end(JSON.stringify(operation === 'invoke' ? CLAUDE : CONVERSE))
-    const all = operation === 'converse-stream' ? STREAM : CHUNKS
+    const all = model === 'asks' ? ASKING : operation === 'converse-stream' ? STREAM : CHUNKS
     for (const part of model === 'breaks' ? [...all.slice(0, 2), BROKEN] : all) response.write(part)
     response.end()
   }

@@ -3,15 +3,17 @@ import { execFile } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { copyFile, mkdir, readFile, writeFile } from 'node:fs/promises'
 import { builtinModules } from 'node:module'
-import { resolve } from 'node:path'
+import { basename, join, resolve } from 'node:path'
 import { promisify } from 'node:util'
 import { build } from 'esbuild'
 import { installOnce } from './once.ts'
+import type { WorkerOptions } from './workerd.ts'
 
 const run = promisify(execFile)
-const BUILTIN = new RegExp(`^(node:)?(${builtinModules.join('|')})$`)
 /** The versions that are newest now, in place of those that are pinned. */
 const isLatest = !!process.env.LATEST
+
+const NODE = new RegExp(`^(node:.*|${builtinModules.filter((name) => /^[a-z]/.test(name)).join('|')})$`)
 
 /** Installs `test/agents/<name>` and gives its folder. What is newest of a package is `latest`'s word for it in there, else npm's. */
 export async function installFramework(name: string): Promise<string> {
@@ -47,14 +49,14 @@ export async function installFramework(name: string): Promise<string> {
   return home
 }
 
-/** A Worker as wrangler bundles it, with the framework's packages from `home`. */
-export async function bundleWith(home: string, entry: string): Promise<string> {
-  const outfile = `.cache/scripts/${entry.replaceAll('/', '-')}.mjs`
+/** A Worker's modules as wrangler bundles them, with the framework's packages from `home`. */
+export async function bundleWith(home: string, entry: string): Promise<NonNullable<WorkerOptions['modules']>> {
+  const wasm = new Map<string, string>()
   const from = { resolveDir: resolve(home), pluginData: 'framework' }
-  await build({
+  const { outputFiles } = await build({
     entryPoints: [entry],
     bundle: true,
-    outfile,
+    write: false,
     format: 'esm',
     platform: 'browser',
     target: 'es2022',
@@ -64,16 +66,21 @@ export async function bundleWith(home: string, entry: string): Promise<string> {
     plugins: [
       {
         name: 'framework',
-        setup({ onResolve, onLoad, resolve }) {
-          // Packages of Node's older kind require its modules by their bare names, which wrangler makes imports, too.
-          onResolve({ filter: BUILTIN }, ({ path, kind }) => {
-            return kind === 'require-call' ? { path: path.replace('node:', ''), namespace: 'builtin' } : undefined
+        setup({ onLoad, onResolve, resolve }) {
+          // Node's own, as wrangler has them for `nodejs_compat`, also where they are required.
+          onResolve({ filter: NODE }, ({ path, kind }) => {
+            const named = path.startsWith('node:') ? path : `node:${path}`
+            return kind === 'require-call' ? { path: named, namespace: 'required' } : { path: named, external: true }
           })
-          onLoad({ filter: /./, namespace: 'builtin' }, ({ path }) => {
-            return { contents: `export * from 'node:${path}'\nexport { default } from 'node:${path}'` }
+          onLoad({ filter: /./, namespace: 'required' }, ({ path }) => ({
+            contents: `import required from '${path}'\nmodule.exports = required`,
+          }))
+          onResolve({ filter: /\.wasm$/ }, ({ path, resolveDir }) => {
+            wasm.set(basename(path), join(resolveDir, path))
+            return { path: `./${basename(path)}`, external: true }
           })
           onResolve({ filter: /^[@\w]/ }, ({ path, kind, importer, pluginData }) => {
-            const isOurs = /^(agentops-edge|node:|cloudflare:)/.test(path)
+            const isOurs = /^(agentops-edge|cloudflare:)/.test(path)
             if (isOurs || pluginData === 'framework' || !importer.includes('/test/scenarios/')) return undefined
             return resolve(path, { kind, ...from })
           })
@@ -81,5 +88,11 @@ export async function bundleWith(home: string, entry: string): Promise<string> {
       },
     ],
   })
-  return outfile
+  const modules = [...wasm].map(async ([path, file]) => ({
+    type: 'CompiledWasm' as const,
+    path,
+    contents: await readFile(file),
+  }))
+  const [{ text: contents = '' } = {}] = outputFiles
+  return [{ type: 'ESModule', path: 'worker.mjs', contents }, ...(await Promise.all(modules))]
 }

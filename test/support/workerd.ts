@@ -10,6 +10,8 @@ import { convertV4MiniflareOptions, Log, LogLevel, Miniflare } from 'miniflare'
 export interface WorkerOptions {
   /** Path of the Worker's entry from the project's root, or of the `functions` of a Pages project. */
   entry: string
+  /** In place of `entry`: what is bundled already, the first of which is the Worker. */
+  modules?: { type: 'ESModule' | 'CompiledWasm'; path: string; contents: string | Uint8Array<ArrayBuffer> }[]
   /** Default `['nodejs_als']`. */
   compatibilityFlags?: string[]
   /** Default `2025-09-01`: before `nodejs_compat` became a default. */
@@ -78,15 +80,19 @@ async function bundlePages(folder: string): Promise<string> {
 
 export async function startWorker(options: WorkerOptions): Promise<RunningWorker> {
   const logs: string[] = []
-  const worker = async (entry: string) => ({
-    modules: [{ type: 'ESModule' as const, path: 'worker.mjs', contents: await bundleWorker(entry) }],
+  const flags = {
     compatibilityDate: options.compatibilityDate ?? '2025-09-01',
     compatibilityFlags: options.compatibilityFlags ?? ['nodejs_als'],
     bindings: options.bindings ?? {},
+  }
+  const worker = async (entry: string) => ({
+    ...flags,
+    modules: [{ type: 'ESModule' as const, path: 'worker.mjs', contents: await bundleWorker(entry) }],
   })
   const { tailEntry } = options
+  const { modules } = options
   const main = {
-    ...(await worker(options.entry)),
+    ...(modules ? { ...flags, modules } : await worker(options.entry)),
     name: 'main',
     queueProducers: options.queueProducers ?? {},
     queueConsumers: options.queueConsumers ?? {},

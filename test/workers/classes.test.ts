@@ -83,6 +83,26 @@ describe('a Durable Object', () => {
     await backend.session(({ spans }) => spans.some(({ name }) => name === 'streamed.tool'))
   })
 
+  test.each([
+    ['get?args=["answer"]', 'answer', 'the answer'],
+    ['get?args=["fixed"]', 'fixed', 'fixed'],
+    ['get?args=["unread"]', 'unread', 'read'],
+    ['get?args=["late"]', 'late', 'early'],
+  ])('%s: a value that only the platform reads, or nobody, keeps no session open', async (call, tool, said) => {
+    expect(await ask(`/desk/${call}`)).toBe(`200 ${said}`)
+    // The deadline of a session's work is 15 s.
+    const { root, spans } = await waitFor(
+      'the session',
+      () =>
+        backend.collector.store
+          .list()
+          .find(({ root, spans }) => root && spans.some(({ name }) => name === `${tool}.tool`)),
+      7000,
+    )
+    expect(named(spans, `${tool}.tool`)).toMatchObject({ parentSpanId: root?.spanId, status: { code: 1 } })
+    expect(named(spans, `${tool}.tool`).attributes['agentops.incomplete']).toBeUndefined()
+  })
+
   test('an alarm', async () => {
     await ask('/desk/get?args=["alarm"]')
     const { root, spans } = await sessionOf('PlainDesk.alarm')

@@ -8,14 +8,29 @@ import { MAX_VALUE_CHARS, toText } from '../../runtime/serialize.ts'
 // biome-ignore lint/suspicious/noExplicitAny: every field is checked where it is used
 export type Json = any
 
+/** What a request says became of a tool that an answer asked for. */
+export interface ToolResult {
+  /** Of the call, as the answer named it. */
+  id?: unknown
+  /** Of the tool, where calls have no id. */
+  name?: unknown
+  output?: unknown
+  /** The provider has a field that says so. */
+  failed?: boolean
+}
+
 /** What a request says beside its model, which its path or the field `model` names. */
 export interface Asked {
   /** In the form that chat completion APIs share. */
   messages?: unknown
+  /** The first message is no part of the conversation: the API has a field of its own for it. */
+  isTold?: boolean
   /** The object that has the temperature and the like. Default: the body. */
   settings?: Json
   /** Default: what the field `stream` or the path says. */
   stream?: boolean
+  /** What became of the tools that were asked for, the newest first. Default: in the forms that most APIs have. */
+  results?: readonly ToolResult[]
 }
 
 /** One API. */
@@ -190,6 +205,7 @@ export function askedOf(body: Json): Asked {
       : Array.isArray(asked)
         ? asked.map(messageOf)
         : asked,
+    isTold: !!told,
     settings: config ?? body.inferenceConfig,
   }
 }

@@ -1,0 +1,1 @@
+export { weather as answers } from '../weather.ts'

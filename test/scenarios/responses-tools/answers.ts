@@ -1,0 +1,15 @@
+import { type Answer, response } from '../say.ts'
+
+export const answers: Answer[] = [
+  response(
+    {
+      calls: [
+        ['call_1', 'get_weather', { city: 'Oslo' }],
+        ['call_2', 'find_train', { to: 'Oslo' }],
+      ],
+    },
+    [40, 21],
+  ),
+  response({ calls: [['call_3', 'book_table', { place: 'outside' }]] }, [72, 12]),
+  response({ text: 'Table 12 is yours.' }, [95, 8]),
+]
