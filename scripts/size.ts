@@ -107,7 +107,7 @@ const ENTRIES: Entry[] = [
       `import { langChain, llmCalls } from 'agentops-edge/instrumentation'`,
     ),
     without: MODELS,
-    budget: { wrangler: 2_300, vite: 2_300 },
+    budget: { wrangler: 2_350, vite: 2_350 },
   },
   {
     name: '  mastraBridge, over llmCalls',
@@ -125,7 +125,7 @@ const ENTRIES: Entry[] = [
       `import { cloudflareAgents, llmCalls } from 'agentops-edge/instrumentation'`,
     ),
     without: MODELS,
-    budget: { wrangler: 950, vite: 950 },
+    budget: { wrangler: 1_000, vite: 1_000 },
   },
   {
     name: '  aiSdk, over fetchCalls and llmCalls',
@@ -180,7 +180,7 @@ const ENTRIES: Entry[] = [
     code: `import { instrumentDurableObject } from 'agentops-edge/workers'
       export const Desk = instrumentDurableObject(class {})\n${WORKER}`,
     without: `export class Desk {}\n${WORKER}`,
-    budget: { wrangler: 40_300, vite: 40_300 },
+    budget: { wrangler: 40_450, vite: 40_450 },
   },
   {
     name: 'agentops-edge/vercel',

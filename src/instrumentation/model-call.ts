@@ -86,7 +86,6 @@ export function modelCall(
     if (inside && !running) showOn(span, inside, !!instrumentations.ai)
     span.setAttributes({
       ...usageAttributes(spent),
-      ...caller?.attributes,
       [key.GEN_AI_RESPONSE_ID]: text(answer.id),
       [key.GEN_AI_FINISH_REASONS]: some(answer.choices.flatMap(({ finish }) => finish ?? [])),
       [key.GEN_AI_FIRST_CHUNK]: firstAt === undefined ? undefined : (firstAt - begunAt) / 1000,
