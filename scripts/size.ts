@@ -128,6 +128,30 @@ const ENTRIES: Entry[] = [
     budget: { wrangler: 1_000, vite: 1_000 },
   },
   {
+    name: '  aiSdk, over fetchCalls and llmCalls',
+    code: middleware(
+      '{ instrumentations: { fetch: fetchCalls(), llm: llmCalls(), aiSdk: aiSdk() } }',
+      `import { aiSdk, fetchCalls, llmCalls } from 'agentops-edge/instrumentation'`,
+    ),
+    without: middleware(
+      '{ instrumentations: { fetch: fetchCalls(), llm: llmCalls() } }',
+      `import { fetchCalls, llmCalls } from 'agentops-edge/instrumentation'`,
+    ),
+    budget: { wrangler: 2_800, vite: 2_800 },
+  },
+  {
+    name: '  openaiAgents, over fetchCalls and llmCalls',
+    code: middleware(
+      '{ instrumentations: { fetch: fetchCalls(), llm: llmCalls(), openaiAgents: openaiAgents() } }',
+      `import { fetchCalls, llmCalls, openaiAgents } from 'agentops-edge/instrumentation'`,
+    ),
+    without: middleware(
+      '{ instrumentations: { fetch: fetchCalls(), llm: llmCalls() } }',
+      `import { fetchCalls, llmCalls } from 'agentops-edge/instrumentation'`,
+    ),
+    budget: { wrangler: 2_500, vite: 2_500 },
+  },
+  {
     name: '  sessionMetrics, over the metrics SDK',
     code: middleware('{ metrics: sessionMetrics() }', `import { sessionMetrics } from 'agentops-edge/metrics'`),
     without: `${middleware('', METRICS_SDK)}\nconsole.log(new MeterProvider({}), MetricReader, JsonMetricsSerializer)`,

@@ -46,12 +46,27 @@ test('every snippet says where it runs, and compiles against the built package',
 describe('every Worker snippet runs and delivers its session', () => {
   test.each(ofKind('worker'))('$file', async ({ file, code }) => {
     const models = await startModels('')
-    const worker = await backend.start({ entry: file, bindings: { MODEL_API: models.base('json') } })
+    const isFramework = code.includes('aiSdk()')
+    const bindings = { MODEL_API: models.base(isFramework ? 'tools' : 'json') }
+    const worker = await backend.start({ entry: file, bindings })
     const hono = code.includes("from 'hono'")
     const response = hono
       ? await fetch(`${worker.url}/ask`, { method: 'POST', body: JSON.stringify({ question: 'cats' }) })
       : await fetch(worker.url)
     expect(response.status).toBe(200)
+    if (isFramework) {
+      expect(await response.json()).toHaveProperty('text')
+      const names = (await backend.session()).spans.map(({ name }) => name)
+      expect(names.slice(0, 5)).toEqual([
+        'POST /ask.session',
+        'planner.agent',
+        'step 1.operation',
+        'chat.llm',
+        'get_weather.tool',
+      ])
+      expect(worker.logs).toEqual([])
+      return models.close()
+    }
     expect(await response.text()).toBe(hono ? '["a page about cats"]' : 'Cats sleep.')
     const { root, spans } = await backend.session()
     expect(root?.attributes['agentops.session.end_state']).toBe('Success')

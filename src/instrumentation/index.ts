@@ -19,6 +19,7 @@ export type {
   LlmInstrumentation,
 } from '../session/instruments.ts'
 export { aiSpans } from './ai.ts'
+export { aiSdk } from './ai-sdk.ts'
 export { type BedrockClientLike, bedrockCalls } from './bedrock.ts'
 export { tracedAi } from './binding.ts'
 export { type CaptureAllOptions, captureAll } from './capture-all.ts'
@@ -34,6 +35,7 @@ export {
   mastraBridge,
 } from './mastra.ts'
 export type { Price, Prices } from './model-call.ts'
+export { openaiAgents } from './openai-agents.ts'
 export { bedrockInvoke } from './wires/bedrock-invoke.ts'
 export { cohere } from './wires/cohere.ts'
 export { interactions } from './wires/interactions.ts'

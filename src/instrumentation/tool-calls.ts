@@ -196,7 +196,7 @@ function shown(session: InstrumentedSession, span: SdkSpan, event?: PlainEvent):
 }
 
 /** Of several calls of the same tool the one with these arguments, else the first. */
-function answers(session: InstrumentedSession, tool: Called, span: SdkSpan): Wanted | undefined {
+export function answers(session: InstrumentedSession, tool: Called, span: SdkSpan): Wanted | undefined {
   const { wanted, early, coming } = ledgerOf(session)
   const its = wanted.filter((call) => isFor(tool, call))
   const call = (its[1] && its.find(({ digest }) => digest === tool.digest)) ?? its[0]

@@ -143,13 +143,15 @@ export interface AgentOpsOptions extends DeliveryOptions {
   /**
    * `global`: spans of any OpenTelemetry-instrumented library land in the session (default: on for hono and workers, off
    * for a client of your own). The others are off until they are given what `agentops-edge/instrumentation` makes:
-   * `fetchCalls()`, `llmCalls()` (off by env `AGENTOPS_INSTRUMENT_LLM_CALLS=false`), `aiSpans()`, `langChain()`, `cloudflareAgents()`.
+   * `fetchCalls()`, `llmCalls()` (off by env `AGENTOPS_INSTRUMENT_LLM_CALLS=false`), `aiSpans()`, `aiSdk()`, `openaiAgents()`, `langChain()`, `cloudflareAgents()`.
    */
   instrumentations?: {
     global?: boolean
     fetch?: FetchInstrumentation | false
     llm?: LlmInstrumentation | false
     ai?: AiInstrumentation | false
+    aiSdk?: FrameworkInstrumentation<'aiSdk'> | false
+    openaiAgents?: FrameworkInstrumentation<'openaiAgents'> | false
     langChain?: FrameworkInstrumentation<'langChain'> | false
     cloudflareAgents?: AgentsInstrumentation | false
   }

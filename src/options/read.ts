@@ -19,7 +19,15 @@ import { type Say, sourcesOf } from './sources.ts'
 /** AgentOps' own hosts. */
 const AGENTOPS = /^https:\/\/([^/]+\.)?agentops\.ai[:/]/
 /** What makes instrumentations; the option of each is its name, or the beginning of it. */
-const MAKERS: readonly string[] = ['fetchCalls', 'llmCalls', 'aiSpans', 'langChain', 'cloudflareAgents']
+const MAKERS: readonly string[] = [
+  'fetchCalls',
+  'llmCalls',
+  'aiSpans',
+  'aiSdk',
+  'openaiAgents',
+  'langChain',
+  'cloudflareAgents',
+]
 /** A response waits for it there, and what is left goes with the next invocation. */
 const LAMBDA_FLUSH_MS = 3000
 

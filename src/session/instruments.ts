@@ -2,7 +2,7 @@
  * What a session and its instrumentations are to each other. Types only: the session holds none of
  * `agentops-edge/instrumentation`, which implements these.
  */
-import type { Attributes, Context, Span, TextMapPropagator, Tracer } from '@opentelemetry/api'
+import type { Attributes, Context, Span, TextMapPropagator, Tracer, TracerProvider } from '@opentelemetry/api'
 import type { AgentEvent, PlainEvent } from '../events/event.ts'
 import type { Progress } from '../events/lasting.ts'
 import type { Hidden } from '../runtime/hidden.ts'
@@ -111,6 +111,8 @@ export interface Instrumentations {
   readonly fetch?: FetchInstrumentation
   readonly llm?: LlmInstrumentation
   readonly ai?: AiInstrumentation
+  readonly aiSdk?: FrameworkInstrumentation<'aiSdk'>
+  readonly openaiAgents?: FrameworkInstrumentation<'openaiAgents'>
   readonly langChain?: FrameworkInstrumentation<'langChain'>
   readonly cloudflareAgents?: AgentsInstrumentation
 }
@@ -130,6 +132,8 @@ export interface InstrumentationConfig {
 export interface InstrumentedSession extends SessionView {
   readonly config: InstrumentationConfig
   readonly tracer: Tracer
+  /** Where libraries take their tracers from. */
+  readonly tracerProvider: TracerProvider
   readonly root: Span
   /** Where requests of the session's own service go. */
   readonly origin: string | undefined

@@ -1,10 +1,12 @@
 /** All scenarios in one Worker: `/<scenario>?base=<url of its server>`, with `&stream`, `&contents` and `&standard`
  * (the standard's names). The answer is the session's id. */
 import { currentSession } from 'agentops-edge'
-import { fetchCalls, llmCalls } from 'agentops-edge/instrumentation'
+import { aiSdk, fetchCalls, llmCalls } from 'agentops-edge/instrumentation'
 import { sessionMetrics } from 'agentops-edge/metrics'
 import { genAi } from 'agentops-edge/semconv'
 import { instrument } from 'agentops-edge/workers'
+import { agent as aiSdkAgent } from './ai-sdk/agent.ts'
+import { agent as aiSdkMore } from './ai-sdk-more/agent.ts'
 import { agent as anthropicToolRunner } from './anthropic-tool-runner/agent.ts'
 import { agent as claudeThinking } from './claude-thinking/agent.ts'
 import { agent as clientLeaves } from './client-leaves/agent.ts'
@@ -24,6 +26,8 @@ import { agent as toolLoop } from './tool-loop/agent.ts'
 import { agent as toolThrows } from './tool-throws/agent.ts'
 
 const agents: Record<string, Agent> = {
+  'ai-sdk': aiSdkAgent,
+  'ai-sdk-more': aiSdkMore,
   'anthropic-tool-runner': anthropicToolRunner,
   'claude-thinking': claudeThinking,
   'client-leaves': clientLeaves,
@@ -55,7 +59,7 @@ const metrics = sessionMetrics({ exportIntervalMs: 100 })
 const worker: ExportedHandler = instrument(handler, (_, trigger) => {
   const wants = trigger.kind === 'fetch' ? new URL(trigger.request.url).searchParams : new URLSearchParams()
   return {
-    instrumentations: { fetch: fetchCalls(), llm: llmCalls() },
+    instrumentations: { fetch: fetchCalls(), llm: llmCalls(), aiSdk: aiSdk() },
     captureContent: wants.has('contents'),
     ...(wants.has('standard') && { semconv: genAi, metrics }),
   }

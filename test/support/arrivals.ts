@@ -26,6 +26,7 @@ interface Expected {
 
 const MODELS: readonly Combination[] = ['llm', 'all']
 const REQUESTS: readonly Combination[] = ['fetch', 'all']
+const TOLD: readonly Combination[] = ['told', 'all']
 const tokens = (input: number, output: number): object => ({
   'gen_ai.usage.input_tokens': input,
   'gen_ai.usage.output_tokens': output,
@@ -170,6 +171,40 @@ const EXPECTED: readonly Expected[] = [
     session: 'ai-own/generate (tools)',
     attributes: { 'ai.operationId': 'ai.toolCall', 'ai.toolCall.name': 'get_weather' },
     count: 2,
+  },
+  // As the SDK tells of itself.
+  {
+    session: 'ai-told/generate (tools)',
+    with: TOLD,
+    name: 'answer.agent',
+    attributes: { 'agent.name': 'answer' },
+    count: 1,
+  },
+  {
+    session: 'ai-told/generate (tools)',
+    with: TOLD,
+    attributes: { 'tool.name': 'get_weather', 'tool.status': 'succeeded' },
+    count: 2,
+  },
+  {
+    session: 'ai-told/stream (tools)',
+    with: TOLD,
+    attributes: { 'tool.name': 'get_weather', 'error.type': 'RangeError' },
+    status: 2,
+  },
+  {
+    session: 'ai-told/generate (tools)',
+    with: ['told', 'llm', 'all'],
+    attributes: { ...llm(GPT), ...tokens(20, 12) },
+    count: 2,
+  },
+  { session: 'ai-told/embed (json)', with: TOLD, attributes: { 'gen_ai.usage.input_tokens': 5 }, count: 1 },
+  {
+    session: 'ai-told/generate (error)',
+    with: TOLD,
+    name: 'answer.agent',
+    attributes: { 'agent.name': 'answer' },
+    status: 2,
   },
   { session: 'ai-own/generate (error)', attributes: { 'ai.model.id': GPT }, status: 2 },
   { session: 'user/inside (json)', with: MODELS, attributes: { ...llm(GPT), ...tokens(20, 12) }, count: 1 },

@@ -15,7 +15,7 @@ const isLatest = !!process.env.LATEST
 
 const NODE = new RegExp(`^(node:.*|${builtinModules.filter((name) => /^[a-z]/.test(name)).join('|')})$`)
 
-/** Installs `test/agents/<name>` and gives its folder. */
+/** Installs `test/agents/<name>` and gives its folder. What is newest of a package is `latest`'s word for it in there, else npm's. */
 export async function installFramework(name: string): Promise<string> {
   const from = `test/agents/${name}`
   const home = `.cache/agents/${name}${isLatest ? '-latest' : ''}`
@@ -30,11 +30,15 @@ export async function installFramework(name: string): Promise<string> {
       if (await isThere()) return
       await mkdir(home, { recursive: true })
       await copyFile('.npmrc', `${home}/.npmrc`)
-      const { dependencies } = JSON.parse(await readFile(`${from}/package.json`, 'utf8'))
+      const { dependencies, latest = {} } = JSON.parse(await readFile(`${from}/package.json`, 'utf8'))
       const flags = ['--ignore-scripts']
       if (isLatest) {
         await writeFile(`${home}/package.json`, '{ "private": true }')
-        await run('npm', ['install', ...flags, ...Object.keys(dependencies).map((of) => `${of}@latest`)], { cwd: home })
+        await run(
+          'npm',
+          ['install', ...flags, ...Object.keys(dependencies).map((of) => `${of}@${latest[of] ?? 'latest'}`)],
+          { cwd: home },
+        )
       } else {
         for (const file of ['package.json', 'package-lock.json']) await copyFile(`${from}/${file}`, `${home}/${file}`)
         await run('npm', ['ci', ...flags], { cwd: home })

@@ -78,7 +78,20 @@ const ai = ['ai', 'ai-own'].flatMap((path) => [
   { task: `${path}/embed`, mode: 'json' },
   { task: `${path}/embed`, mode: 'error' },
 ])
-const thrown = ['openai/chat', 'anthropic/message', 'google/content', 'ai/generate', 'ai-own/generate', 'mcp/client']
+const told = [
+  ...['tools', 'error'].map((mode) => ({ task: 'ai-told/generate', mode })),
+  ...['tools', 'midstream'].map((mode) => ({ task: 'ai-told/stream', mode })),
+  { task: 'ai-told/embed', mode: 'json' },
+]
+const thrown = [
+  'openai/chat',
+  'anthropic/message',
+  'google/content',
+  'ai/generate',
+  'ai-own/generate',
+  'ai-told/generate',
+  'mcp/client',
+]
 export const RUNS: readonly Run[] = [
   ...['json', 'tools', 'error', 'gateway'].map((mode) => ({ task: 'openai/chat', mode })),
   ...['json', 'tools', 'midstream', 'error'].map((mode) => ({ task: 'openai/stream', mode })),
@@ -98,6 +111,7 @@ export const RUNS: readonly Run[] = [
   ...['tools', 'error'].map((mode) => ({ task: 'google/content', mode })),
   ...['json', 'error'].map((mode) => ({ task: 'google/stream', mode })),
   ...ai,
+  ...told,
   { task: 'ai/decide', mode: 'json' },
   ...['tools', 'error'].map((mode) => ({ task: 'bedrock/chat', mode })),
   { task: 'bedrock/stream', mode: 'tools' },

@@ -1,0 +1,1 @@
+export { answers } from '../ai-sdk-6/answers.ts'
