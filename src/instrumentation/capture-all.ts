@@ -1,14 +1,19 @@
 /** Everything that can be captured, in one line. It brings all captures into the bundle: who counts bytes names his own. */
 import { warn } from '../runtime/diag.ts'
 import type {
+  AgentsInstrumentation,
   AiInstrumentation,
   FetchInstrumentation,
+  FrameworkInstrumentation,
   Instrumentations,
   LlmInstrumentation,
 } from '../session/instruments.ts'
 import { aiSpans } from './ai.ts'
+import { aiSdk } from './ai-sdk.ts'
+import { cloudflareAgents } from './cloudflare-agents.ts'
 import { fetchCalls } from './fetch-calls.ts'
 import { llmCalls } from './llm.ts'
+import { openaiAgents } from './openai-agents.ts'
 import { bedrockInvoke } from './wires/bedrock-invoke.ts'
 import { cohere } from './wires/cohere.ts'
 import { interactions } from './wires/interactions.ts'
@@ -24,6 +29,14 @@ export interface CaptureAllOptions {
   llm?: LlmInstrumentation | false
   /** Spans of AI frameworks: `aiSpans()`. */
   ai?: AiInstrumentation | false
+  /** Vercel's AI SDK: `aiSdk()`. */
+  aiSdk?: FrameworkInstrumentation<'aiSdk'> | false
+  /** OpenAI's Agents SDK: `openaiAgents()`. */
+  openaiAgents?: FrameworkInstrumentation<'openaiAgents'> | false
+  /** Cloudflare's Agents SDK: `cloudflareAgents()`. */
+  cloudflareAgents?: AgentsInstrumentation | false
+  /** `langChain()`, which needs LangChain's hooks: captured only where it is passed. */
+  langChain?: FrameworkInstrumentation<'langChain'>
   /** Spans of any OpenTelemetry-instrumented library. */
   global?: boolean
   /** Of `llm`: tools that are called over MCP. */
@@ -46,6 +59,9 @@ export interface CaptureAllOptions {
 const MAKERS: Readonly<Record<string, () => unknown>> = {
   fetch: fetchCalls,
   ai: aiSpans,
+  aiSdk,
+  openaiAgents,
+  cloudflareAgents,
 }
 const WIRES: Readonly<Record<string, readonly Wire[]>> = {
   bedrock: [bedrockInvoke],
@@ -54,10 +70,10 @@ const WIRES: Readonly<Record<string, readonly Wire[]>> = {
   ollama,
   openaiMore,
 }
-const OTHERS = ['llm', 'global', 'mcp', 'tools']
+const OTHERS = ['llm', 'global', 'mcp', 'tools', 'langChain']
 
 /**
- * All instrumentations, each off by its name. Replaces the global `fetch`, once; call it where the app is made, before
+ * All instrumentations, each off by its name. Replaces the global `fetch`, once, and is told by AI frameworks what they do; call it where the app is made, before
  * clients are.
  *
  * ```ts
@@ -76,8 +92,10 @@ export function captureAll(options: CaptureAllOptions = {}): Instrumentations {
     mcp,
     tools,
     bedrock,
+    langChain,
     llm = llmCalls({ wires, mcp, tools, except: bedrock === false ? ['aws.bedrock'] : [] }),
   } = options
   const made = Object.entries(MAKERS).map(([name, make]) => [name, given[name] ?? make()])
-  return { global: options.global !== false, llm: llm || undefined, ...Object.fromEntries(made) } as Instrumentations
+  const rest = { global: options.global !== false, llm: llm || undefined, langChain }
+  return { ...rest, ...Object.fromEntries(made) } as Instrumentations
 }

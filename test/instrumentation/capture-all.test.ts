@@ -2,7 +2,7 @@
 import { trace } from '@opentelemetry/api'
 import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import { createAgentOps } from '../../src/index.ts'
-import { type CaptureAllOptions, captureAll, llmCalls } from '../../src/instrumentation/index.ts'
+import { type CaptureAllOptions, captureAll, langChain, llmCalls } from '../../src/instrumentation/index.ts'
 import { spansOf, toCollector } from '../support/collected.ts'
 import { type RunningReplies, startReplies } from '../support/replies.ts'
 
@@ -110,6 +110,17 @@ test.each<[string, CaptureAllOptions, string[]]>([
 test('without global', () => {
   expect(captureAll({ global: false })).toMatchObject({ global: false, ai: { instruments: 'ai' } })
   expect(captureAll()).toMatchObject({ global: true })
+})
+
+test.each(['aiSdk', 'openaiAgents', 'cloudflareAgents'])('%s is told by its framework, or off', (name) => {
+  expect(captureAll()).toMatchObject({ [name]: { instruments: name } })
+  expect(captureAll({ [name]: false })).toMatchObject({ [name]: false })
+})
+
+test('langChain() only where it is passed', () => {
+  expect(captureAll().langChain).toBeUndefined()
+  const hooks = { registerConfigureHook: () => {}, setContextVariable: () => {} }
+  expect(captureAll({ langChain: langChain(hooks) })).toMatchObject({ langChain: { instruments: 'langChain' } })
 })
 
 test('a name that nothing has is said', () => {
