@@ -113,6 +113,12 @@ export function modelOf(attributes: PlainAttributes): string | undefined {
   return model === undefined ? undefined : `${model}`
 }
 
+/** `deployment.environment.name`, or as it was called before. */
+export function environmentOf({ resource }: CollectedSpan): string | undefined {
+  const told = first(resource, key.DEPLOYMENT_ENVIRONMENT, 'deployment.environment')
+  return told === undefined ? undefined : `${told}`
+}
+
 function tokensOf(attributes: PlainAttributes): Pick<SpanSummary, 'inputTokens' | 'outputTokens'> {
   const count = (...names: string[]): number | undefined => {
     const value = Number(first(attributes, ...names))

@@ -8,6 +8,7 @@ import { sign, verify } from 'hono/jwt'
 import { describe } from '../runtime/diag.ts'
 import { isUuid } from '../runtime/uuid.ts'
 import { BodyError, readBody } from './body.ts'
+import { BusyError } from './busy.ts'
 import { type ReadSpans, readOtlp } from './otlp.ts'
 import { decodeTraceRequest, encodeTraceResponse } from './protobuf.ts'
 
@@ -61,8 +62,11 @@ export function ingest(intake: Intake): Hono {
       await intake.take(read, c.req.raw)
     } catch (error) {
       const message = `the spans cannot be stored now: ${describe(error)}`
-      if (isProtobuf(c)) return answer(c, 503, encodeStatus(message))
-      return c.json({ code: 14, message }, 503)
+      const isBusy = error instanceof BusyError
+      if (isBusy) c.header('retry-after', `${error.retryAfter}`)
+      // gRPC's numbers: RESOURCE_EXHAUSTED, UNAVAILABLE.
+      const [status, code] = isBusy ? ([429, 8] as const) : ([503, 14] as const)
+      return isProtobuf(c) ? answer(c, status, encodeStatus(message)) : c.json({ code, message }, status)
     }
     const { rejected, reason = '' } = read
     if (isProtobuf(c)) return answer(c, 200, encodeTraceResponse(rejected, reason))
@@ -101,13 +105,13 @@ function isProtobuf(c: Context): boolean {
   return /^application\/x-protobuf\b/i.test(c.req.header('content-type') ?? '')
 }
 
-function answer(c: Context, status: 200 | 400 | 503, body: Uint8Array): Response {
+function answer(c: Context, status: 200 | 400 | 429 | 503, body: Uint8Array): Response {
   return c.body(body as Uint8Array<ArrayBuffer>, status, { 'content-type': 'application/x-protobuf' })
 }
 
 /** `google.rpc.Status` with a message alone. */
 function encodeStatus(message: string): Uint8Array {
   // The same field number and type as a partial success has for its message, without what is around it.
-  const told = Buffer.from(message.slice(0, 120))
+  const told = new TextEncoder().encode(message).subarray(0, 120)
   return Uint8Array.from([18, told.length, ...told])
 }
