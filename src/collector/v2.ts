@@ -17,7 +17,7 @@ type Value = NonNullable<WireSpan['attributes']>[number]['value']
 const LIFETIME_S = 24 * 3600
 const PLURALS: Record<string, string> = { actions: 'operation', tools: 'tool', llms: 'llm', errors: 'operation' }
 
-export function v2({ secret, take, onRequest }: Intake): Hono {
+export function v2({ secret, take, onRequest, accepts }: Intake): Hono {
   const app = new Hono()
   const fail = (c: Context, status: 400 | 401 | 500, message: string): Response =>
     c.json({ path: c.req.path, message }, status)
@@ -29,13 +29,15 @@ export function v2({ secret, take, onRequest }: Intake): Hono {
   const sessionOf = async (c: Context): Promise<string | undefined> => {
     const token = (c.req.header('authorization') ?? '').replace(/^Bearer /, '')
     const claims = await verify(token, secret, 'HS256').catch(() => undefined)
-    return claims && `${claims.session_id}`
+    return isUuid(`${claims?.session_id}`) ? `${claims?.session_id}` : undefined
   }
   const jwt = (id: string): Promise<string> =>
     sign({ session_id: id, exp: Math.floor(Date.now() / 1000) + LIFETIME_S }, secret, 'HS256')
 
   app.post('/v2/create_session', async (c) => {
-    if (!isUuid(c.req.header('x-agentops-api-key') ?? '')) return fail(c, 400, 'Invalid API key format')
+    const apiKey = c.req.header('x-agentops-api-key') ?? ''
+    if (!isUuid(apiKey)) return fail(c, 400, 'Invalid API key format')
+    if ((await accepts?.(apiKey)) === false) return fail(c, 401, 'Invalid API key')
     const session = (await fieldsOf(c))?.session as Fields | undefined
     const id = `${session?.session_id ?? ''}`
     if (!isUuid(id)) return fail(c, 500, 'expected session.session_id to be a UUID')
@@ -44,7 +46,9 @@ export function v2({ secret, take, onRequest }: Intake): Hono {
   })
   app.post('/v2/reauthorize_jwt', async (c) => {
     const id = `${(await fieldsOf(c))?.session_id ?? ''}`
-    if (!isUuid(c.req.header('x-agentops-api-key') ?? '') || !isUuid(id)) return fail(c, 400, 'Invalid API key format')
+    const apiKey = c.req.header('x-agentops-api-key') ?? ''
+    if (!isUuid(apiKey) || !isUuid(id)) return fail(c, 400, 'Invalid API key format')
+    if ((await accepts?.(apiKey)) === false) return fail(c, 401, 'Invalid API key')
     return c.json({ status: 'Success', jwt: await jwt(id) })
   })
   app.post('/v2/update_session', async (c) => {

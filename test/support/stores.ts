@@ -1,0 +1,34 @@
+/** The backend on each of its stores, as it is run: what they answer over HTTP has to be the same. */
+import { startBackend } from '../../src/collector/index.ts'
+import { TABLES } from '../../src/collector/sql-schema.ts'
+import { type RunningWorker, startWorker } from './workerd.ts'
+
+export interface RunningStore {
+  /** Without a slash at the end. */
+  url: string
+  stop(): Promise<void>
+}
+
+export async function onSqlite(): Promise<RunningStore> {
+  const { url, close } = await startBackend()
+  return { url, stop: close }
+}
+
+/** The Worker of `examples/backend-worker`, with its queue, in workerd. */
+export async function onD1(bindings: Record<string, string> = {}, miniflare: object = {}): Promise<RunningWorker> {
+  const worker = await startWorker({
+    entry: 'examples/backend-worker/src/index.ts',
+    compatibilityFlags: ['nodejs_compat'],
+    bindings,
+    queueProducers: { INGEST: 'ingest' },
+    queueConsumers: { ingest: { maxBatchSize: 20, maxBatchTimeout: 0, maxRetries: 5 } },
+    miniflare: { d1Databases: { DB: 'sessions' }, ...miniflare },
+  })
+  try {
+    await worker.sql('DB', TABLES)
+  } catch (error) {
+    await worker.stop()
+    throw error
+  }
+  return worker
+}
