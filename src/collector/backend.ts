@@ -16,6 +16,8 @@ import type { CollectedSession } from './store.ts'
 import type { TraceStore } from './trace-store.ts'
 
 export interface BackendOptions extends SqliteOptions {
+  /** Where sessions are kept in place of a file; it is closed with the backend. */
+  store?: TraceStore
   /** Default 0: any free one. */
   port?: number
   /** The database file; its folder has to be there. Default: one that goes with `close()`. */
@@ -39,12 +41,13 @@ const MAX_SPANS = 10_000
 
 /** Rejects where the port is taken, or the file cannot be used: it is left as it is then. */
 export async function startBackend(options: BackendOptions = {}): Promise<Backend> {
-  const folder = options.db === undefined ? await mkdtemp(join(tmpdir(), 'agentops-edge-')) : undefined
+  const folder =
+    options.db === undefined && !options.store ? await mkdtemp(join(tmpdir(), 'agentops-edge-')) : undefined
   const discard = async (): Promise<void> => {
     if (folder) await rm(folder, { recursive: true, force: true })
   }
   try {
-    const store = await openSqlite(options.db ?? join(folder ?? '', 'sessions.db'), options)
+    const store = options.store ?? (await openSqlite(options.db ?? join(folder ?? '', 'sessions.db'), options))
     const app = createBackend({ store, access: { guard: onlyLocal(options.hosts) } })
     if (options.onSession) follow(store, options.onSession)
     try {

@@ -3,7 +3,7 @@
  * themselves which spans are new, so that nothing has to be read before, and nobody else's spans can come between.
  */
 import * as key from '../runtime/semconv.ts'
-import { environmentOf, first, modelOf, type SpanSummary, summarize } from './conventions.ts'
+import { environmentOf, first, modelOf, SAYS, type SpanSummary, summarize } from './conventions.ts'
 import type { CollectedSpan, PlainAttributes, RawSpan } from './otlp.ts'
 import { ADD_SUMS, ALL, count, type Row, rowsOf, type SqlValue, STEP, type Statement } from './sql-schema.ts'
 import type { Stored } from './trace-store.ts'
@@ -226,7 +226,7 @@ function name(trace: Naming, span: CollectedSpan, start: number): void {
   if (rank < trace.rank || (rank === trace.rank && start >= trace.namedAt)) return
   const service = resource[key.SERVICE_NAME]
   const route = attributes[key.HTTP_ROUTE]
-  const id = first(attributes, key.CONVERSATION_ID, key.SESSION_ID)
+  const id = first(attributes, ...SAYS.sessionId)
   trace.rank = rank
   trace.namedAt = start
   trace.name = cut(span.name.replace(/\.session$/, '')) || '(no name)'
