@@ -28,6 +28,7 @@ try {
     await page.emulateMedia({ colorScheme })
     await page.goto(backend.url + path)
     if (name !== 'overview') await page.locator('#status.on').waitFor()
+    await page.setViewportSize({ width: 1240, height: name === 'overview' ? 1330 : 780 })
     await page.screenshot({ path: `docs/${name}.png` })
     console.log(`docs/${name}.png`)
   }

@@ -25,10 +25,10 @@ export interface ClickHouseOptions {
   url: string
   /** Days that sessions are kept, where the tables are made by this store. Default 30. */
   days?: number
+  /** Spans that are being written; what comes then is answered 429. Default 50,000. */
+  maxWaiting?: number
 }
 
-/** Spans that are written and have no answer yet; who sends more is told to come again. */
-const MAX_WAITING = 50_000
 /** Spans of one insert. */
 const MAX_INSERT = 10_000
 const MAX_CHANGES = 500
@@ -50,7 +50,7 @@ const COLUMN = {
 type Values = Record<string, unknown>
 
 /** Asks for nothing before it is used; makes the tables that are not there then. */
-export function clickhouseStore({ url, days = 30 }: ClickHouseOptions): TraceStore {
+export function clickhouseStore({ url, days = 30, maxWaiting = 50_000 }: ClickHouseOptions): TraceStore {
   if (!(days >= 1 && days <= 36_500)) throw new RangeError(`days: expected a number from 1 to 36500, got ${days}`)
   const client: ClickHouseClient = createClient({ url, application: 'agentops-edge' })
   let isReady = false
@@ -60,8 +60,8 @@ export function clickhouseStore({ url, days = 30 }: ClickHouseOptions): TraceSto
     try {
       return await work()
     } catch (error) {
-      const { code, message } = error as { code?: string; message?: string }
-      if (BUSY.has(`${code}`) || /\b(429|503)\b/.test(`${message}`.slice(0, 100))) {
+      const { message = '', code = /^Code: (\d+)/.exec(message)?.[1] } = error as { code?: string; message?: string }
+      if (BUSY.has(`${code}`) || /\b(429|503)\b/.test(message.slice(0, 100))) {
         throw new BusyError(`ClickHouse is busy (${code ?? 'it has said so'})`, 5)
       }
       throw error
@@ -119,7 +119,7 @@ export function clickhouseStore({ url, days = 30 }: ClickHouseOptions): TraceSto
 
   return {
     async write({ spans, raw }) {
-      if (waiting > MAX_WAITING) throw new BusyError(`${waiting} spans wait to be written`)
+      if (waiting > maxWaiting) throw new BusyError(`${waiting} spans wait to be written`)
       waiting += spans.length
       try {
         for (let from = 0; from < spans.length; from += MAX_INSERT) {

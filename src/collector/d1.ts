@@ -33,15 +33,14 @@ export const D1_MAX_SPAN: number = 900_000
 
 /** Spans of one transaction; D1 gives up one that takes 30 s. */
 const MAX_COMMIT = 500
-/** Spans that one isolate has handed to D1 and has no answer for. */
-const MAX_WAITING = 20_000
 /** Sessions of a step of `prune`, and steps: some 900 statements, of which an invocation has 1,000. */
 const STEP = 50
 const STEPS = 100
 /** Sessions that have changed, for who listens. */
 const MAX_CHANGES = 500
 
-export function d1Store(database: D1Binding): D1Store {
+/** `maxWaiting`: spans that one isolate has handed to D1 and has no answer for; what comes then is answered 429. */
+export function d1Store(database: D1Binding, { maxWaiting = 20_000 }: { maxWaiting?: number } = {}): D1Store {
   const run = async (statements: readonly Statement[]): Promise<{ rows: Row[][]; bytes: number }> => {
     try {
       const answers = await database.batch(statements.map(({ sql, values }) => database.prepare(sql).bind(...values)))
@@ -59,7 +58,7 @@ export function d1Store(database: D1Binding): D1Store {
   return {
     ...reads(query),
     async write({ spans, raw }) {
-      if (waiting > MAX_WAITING) throw new BusyError(`${waiting} spans wait to be written`)
+      if (waiting > maxWaiting) throw new BusyError(`${waiting} spans wait to be written`)
       waiting += spans.length
       try {
         for (let from = 0; from < spans.length; from += MAX_COMMIT) {

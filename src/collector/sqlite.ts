@@ -14,6 +14,8 @@ export interface SqliteOptions {
   maxAgeMs?: number
   /** The oldest sessions go while the database takes more bytes. Default 1 GiB. */
   maxBytes?: number
+  /** Spans that may wait to be written; what comes then is answered 429. Default 200,000. */
+  maxWaiting?: number
 }
 
 interface Batch {
@@ -24,12 +26,10 @@ interface Batch {
 
 /** Spans of one transaction: some tens of milliseconds. */
 const MAX_COMMIT = 2000
-/** Spans that wait to be written; a client that is told so tries again. */
-const MAX_WAITING = 200_000
 const RETENTION_INTERVAL_MS = 2000
 /** Opens or makes the file; its folder has to be there. Rejects, and leaves it as it is, where it is not ours, damaged or newer. */
 export async function openSqlite(file: string, options: SqliteOptions = {}): Promise<TraceStore> {
-  const { maxAgeMs = 7 * 24 * 3600_000, maxBytes = 2 ** 30 } = options
+  const { maxAgeMs = 7 * 24 * 3600_000, maxBytes = 2 ** 30, maxWaiting = 200_000 } = options
   const database = await openDatabase(file)
   const writer = new SqliteWriter(database)
   const reader = openReader(file)
@@ -96,7 +96,7 @@ export async function openSqlite(file: string, options: SqliteOptions = {}): Pro
     ...reads((sql, ...values) => reader.query(sql, ...values)),
     write: ({ spans, raw }) =>
       new Promise<void>((resolve, reject) => {
-        if (count > MAX_WAITING) return reject(new BusyError(`${count} spans wait to be written`))
+        if (count > maxWaiting) return reject(new BusyError(`${count} spans wait to be written`))
         if (!spans.length) return resolve()
         count += spans.length
         waiting.push({ spans: spans.map((span, i) => ({ span, raw: raw[i] as RawSpan })), resolve, reject })

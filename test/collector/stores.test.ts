@@ -5,10 +5,10 @@ import { onClickHouse, onD1, onSqlite, type RunningStore } from '../support/stor
 import { waitFor } from '../support/wait.ts'
 
 const STORES: [name: string, start: () => Promise<RunningStore>][] = [
-  ['SQLite in Node', onSqlite],
-  ['D1 in workerd', onD1],
+  ['SQLite in Node', () => onSqlite()],
+  ['D1 in workerd', () => onD1()],
   // An install of 500 MB: `npm run test:desk`.
-  ...(process.env.DESK ? [['ClickHouse’s engine', onClickHouse] as [string, () => Promise<RunningStore>]] : []),
+  ...(process.env.DESK ? [['ClickHouse’s engine', () => onClickHouse()] as [string, () => Promise<RunningStore>]] : []),
 ]
 const QUARTER = 900_000_000
 /** Sessions of the tests are of this time, so that what is added up does not depend on when they run. */

@@ -1,12 +1,8 @@
 /** The backend on each of its stores, as it is run: what they answer over HTTP has to be the same. */
-import { spawn } from 'node:child_process'
-import { once } from 'node:events'
-import { join } from 'node:path'
-import { createInterface } from 'node:readline'
 import { clickhouseStore } from '../../src/collector/clickhouse/index.ts'
 import { startBackend } from '../../src/collector/index.ts'
 import { TABLES } from '../../src/collector/sql-schema.ts'
-import { installPackage } from './package.ts'
+import { startClickHouse } from './clickhouse.ts'
 import { type RunningWorker, startWorker } from './workerd.ts'
 
 export interface RunningStore {
@@ -15,8 +11,8 @@ export interface RunningStore {
   stop(): Promise<void>
 }
 
-export async function onSqlite(): Promise<RunningStore> {
-  const { url, close } = await startBackend()
+export async function onSqlite(maxWaiting?: number): Promise<RunningStore> {
+  const { url, close } = await startBackend({ maxWaiting })
   return { url, stop: close }
 }
 
@@ -39,28 +35,10 @@ export async function onD1(bindings: Record<string, string> = {}, miniflare: obj
   return worker
 }
 
-/** The engine of `test/chdb`, as a process. */
-export async function startClickHouse(): Promise<RunningStore> {
-  const home = await installPackage('chdb')
-  const server = spawn(process.execPath, [join(home, 'server.mjs')], { stdio: ['pipe', 'pipe', 'inherit'] })
-  const stop = async (): Promise<void> => {
-    if (server.exitCode !== null || server.signalCode !== null) return
-    const ended = once(server, 'exit')
-    server.kill('SIGTERM')
-    await ended
-  }
-  const ended = once(server, 'exit').then(() => {
-    throw new Error('the engine ended before it listened')
-  })
-  const [port] = (await Promise.race([once(createInterface(server.stdout), 'line'), ended])) as [string]
-  ended.catch(() => {})
-  return { url: `http://default:@127.0.0.1:${port}/default`, stop }
-}
-
-export async function onClickHouse(): Promise<RunningStore> {
+export async function onClickHouse(maxWaiting?: number): Promise<RunningStore> {
   const engine = await startClickHouse()
   try {
-    const { url, close } = await startBackend({ store: clickhouseStore({ url: engine.url }) })
+    const { url, close } = await startBackend({ store: clickhouseStore({ url: engine.url, maxWaiting }) })
     return {
       url,
       async stop() {

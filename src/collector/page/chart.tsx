@@ -34,7 +34,7 @@ export interface ChartProps {
 }
 
 const [WIDTH, HEIGHT] = [560, 170]
-const [LEFT, RIGHT, TOP, BOTTOM] = [56, 8, 10, 22]
+const [LEFT, RIGHT, TOP, BOTTOM] = [56, 18, 10, 22]
 
 export const Chart: FC<ChartProps> = ({ title, sum, times, series, shape, format, hrefOf, timeOf }) => {
   const count = times.length - 1
@@ -47,7 +47,6 @@ export const Chart: FC<ChartProps> = ({ title, sum, times, series, shape, format
   )
   const most = Math.max(0, ...tops)
   const y = scaleLinear([0, most || 1], [HEIGHT - BOTTOM, TOP]).nice(4)
-  const tickOf = x.tickFormat()
   const said = (n: number): string =>
     `${timeOf(n)}: ${series
       .filter(({ values }) => values[n] !== undefined)
@@ -145,6 +144,15 @@ export const Chart: FC<ChartProps> = ({ title, sum, times, series, shape, format
       <output class="said" aria-hidden="true" />
     </figure>
   )
+}
+
+/** A day where one begins, else the time. */
+function tickOf(time: Date): string {
+  const pad = (value: number): string => String(value).padStart(2, '0')
+  const isDay = time.getHours() + time.getMinutes() === 0
+  return isDay
+    ? new Intl.DateTimeFormat('en-US', { month: 'short', day: 'numeric' }).format(time)
+    : `${pad(time.getHours())}:${pad(time.getMinutes())}`
 }
 
 const Bars: FC<{ series: Series[]; n: number; x: number; width: number; y: (value: number) => number }> = (props) => {

@@ -48,6 +48,7 @@ button:hover, select:hover { border-color: var(--muted); }
 .bar { display: flex; align-items: center; gap: 18px; padding: 9px 24px; border-bottom: 1px solid var(--line); background: var(--raised); }
 .brand { display: flex; align-items: center; gap: 8px; font-weight: 600; color: var(--text); }
 .brand svg { fill: var(--accent); }
+.bar nav { display: flex; gap: 16px; }
 .bar nav a { color: var(--muted); }
 .status { color: var(--muted); font-size: 12px; }
 .status::before { content: ""; display: inline-block; width: 7px; height: 7px; border-radius: 50%; margin-right: 6px; background: var(--grey); }
