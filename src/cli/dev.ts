@@ -42,7 +42,7 @@ export async function dev({ port, db, maxAge, maxSize, host, json }: DevOptions)
 /** `CLICKHOUSE_URL` holds a password: it is not repeated. */
 function openClickHouse(url: string, maxAge: number): TraceStore {
   if (!URL.canParse(url)) throw new UserError('CLICKHOUSE_URL: expected https://user:password@host:8443/database')
-  return clickhouseStore({ url, days: Math.ceil(maxAge) })
+  return clickhouseStore({ url, days: Math.ceil(maxAge), isGrouping: true })
 }
 
 /** The folder of the default file keeps itself out of the user's repository. */

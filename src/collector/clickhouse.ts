@@ -1,24 +1,23 @@
 /** The store over ClickHouse, by its HTTP interface: in Node and in a Worker. */
 import { type ClickHouseClient, createClient } from '@clickhouse/client-web'
-import { INCOMPLETE } from '../runtime/semconv.ts'
 import { BusyError } from './busy.ts'
+import {
+  conditions,
+  ONCE,
+  OWN,
+  ROOT,
+  SESSION,
+  type SessionColumns,
+  type SumColumns,
+  toSession,
+  toSpanRow,
+  toSum,
+} from './clickhouse-query.ts'
 import { COLUMNS, fromRow, type TraceRow, toRow } from './clickhouse-rows.ts'
 import { SPAN_WORDS, schema } from './clickhouse-schema.ts'
-import { summarize } from './conventions.ts'
 import { type CollectedSpan, type RawSpan, toSpan } from './otlp.ts'
 import { polling } from './polling.ts'
-import {
-  LABELS,
-  type Latency,
-  noFacets,
-  RUNNING_MS,
-  type SessionFilter,
-  type SessionRow,
-  type SessionState,
-  type SpanRow,
-  type Sum,
-  type TraceStore,
-} from './trace-store.ts'
+import { type Latency, noFacets, type TraceStore } from './trace-store.ts'
 
 export interface ClickHouseOptions {
   /** `https://user:password@host:8443/database`. */
@@ -27,6 +26,11 @@ export interface ClickHouseOptions {
   days?: number
   /** Spans that are being written; what comes then is answered 429. Default 50,000. */
   maxWaiting?: number
+  /**
+   * What comes while an insert runs goes with the next one: for a process of its own. Not in a Worker, where no request
+   * can wait for another's. Default false.
+   */
+  isGrouping?: boolean
 }
 
 /** Spans of one insert. */
@@ -34,23 +38,19 @@ const MAX_INSERT = 10_000
 const MAX_CHANGES = 500
 /** Of the server that has too much to do: too many queries, parts, bytes in memory; a query that took too long. */
 const BUSY = new Set(['159', '202', '241', '252'])
-const WORDS = /[\p{L}\p{N}\p{Co}]+/gu
 const DAY = 86_400_000_000
 const MICROS = 'toUnixTimestamp64Micro'
-/** Labels and the columns that have them. */
-const COLUMN = {
-  tag: 'Tags',
-  route: 'Routes',
-  model: 'Models',
-  tool: 'Tools',
-  service: 'Services',
-  environment: 'Environments',
-}
-
 type Values = Record<string, unknown>
 
+interface Group {
+  spans: CollectedSpan[]
+  raw: RawSpan[]
+  resolve(): void
+  reject(error: unknown): void
+}
+
 /** Asks for nothing before it is used; makes the tables that are not there then. */
-export function clickhouseStore({ url, days = 30, maxWaiting = 50_000 }: ClickHouseOptions): TraceStore {
+export function clickhouseStore({ url, days = 30, maxWaiting = 50_000, isGrouping }: ClickHouseOptions): TraceStore {
   if (!(days >= 1 && days <= 36_500)) throw new RangeError(`days: expected a number from 1 to 36500, got ${days}`)
   const client: ClickHouseClient = createClient({ url, application: 'agentops-edge' })
   let isReady = false
@@ -117,13 +117,50 @@ export function clickhouseStore({ url, days = 30, maxWaiting = 50_000 }: ClickHo
     )
   }
 
+  const next: Group[] = []
+  let isInserting = false
+  const insertGroups = async (): Promise<void> => {
+    isInserting = true
+    while (next.length) {
+      const group: Group[] = []
+      for (let size = 0; next[0] && (!size || size + next[0].spans.length <= MAX_INSERT); ) {
+        size += next[0].spans.length
+        group.push(next.shift() as Group)
+      }
+      const all = (of: Group[]): [CollectedSpan[], RawSpan[]] => [
+        of.flatMap(({ spans }) => spans),
+        of.flatMap(({ raw }) => raw),
+      ]
+      try {
+        await insert(...all(group))
+        for (const { resolve } of group) resolve()
+      } catch (error) {
+        // One that cannot be written costs only itself; where the server is busy all come again.
+        const isAlone = group.length === 1 || error instanceof BusyError
+        for (const one of group) {
+          if (isAlone) one.reject(error)
+          else await insert(...all([one])).then(one.resolve, one.reject)
+        }
+      }
+    }
+    isInserting = false
+  }
+  const insertTogether = (spans: CollectedSpan[], raw: RawSpan[]): Promise<void> =>
+    new Promise((resolve, reject) => {
+      next.push({ spans, raw, resolve, reject })
+      if (!isInserting) insertGroups()
+    })
+
   return {
     async write({ spans, raw }) {
       if (waiting > maxWaiting) throw new BusyError(`${waiting} spans wait to be written`)
       waiting += spans.length
       try {
         for (let from = 0; from < spans.length; from += MAX_INSERT) {
-          await insert(spans.slice(from, from + MAX_INSERT), raw.slice(from, from + MAX_INSERT))
+          await (isGrouping ? insertTogether : insert)(
+            spans.slice(from, from + MAX_INSERT),
+            raw.slice(from, from + MAX_INSERT),
+          )
         }
       } finally {
         waiting -= spans.length
@@ -223,113 +260,5 @@ export function clickhouseStore({ url, days = 30, maxWaiting = 50_000 }: ClickHo
       }))
     }),
     close: () => client.close(),
-  }
-}
-
-/** A span that two wrote at the same time is there twice. */
-const ONCE = 'ORDER BY Timestamp, SpanId LIMIT 1 BY SpanId LIMIT {limit:UInt32}'
-const ROOT = 'argMaxMerge(Root)'
-/** What the root says, else any span. */
-const OWN = (column: string, n: number): string => `coalesce(nullIf(root.${n}, ''), groupUniqArrayArray(${column})[1])`
-
-const SESSION = `SELECT TraceId AS traceId, ${ROOT} AS root, root.1 AS sessionId, root.2 AS name, ${OWN('Services', 3)} AS service,
-  ${OWN('Environments', 4)} AS environment, ${OWN('Routes', 5)} AS route, argMaxMerge(State) AS state, root.6 AS reason,
-  toString(${MICROS}(min(Start))) AS start, toString(${MICROS}(max(End))) AS over,
-  toString(toUnixTimestamp64Milli(max(Updated))) AS updated, toString(sum(Spans)) AS spans, toString(sum(Errors)) AS errors,
-  toString(sum(ModelCalls)) AS modelCalls, toString(sum(ToolCalls)) AS toolCalls, toString(sum(InputTokens)) AS inputTokens,
-  toString(sum(OutputTokens)) AS outputTokens, sum(Cost) AS cost, arraySort(groupUniqArrayArray(Tags)) AS tags,
-  arraySort(groupUniqArrayArray(Models)) AS models FROM agentops_sessions`
-
-type SessionColumns = Record<
-  Exclude<keyof SessionRow, 'tags' | 'models' | 'cost' | 'duration'> | 'over' | 'updated',
-  string
-> &
-  Pick<SessionRow, 'tags' | 'models' | 'cost'>
-type SumColumns = Record<'point' | 'type' | 'name' | 'calls' | 'errors' | 'input' | 'output', string> & { cost: number }
-
-function conditions(filter: SessionFilter): { having: string; values: Values } {
-  const { state, text = '', sessionId, before, after } = filter
-  const terms: string[] = []
-  const values: Values = {}
-  const add = (term: string, name: string, value: unknown): void => {
-    terms.push(term)
-    values[name] = value
-  }
-  const fresh = Date.now() - RUNNING_MS
-  const isFresh = 'max(Updated) >= fromUnixTimestamp64Milli({fresh:Int64})'
-  if (state === 'Running') add(`argMaxMerge(State) = '' AND ${isFresh}`, 'fresh', fresh)
-  else if (state === 'Unfinished') add(`argMaxMerge(State) = '' AND NOT ${isFresh}`, 'fresh', fresh)
-  else if (state) add('argMaxMerge(State) = {state:String}', 'state', state)
-  for (const label of LABELS) {
-    if (filter[label] === undefined) continue
-    add(`has(groupUniqArrayArray(${COLUMN[label]}), {${label}:String})`, label, filter[label])
-  }
-  const words = text.match(WORDS)?.slice(0, 20) ?? []
-  if (words.length) {
-    // The last one may be the beginning of a word.
-    const patterns = words.map(
-      (word, n) => `(?i)(^|[^\\pL\\pN])${word}${n < words.length - 1 ? '($|[^\\pL\\pN])' : ''}`,
-    )
-    add(
-      `TraceId IN (SELECT TraceId FROM otel_traces WHERE arrayAll(pattern -> match(concat(SpanName, ' ', StatusMessage, ' ',
-        arrayStringConcat(mapValues(SpanAttributes), ' '), ' ',
-        arrayStringConcat(arrayMap(of -> arrayStringConcat(mapValues(of), ' '), Events.Attributes), ' ')), pattern), {patterns:Array(String)}))`,
-      'patterns',
-      patterns,
-    )
-  }
-  if (sessionId !== undefined) {
-    add(`if(${ROOT}.1 = '', TraceId, ${ROOT}.1) = {session:String}`, 'session', sessionId)
-  }
-  if (before !== undefined) add('min(Start) < fromUnixTimestamp64Micro({before:Int64})', 'before', before)
-  if (after !== undefined) add('min(Start) >= fromUnixTimestamp64Micro({after:Int64})', 'after', after)
-  return { having: terms.length ? `HAVING ${terms.join(' AND ')}` : '', values }
-}
-
-function toSession(row: SessionColumns): SessionRow {
-  const isFresh = Number(row.updated) >= Date.now() - RUNNING_MS
-  return {
-    traceId: row.traceId,
-    sessionId: row.sessionId || row.traceId,
-    name: row.name,
-    service: row.service || undefined,
-    environment: row.environment || undefined,
-    route: row.route || undefined,
-    state: (row.state || (isFresh ? 'Running' : 'Unfinished')) as SessionState,
-    reason: row.reason || undefined,
-    start: Number(row.start),
-    duration: Number(row.over) - Number(row.start),
-    spans: Number(row.spans),
-    errors: Number(row.errors),
-    modelCalls: Number(row.modelCalls),
-    toolCalls: Number(row.toolCalls),
-    inputTokens: Number(row.inputTokens),
-    outputTokens: Number(row.outputTokens),
-    cost: row.cost,
-    tags: row.tags,
-    models: row.models,
-  }
-}
-
-function toSpanRow(span: CollectedSpan): SpanRow {
-  const start = Number(span.start / 1000n)
-  return {
-    ...summarize(span),
-    ...{ spanId: span.spanId, parentId: span.parentSpanId, name: span.name, status: span.status.code, start },
-    duration: Number(span.end / 1000n) - start,
-    incomplete: !!span.attributes[INCOMPLETE],
-  }
-}
-
-function toSum(row: SumColumns): Sum {
-  return {
-    at: Number(row.point),
-    type: row.type as Sum['type'],
-    name: row.name,
-    calls: Number(row.calls),
-    errors: Number(row.errors),
-    inputTokens: Number(row.input),
-    outputTokens: Number(row.output),
-    cost: row.cost,
   }
 }

@@ -38,7 +38,9 @@ export async function onD1(bindings: Record<string, string> = {}, miniflare: obj
 export async function onClickHouse(maxWaiting?: number): Promise<RunningStore> {
   const engine = await startClickHouse()
   try {
-    const { url, close } = await startBackend({ store: clickhouseStore({ url: engine.url, maxWaiting }) })
+    const { url, close } = await startBackend({
+      store: clickhouseStore({ url: engine.url, maxWaiting, isGrouping: true }),
+    })
     return {
       url,
       async stop() {
