@@ -1,7 +1,9 @@
 /** Whom the deployed backend refuses: the Worker of `examples/backend-worker` in workerd, asked under a name of its own. */
+import { readFile } from 'node:fs/promises'
 import { request } from 'node:http'
 import { sign } from 'hono/jwt'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { MIGRATION, migration } from '../../scripts/migration.ts'
 import { otlpOf, traceIdOf } from '../support/desk.ts'
 import { onD1 } from '../support/stores.ts'
 import { waitFor } from '../support/wait.ts'
@@ -177,6 +179,10 @@ describe('with tokens and a password', () => {
     expect((await logIn(PASSWORD)).status).toBe(429)
     expect((await ask('/', { headers: { cookie } })).status).toBe(200)
   })
+})
+
+test('its migrations make the tables that the library has', async () => {
+  expect(await readFile(MIGRATION, 'utf8')).toBe(migration())
 })
 
 describe('with nothing set', () => {

@@ -28,15 +28,15 @@ export interface ChartProps {
   shape: 'bars' | 'lines'
   format: (value: number) => string
   /** The sessions behind a point. */
-  hrefOf: (n: number) => string
+  hrefs: string[]
   /** What is said of a point's time. */
-  timeOf: (n: number) => string
+  labels: string[]
 }
 
 const [WIDTH, HEIGHT] = [560, 170]
 const [LEFT, RIGHT, TOP, BOTTOM] = [56, 18, 10, 22]
 
-export const Chart: FC<ChartProps> = ({ title, sum, times, series, shape, format, hrefOf, timeOf }) => {
+export const Chart: FC<ChartProps> = ({ title, sum, times, series, shape, format, hrefs, labels }) => {
   const count = times.length - 1
   const x = scaleTime([(times[0] ?? 0) / 1000, (times[count] ?? 0) / 1000], [LEFT, WIDTH - RIGHT])
   const at = (n: number): number => x((times[n] ?? 0) / 1000)
@@ -48,7 +48,7 @@ export const Chart: FC<ChartProps> = ({ title, sum, times, series, shape, format
   const most = Math.max(0, ...tops)
   const y = scaleLinear([0, most || 1], [HEIGHT - BOTTOM, TOP]).nice(4)
   const said = (n: number): string =>
-    `${timeOf(n)}: ${series
+    `${labels[n]}: ${series
       .filter(({ values }) => values[n] !== undefined)
       .map(({ name, values }) => `${plain(name)} ${format(values[n] as number) || '0'}`)
       .join(', ')}`
@@ -95,7 +95,7 @@ export const Chart: FC<ChartProps> = ({ title, sum, times, series, shape, format
           </text>
         )}
         {links.map((n) => (
-          <a class="point" href={hrefOf(n)} aria-label={said(n)} data-say={said(n)} tabindex={n === first ? 0 : -1}>
+          <a class="point" href={hrefs[n]} aria-label={said(n)} tabindex={n === first ? 0 : -1}>
             <rect
               class="column"
               x={at(n)}
@@ -123,20 +123,14 @@ export const Chart: FC<ChartProps> = ({ title, sum, times, series, shape, format
                   <a
                     class="point"
                     href={own(n)}
-                    aria-label={`${timeOf(n)}: ${plain(name)} ${format(value)}`}
-                    data-say={`${timeOf(n)}: ${plain(name)} ${format(value)}`}
+                    aria-label={`${labels[n]}: ${plain(name)} ${format(value)}`}
                     tabindex={-1}
                   >
                     <circle class="dot" cx={middle(n)} cy={y(value)} r={3.5} />
                   </a>
-                ) : (
-                  <circle
-                    class="dot"
-                    cx={middle(n)}
-                    cy={y(value)}
-                    r={values[n - 1] === undefined && values[n + 1] === undefined ? 3 : 1.5}
-                  />
-                ),
+                ) : values[n - 1] === undefined && values[n + 1] === undefined ? (
+                  <circle class="dot" cx={middle(n)} cy={y(value)} r={3} />
+                ) : null,
               )}
             </g>
           ))}
@@ -150,9 +144,7 @@ export const Chart: FC<ChartProps> = ({ title, sum, times, series, shape, format
 function tickOf(time: Date): string {
   const pad = (value: number): string => String(value).padStart(2, '0')
   const isDay = time.getHours() + time.getMinutes() === 0
-  return isDay
-    ? new Intl.DateTimeFormat('en-US', { month: 'short', day: 'numeric' }).format(time)
-    : `${pad(time.getHours())}:${pad(time.getMinutes())}`
+  return isDay ? time.toDateString().slice(4, 10) : `${pad(time.getHours())}:${pad(time.getMinutes())}`
 }
 
 const Bars: FC<{ series: Series[]; n: number; x: number; width: number; y: (value: number) => number }> = (props) => {

@@ -29,11 +29,11 @@ export const OverviewPage: FC<OverviewProps> = ({ overview, facets, range }) => 
     return `/?${query}`
   }
   const during = (n: number): { after?: number; before?: number } => ({ after: times[n], before: times[n + 1] })
+  const time = times.map((at) => clock(at).replace(/:00$/, ''))
   const shared = {
     times,
-    hrefOf: (n: number) => linkTo(during(n)),
-    timeOf: (n: number) =>
-      `${clock(times[n] ?? 0).replace(/:00$/, '')} to ${clock(times[n + 1] ?? 0).replace(/:00$/, '')}`,
+    hrefs: points.map((_, n) => linkTo(during(n))),
+    labels: points.map((_, n) => `${time[n]} to ${time[n + 1]}`),
   }
   const total = (of: (point: Overview['points'][number]) => number): number =>
     points.reduce((sum, point) => sum + of(point), 0)
@@ -171,7 +171,7 @@ export const OverviewPage: FC<OverviewProps> = ({ overview, facets, range }) => 
             {points.map((point, n) => (
               <tr>
                 <td>
-                  <a href={shared.hrefOf(n)}>{shared.timeOf(n)}</a>
+                  <a href={shared.hrefs[n]}>{shared.labels[n]}</a>
                 </td>
                 <td class="number">{count(point.sessions)}</td>
                 <td class="number">{count(point.failed)}</td>

@@ -174,7 +174,7 @@ addEventListener('keydown', (event) => {
 // Charts: what a point is, and the way from one to the next.
 const say = (event) => {
   const point = event.target.closest?.('.point')
-  if (point) $('.said', point.closest('.chart')).textContent = point.dataset.say
+  if (point) $('.said', point.closest('.chart')).textContent = point.getAttribute('aria-label')
 }
 addEventListener('pointerover', say)
 addEventListener('focusin', say)
