@@ -4,6 +4,7 @@
  */
 import { Hono, type MiddlewareHandler } from 'hono'
 import { describe, warn } from '../runtime/diag.ts'
+import { BusyError } from './busy.ts'
 import { ingest } from './ingest.ts'
 import { live } from './live.ts'
 import type { ReadSpans } from './otlp.ts'
@@ -42,6 +43,7 @@ export function createBackend({ store, access, take, maxSpanBytes }: BackendAppO
   const { secret = crypto.randomUUID(), accepts } = access
   const app = new Hono()
   app.onError((error, c) => {
+    if (error instanceof BusyError) return c.text(error.message, 429, { 'retry-after': `${error.retryAfter}` })
     warn(`the backend: ${new URL(c.req.url).pathname.slice(0, 100)} failed: ${describe(error)}`)
     return c.text('this failed; the log of the backend says why', 500)
   })

@@ -20,7 +20,7 @@ export async function onSqlite(maxWaiting?: number): Promise<RunningStore> {
 export async function onD1(bindings: Record<string, string> = {}, miniflare: object = {}): Promise<RunningWorker> {
   const worker = await startWorker({
     entry: 'examples/backend-worker/src/index.ts',
-    compatibilityFlags: ['nodejs_compat'],
+    compatibilityFlags: [],
     bindings,
     queueProducers: { INGEST: 'ingest' },
     queueConsumers: { ingest: { maxBatchSize: 20, maxBatchTimeout: 0, maxRetries: 5 } },
