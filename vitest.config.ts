@@ -23,7 +23,7 @@ const SOAK = [
 const SWEEP = 'test/instrumentation/sweep.test.ts'
 const isSoak = !!process.env.SOAK
 // In a real Chromium, and with other exporters, installed when they are first needed: `npm run test:desk`.
-const DESK = ['test/collector/{page,exporters,flood}.test.ts', 'test/cli/packed.test.ts']
+const DESK = ['test/collector/{page,exporters,flood,clickhouse}.test.ts', 'test/cli/packed.test.ts']
 // Here with the stores that are always there, there with ClickHouse's engine, too.
 const STORES = 'test/collector/stores.test.ts'
 const isDesk = !!process.env.DESK

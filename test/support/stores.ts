@@ -53,3 +53,21 @@ export async function onClickHouse(maxWaiting?: number): Promise<RunningStore> {
     throw error
   }
 }
+
+export async function onClickHouseFromWorker(): Promise<RunningStore> {
+  const engine = await startClickHouse()
+  try {
+    const entry = 'test/fixtures/clickhouse-worker.ts'
+    const { url, stop } = await startWorker({ entry, compatibilityFlags: [], bindings: { CLICKHOUSE_URL: engine.url } })
+    return {
+      url,
+      async stop() {
+        await stop()
+        await engine.stop()
+      },
+    }
+  } catch (error) {
+    await engine.stop()
+    throw error
+  }
+}
