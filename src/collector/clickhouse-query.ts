@@ -72,10 +72,16 @@ export function conditions(filter: SessionFilter): { having: string; values: Val
     const patterns = words.map(
       (word, n) => `(?i)(^|[^\\pL\\pN])${word}${n < words.length - 1 ? '($|[^\\pL\\pN])' : ''}`,
     )
+    // A pattern takes several times as long as a search for the plain word, which goes before it.
+    const has = words.map((word, n) => {
+      values[`word${n}`] = word
+      return `positionCaseInsensitiveUTF8(said, {word${n}:String}) > 0`
+    })
     add(
-      `TraceId IN (SELECT TraceId FROM otel_traces WHERE arrayAll(pattern -> match(concat(SpanName, ' ', StatusMessage, ' ',
+      `TraceId IN (SELECT TraceId FROM (SELECT TraceId, concat(SpanName, ' ', StatusMessage, ' ',
         arrayStringConcat(mapValues(SpanAttributes), ' '), ' ',
-        arrayStringConcat(arrayMap(of -> arrayStringConcat(mapValues(of), ' '), Events.Attributes), ' ')), pattern), {patterns:Array(String)}))`,
+        arrayStringConcat(arrayMap(of -> arrayStringConcat(mapValues(of), ' '), Events.Attributes), ' ')) AS said FROM otel_traces)
+        WHERE if(${has.join(' AND ')}, arrayAll(pattern -> match(said, pattern), {patterns:Array(String)}), false))`,
       'patterns',
       patterns,
     )
