@@ -17,6 +17,8 @@ const library: UserConfig = {
     'semconv/index': 'src/semconv/index.ts',
     'metrics/index': 'src/metrics/index.ts',
     'collector/index': 'src/collector/index.ts',
+    'collector/clickhouse/index': 'src/collector/clickhouse/index.ts',
+    'collector/worker/index': 'src/collector/worker/index.ts',
     // `imports` of package.json choose among these: a bundle for the edge has nothing of a process's end.
     'lifetime/exit': 'src/lifetime/exit.ts',
     'lifetime/no-exit': 'src/lifetime/no-exit.ts',

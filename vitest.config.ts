@@ -23,7 +23,9 @@ const SOAK = [
 const SWEEP = 'test/instrumentation/sweep.test.ts'
 const isSoak = !!process.env.SOAK
 // In a real Chromium, and with other exporters, installed when they are first needed: `npm run test:desk`.
-const DESK = ['test/collector/{page,exporters}.test.ts', 'test/cli/packed.test.ts']
+const DESK = ['test/collector/{page,exporters,flood,clickhouse}.test.ts', 'test/cli/packed.test.ts']
+// Here with the stores that are always there, there with ClickHouse's engine, too.
+const STORES = 'test/collector/stores.test.ts'
 const isDesk = !!process.env.DESK
 // Each with an install of its own: `npm run test:agents`.
 const AGENTS = ['test/agents/*.test.ts']
@@ -54,7 +56,7 @@ const config: ViteUserConfig = defineConfig({
         test: {
           ...timeouts,
           name: 'end-to-end',
-          include: isSoak ? [...SOAK, SWEEP] : isDesk ? DESK : isAgents ? AGENTS : ['test/**/*.test.ts'],
+          include: isSoak ? [...SOAK, SWEEP] : isDesk ? [...DESK, STORES] : isAgents ? AGENTS : ['test/**/*.test.ts'],
           exclude: isSoak || isDesk || isAgents ? [] : [...CORE, ...LONG, ...SOAK, ...ALONE, ...DESK, ...AGENTS],
           maxWorkers: isSoak ? 1 : 2,
           sequence: { groupOrder: 1 },

@@ -1,7 +1,8 @@
 /** `dev`: the local backend, until it is stopped. */
 import { mkdir, writeFile } from 'node:fs/promises'
 import { dirname } from 'node:path'
-import { type Backend, startBackend } from '../collector/index.ts'
+import { clickhouseStore } from '../collector/clickhouse/index.ts'
+import { type Backend, startBackend, type TraceStore } from '../collector/index.ts'
 import { style, UserError } from './terminal.ts'
 
 export interface DevOptions {
@@ -17,22 +18,31 @@ export interface DevOptions {
 const TRIES = 20
 
 export async function dev({ port, db, maxAge, maxSize, host, json }: DevOptions): Promise<void> {
+  const { CLICKHOUSE_URL: url } = process.env
   const wanted = within('--port', port, 0, 65_535)
   const options = {
     db: `${db}`,
     maxAgeMs: within('--max-age', maxAge, 0.01, 36_500) * 24 * 3600_000,
     maxBytes: within('--max-size', maxSize, 1, 1e6) * 1e6,
     hosts: [host ?? []].flat().map(String),
+    ...(url && { store: openClickHouse(url, maxAge) }),
   }
-  await makeFolder(options.db)
+  const kept = url ? `ClickHouse at ${new URL(url).host}` : options.db
+  if (!url) await makeFolder(options.db)
   const backend = await startNear(wanted, options)
   const stop = once(async () => {
     await backend.close()
     process.exit(0)
   })
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, stop)
-  if (json) console.log(JSON.stringify({ url: backend.url, db: options.db }))
-  else say(backend.url, wanted, options.db)
+  if (json) console.log(JSON.stringify({ url: backend.url, db: kept }))
+  else say(backend.url, wanted, kept)
+}
+
+/** `CLICKHOUSE_URL` holds a password: it is not repeated. */
+function openClickHouse(url: string, maxAge: number): TraceStore {
+  if (!URL.canParse(url)) throw new UserError('CLICKHOUSE_URL: expected https://user:password@host:8443/database')
+  return clickhouseStore({ url, days: Math.ceil(maxAge), isGrouping: true })
 }
 
 /** The folder of the default file keeps itself out of the user's repository. */

@@ -5,21 +5,19 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { Hono } from 'hono'
+import type { Hono } from 'hono'
 import { describe, warn } from '../runtime/diag.ts'
+import { createBackend } from './backend-app.ts'
 import { toCollected } from './collected.ts'
 import { onlyLocal } from './guard.ts'
-import { ingest } from './ingest.ts'
 import { listen } from './listen.ts'
-import { live } from './live.ts'
-import { filterOf, pages } from './page/pages.tsx'
-import { reading, traceIdOf } from './reading.ts'
 import { openSqlite, type SqliteOptions } from './sqlite.ts'
 import type { CollectedSession } from './store.ts'
 import type { TraceStore } from './trace-store.ts'
-import { v2 } from './v2.ts'
 
 export interface BackendOptions extends SqliteOptions {
+  /** Where sessions are kept in place of a file; it is closed with the backend. */
+  store?: TraceStore
   /** Default 0: any free one. */
   port?: number
   /** The database file; its folder has to be there. Default: one that goes with `close()`. */
@@ -38,21 +36,19 @@ export interface Backend {
   close(): Promise<void>
 }
 
-/** Spans that `onSession` and a session's JSON hold. */
+/** Spans that `onSession` is given. */
 const MAX_SPANS = 10_000
-
-const POLICY =
-  "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 
 /** Rejects where the port is taken, or the file cannot be used: it is left as it is then. */
 export async function startBackend(options: BackendOptions = {}): Promise<Backend> {
-  const folder = options.db === undefined ? await mkdtemp(join(tmpdir(), 'agentops-edge-')) : undefined
+  const folder =
+    options.db === undefined && !options.store ? await mkdtemp(join(tmpdir(), 'agentops-edge-')) : undefined
   const discard = async (): Promise<void> => {
     if (folder) await rm(folder, { recursive: true, force: true })
   }
   try {
-    const store = await openSqlite(options.db ?? join(folder ?? '', 'sessions.db'), options)
-    const app = createApp(store, options.hosts)
+    const store = options.store ?? (await openSqlite(options.db ?? join(folder ?? '', 'sessions.db'), options))
+    const app = createBackend({ store, access: { guard: onlyLocal(options.hosts) } })
     if (options.onSession) follow(store, options.onSession)
     try {
       const { url, close } = await listen(app, options.port ?? 0)
@@ -74,36 +70,6 @@ export async function startBackend(options: BackendOptions = {}): Promise<Backen
     await discard()
     throw error
   }
-}
-
-function createApp(store: TraceStore, hosts: readonly string[] = []): Hono {
-  const secret = crypto.randomUUID()
-  const app = new Hono()
-  app.onError((error, c) => {
-    warn(`the local backend: ${new URL(c.req.url).pathname.slice(0, 100)} failed: ${describe(error)}`)
-    return c.text('this failed; the log of the backend says why', 500)
-  })
-  app.use(onlyLocal(hosts))
-  app.use(async (c, next) => {
-    await next()
-    c.res.headers.set('content-security-policy', POLICY)
-    c.res.headers.set('x-content-type-options', 'nosniff')
-    c.res.headers.set('referrer-policy', 'no-referrer')
-    c.res.headers.set('cross-origin-resource-policy', 'same-origin')
-  })
-  const intake = { secret, take: (read: Parameters<TraceStore['write']>[0]) => store.write(read) }
-  app.route('/', ingest(intake))
-  app.route('/', v2(intake))
-  app.route('/', reading(store, secret))
-  app.get('/live', (c) => live(c, store))
-  app.get('/api/sessions', async (c) => c.json(await store.sessions(filterOf(c))))
-  app.get('/api/traces/:id', async (c) => {
-    const id = traceIdOf(c.req.param('id'))
-    const [session, spans] = await Promise.all([store.session(id), store.raw(id, { limit: MAX_SPANS })])
-    return session ? c.json({ session, spans }) : c.json({ error: 'no such session' }, 404)
-  })
-  app.route('/', pages(store))
-  return app
 }
 
 function follow(store: TraceStore, onSession: (session: CollectedSession) => void): void {

@@ -25,7 +25,8 @@ export interface SpanSummary {
 
 const NOTE_LENGTH = 240
 
-const OPERATIONS: Record<string, SpanType> = {
+/** Of `gen_ai.operation.name`. */
+export const OPERATIONS: Record<string, SpanType> = {
   chat: 'model',
   text_completion: 'model',
   generate_content: 'model',
@@ -36,7 +37,7 @@ const OPERATIONS: Record<string, SpanType> = {
   invoke_workflow: 'agent',
 }
 /** Of `agentops.span.kind`, `openinference.span.kind`, `traceloop.span.kind`, in lower case. */
-const KINDS: Record<string, SpanType> = {
+export const KINDS: Record<string, SpanType> = {
   session: 'session',
   agent: 'agent',
   tool: 'tool',
@@ -51,6 +52,50 @@ const KINDS: Record<string, SpanType> = {
   operation: 'action',
   task: 'action',
   http: 'http',
+}
+
+type Said =
+  | 'kind'
+  | 'isModel'
+  | 'isHttp'
+  | 'isDatabase'
+  | 'tool'
+  | 'model'
+  | 'inputTokens'
+  | 'outputTokens'
+  | 'sessionId'
+  | 'environment'
+/** What says it, the first of them that is there. */
+export const SAYS: Readonly<Record<Said, readonly string[]>> = {
+  kind: [key.SPAN_KIND, 'openinference.span.kind', 'traceloop.span.kind'],
+  isModel: [key.GEN_AI_REQUEST_MODEL, 'llm.model_name'],
+  isHttp: [key.HTTP_METHOD, 'http.method'],
+  isDatabase: ['db.system.name', 'db.system'],
+  tool: [key.TOOL_NAME, 'gen_ai.tool.name', 'ai.toolCall.name'],
+  model: [
+    key.GEN_AI_RESPONSE_MODEL,
+    key.GEN_AI_REQUEST_MODEL,
+    'llm.model_name',
+    'embedding.model_name',
+    'ai.response.model',
+    'ai.model.id',
+  ],
+  inputTokens: [
+    key.GEN_AI_INPUT_TOKENS,
+    key.GEN_AI_PROMPT_TOKENS,
+    'llm.token_count.prompt',
+    'ai.usage.inputTokens',
+    'ai.usage.promptTokens',
+  ],
+  outputTokens: [
+    key.GEN_AI_OUTPUT_TOKENS,
+    key.GEN_AI_COMPLETION_TOKENS,
+    'llm.token_count.completion',
+    'ai.usage.outputTokens',
+    'ai.usage.completionTokens',
+  ],
+  sessionId: [key.CONVERSATION_ID, key.SESSION_ID],
+  environment: [key.DEPLOYMENT_ENVIRONMENT, 'deployment.environment'],
 }
 
 export function summarize(span: CollectedSpan): SpanSummary {
@@ -71,7 +116,7 @@ export function summarize(span: CollectedSpan): SpanSummary {
 
 export function typeOf({ name, attributes }: CollectedSpan): SpanType {
   if (attributes[key.EVENT_TYPE] === 'errors') return 'error'
-  const told = first(attributes, key.SPAN_KIND, 'openinference.span.kind', 'traceloop.span.kind')
+  const told = first(attributes, ...SAYS.kind)
   const kind = KINDS[`${told ?? ''}`.toLowerCase()]
   if (kind && kind !== 'action') return kind
   const operation = OPERATIONS[`${attributes[key.GEN_AI_OPERATION_NAME] ?? ''}`]
@@ -80,18 +125,18 @@ export function typeOf({ name, attributes }: CollectedSpan): SpanType {
   if (/\.do[A-Z]\w+$/.test(ai)) return 'model'
   if (ai === 'ai.toolCall') return 'tool'
   if (ai) return 'agent'
-  if (first(attributes, key.GEN_AI_REQUEST_MODEL, 'llm.model_name') !== undefined) return 'model'
+  if (first(attributes, ...SAYS.isModel) !== undefined) return 'model'
   if (attributes[key.MCP_METHOD] === 'tools/call' || attributes[key.TOOL_NAME] !== undefined) return 'tool'
   if (kind) return kind
-  if (first(attributes, key.HTTP_METHOD, 'http.method') !== undefined) return 'http'
-  if (first(attributes, 'db.system.name', 'db.system') !== undefined) return 'database'
+  if (first(attributes, ...SAYS.isHttp) !== undefined) return 'http'
+  if (first(attributes, ...SAYS.isDatabase) !== undefined) return 'database'
   return /\.(operation|task|workflow)$/.test(name) ? 'action' : 'span'
 }
 
 function labelOf({ name, attributes }: CollectedSpan, type: SpanType): string {
   const own =
     type === 'tool'
-      ? first(attributes, key.TOOL_NAME, 'gen_ai.tool.name', 'ai.toolCall.name')
+      ? first(attributes, ...SAYS.tool)
       : type === 'agent'
         ? first(attributes, key.AGENT_NAME, 'gen_ai.agent.name')
         : type === 'model'
@@ -101,16 +146,14 @@ function labelOf({ name, attributes }: CollectedSpan, type: SpanType): string {
 }
 
 export function modelOf(attributes: PlainAttributes): string | undefined {
-  const model = first(
-    attributes,
-    key.GEN_AI_RESPONSE_MODEL,
-    key.GEN_AI_REQUEST_MODEL,
-    'llm.model_name',
-    'embedding.model_name',
-    'ai.response.model',
-    'ai.model.id',
-  )
+  const model = first(attributes, ...SAYS.model)
   return model === undefined ? undefined : `${model}`
+}
+
+/** `deployment.environment.name`, or as it was called before. */
+export function environmentOf({ resource }: CollectedSpan): string | undefined {
+  const told = first(resource, ...SAYS.environment)
+  return told === undefined ? undefined : `${told}`
 }
 
 function tokensOf(attributes: PlainAttributes): Pick<SpanSummary, 'inputTokens' | 'outputTokens'> {
@@ -119,20 +162,8 @@ function tokensOf(attributes: PlainAttributes): Pick<SpanSummary, 'inputTokens' 
     return Number.isFinite(value) && value >= 0 ? Math.round(value) : undefined
   }
   return {
-    inputTokens: count(
-      key.GEN_AI_INPUT_TOKENS,
-      key.GEN_AI_PROMPT_TOKENS,
-      'llm.token_count.prompt',
-      'ai.usage.inputTokens',
-      'ai.usage.promptTokens',
-    ),
-    outputTokens: count(
-      key.GEN_AI_OUTPUT_TOKENS,
-      key.GEN_AI_COMPLETION_TOKENS,
-      'llm.token_count.completion',
-      'ai.usage.outputTokens',
-      'ai.usage.completionTokens',
-    ),
+    inputTokens: count(...SAYS.inputTokens),
+    outputTokens: count(...SAYS.outputTokens),
   }
 }
 
@@ -243,7 +274,7 @@ export function line(value: string, length: number = NOTE_LENGTH): string {
   return short.length > length ? `${short.slice(0, length - 1)}…` : short
 }
 
-export function first(attributes: PlainAttributes, ...names: string[]): PlainValue | undefined {
+export function first(attributes: PlainAttributes, ...names: readonly string[]): PlainValue | undefined {
   for (const name of names) if (attributes[name] !== undefined && attributes[name] !== '') return attributes[name]
   return undefined
 }

@@ -35,7 +35,7 @@ export function live(c: Context, store: TraceStore): Response {
           continue
         }
         const beat = setTimeout(() => wake?.(), BEAT_MS)
-        beat.unref()
+        ;(beat as { unref?(): void }).unref?.()
         await new Promise<void>((resolve) => {
           wake = resolve
         })

@@ -125,16 +125,20 @@ function fixed64(type: unknown, bytes: Uint8Array): unknown {
 function chunk(type: Scalar | (() => Message) | undefined, bytes: Uint8Array, depth: number): unknown {
   if (typeof type === 'function') return read(type(), bytes, depth + 1)
   if (type === 'text') return text.decode(bytes)
-  if (type === 'hex') return Buffer.from(bytes).toString('hex')
-  return type === 'base64' ? Buffer.from(bytes).toString('base64') : undefined
+  if (type === 'hex') return hexOf(bytes)
+  return type === 'base64' ? btoa(Array.from(bytes, (byte) => String.fromCharCode(byte)).join('')) : undefined
 }
 
 /** `ExportTraceServiceResponse`: empty where everything was taken. */
 export function encodeTraceResponse(rejected: number, message: string): Uint8Array {
   if (!rejected && !message) return new Uint8Array()
-  const told = Buffer.from(message)
+  const told = new TextEncoder().encode(message)
   const partial = [...(rejected ? [8, ...varintOf(rejected)] : []), 18, ...varintOf(told.length), ...told]
   return Uint8Array.from([10, ...varintOf(partial.length), ...partial])
+}
+
+export function hexOf(bytes: Uint8Array): string {
+  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('')
 }
 
 function varintOf(value: number): number[] {

@@ -17,7 +17,7 @@ export function reading(store: TraceStore, secret: string): Hono {
     return c.json({ bearer: await issue(secret) })
   })
   app.use(async (c, next) => {
-    if (!(await isAuthorized(c, secret))) return c.json({ error: 'Unauthorized' }, 401)
+    if (!(await isAuthorized(c, { secret }))) return c.json({ error: 'Unauthorized' }, 401)
     await next()
   })
   app.get('/project', (c) => c.json({ id: 'local', name: 'local', environment: 'development' }))

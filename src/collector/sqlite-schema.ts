@@ -1,38 +1,26 @@
 /** The database file: its tables, and who may open it. */
 import type { DatabaseSync } from 'node:sqlite'
 import { describe } from '../runtime/diag.ts'
+import { count, STEP, SUMS, TABLES } from './sql-schema.ts'
 
 /** "AgOE": this file is one of ours. */
 const APPLICATION_ID = 0x41674f45
 /** One higher with each change of the tables. */
-export const VERSION = 1
+export const VERSION = 2
 
-// Times are whole microseconds: nanoseconds do not fit into a JavaScript number; the span as it came has them.
-const TABLES = `
-CREATE TABLE traces (
-  id INTEGER PRIMARY KEY, trace_id TEXT NOT NULL UNIQUE, session_id TEXT NOT NULL, name TEXT NOT NULL, rank INTEGER NOT NULL,
-  named_at INTEGER NOT NULL, service TEXT, route TEXT, state TEXT, reason TEXT, start INTEGER NOT NULL, end INTEGER NOT NULL,
-  spans INTEGER NOT NULL, errors INTEGER NOT NULL, model_calls INTEGER NOT NULL, tool_calls INTEGER NOT NULL,
-  input_tokens INTEGER NOT NULL, output_tokens INTEGER NOT NULL, cost REAL NOT NULL, updated INTEGER NOT NULL
-) STRICT;
-CREATE INDEX traces_start ON traces (start);
-CREATE INDEX traces_state ON traces (state, start);
-CREATE INDEX traces_session ON traces (session_id, start);
-CREATE INDEX traces_updated ON traces (updated);
-CREATE TABLE spans (
-  id INTEGER PRIMARY KEY, trace INTEGER NOT NULL, span_id TEXT NOT NULL, parent_id TEXT, type TEXT NOT NULL, name TEXT NOT NULL,
-  label TEXT NOT NULL, status INTEGER NOT NULL, start INTEGER NOT NULL, duration INTEGER NOT NULL, model TEXT,
-  input_tokens INTEGER, output_tokens INTEGER, cost REAL, note TEXT, call_id TEXT, incomplete INTEGER, raw TEXT NOT NULL,
-  UNIQUE (trace, span_id)
-) STRICT;
-CREATE INDEX spans_id ON spans (span_id);
-CREATE TABLE labels (kind TEXT NOT NULL, value TEXT NOT NULL, trace INTEGER NOT NULL, PRIMARY KEY (trace, kind, value)) STRICT, WITHOUT ROWID;
-CREATE INDEX labels_value ON labels (kind, value, trace);
-CREATE TABLE facets (kind TEXT NOT NULL, value TEXT NOT NULL, sessions INTEGER NOT NULL, PRIMARY KEY (kind, value)) STRICT, WITHOUT ROWID;
-CREATE VIRTUAL TABLE words USING fts5 (text, content='', contentless_delete=1, detail=none);
-PRAGMA application_id = ${APPLICATION_ID};
-PRAGMA user_version = ${VERSION};
-`
+/** Sessions of before the overview get their sums. */
+const UPGRADE = [
+  'ALTER TABLE traces ADD COLUMN environment TEXT',
+  ...SUMS,
+  ...count(1, 'true').map(({ sql }) => sql),
+  `INSERT INTO sums SELECT spans.start - spans.start % ${STEP}, spans.type, CASE spans.type WHEN 'model' THEN coalesce(model, label)
+    ELSE label END, coalesce(service, ''), '', count(*), sum(status = 2), sum(coalesce(spans.input_tokens, 0)),
+    sum(coalesce(spans.output_tokens, 0)), sum(coalesce(spans.cost, 0)) FROM spans JOIN traces ON traces.id = spans.trace
+    WHERE spans.type IN ('model', 'tool') GROUP BY 1, 2, 3, 4`,
+  "INSERT INTO labels SELECT 'service', service, id FROM traces WHERE service IS NOT NULL",
+  "INSERT OR IGNORE INTO labels SELECT 'tool', substr(label, 1, 200), trace FROM spans WHERE type = 'tool'",
+  "INSERT INTO facets SELECT kind, value, count(*) FROM labels WHERE kind IN ('service', 'tool') GROUP BY 1, 2",
+]
 
 /** Node says of each new process that SQLite is experimental: nobody who reads it here can do anything about it. */
 export async function loadSqlite(): Promise<typeof import('node:sqlite')> {
@@ -81,7 +69,9 @@ export async function openDatabase(file: string): Promise<DatabaseSync> {
     database.exec(
       'PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA cache_size = -65536; PRAGMA wal_autocheckpoint = 8000',
     )
-    if (isNew) database.exec(`BEGIN; ${TABLES} COMMIT`)
+    const made = isNew ? TABLES : version < VERSION ? UPGRADE : []
+    const marks = [`PRAGMA application_id = ${APPLICATION_ID}`, `PRAGMA user_version = ${VERSION}`]
+    if (made.length) database.exec(['BEGIN', ...made, ...marks, 'COMMIT'].join(';\n'))
     return database
   } catch (error) {
     database.close()

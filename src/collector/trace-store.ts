@@ -1,4 +1,4 @@
-/** Where sessions are kept: what any store of traces has to offer to ingest and page. SQLite is the one there is. */
+/** Where sessions are kept: what any store of traces has to offer to ingest and page. A file of SQLite (`sqlite.ts`), Cloudflare's D1 (`d1.ts`), ClickHouse (`clickhouse.ts`). */
 import type { SpanType } from './conventions.ts'
 import type { CollectedSpan, RawSpan, ReadSpans } from './otlp.ts'
 
@@ -12,6 +12,8 @@ export interface SessionRow {
   sessionId: string
   name: string
   service?: string
+  /** `deployment.environment.name`. */
+  environment?: string
   route?: string
   state: SessionState
   reason?: string
@@ -54,16 +56,22 @@ export interface SpanRow {
   incomplete?: boolean
 }
 
-export interface SessionFilter {
+/** What a session has any number of, or any of its spans may say. */
+export const LABELS = ['tag', 'route', 'model', 'tool', 'service', 'environment'] as const
+export type Label = (typeof LABELS)[number]
+
+/** A session whose root has not come is running while spans come; the library sends them every 15 s at the latest. */
+export const RUNNING_MS = 60_000
+
+export interface SessionFilter extends Partial<Record<Label, string>> {
   state?: SessionState
-  tag?: string
-  route?: string
-  model?: string
   /** Words that one span of the session has, all of them; the last one may be the beginning of a word. */
   text?: string
   sessionId?: string
   /** Only those that began before, in microseconds since the Unix epoch: the next page. */
   before?: number
+  /** Only those that began then or later. */
+  after?: number
   /** At most. Default 50. */
   limit?: number
   /** Oldest first. */
@@ -75,12 +83,53 @@ export interface Facet {
   sessions: number
 }
 
-export interface Facets {
-  tag: Facet[]
-  route: Facet[]
-  model: Facet[]
+export interface Facets extends Record<Label, Facet[]> {
   /** All that are kept. */
   sessions: number
+}
+
+export function noFacets(): Record<Label, Facet[]> {
+  return { tag: [], route: [], model: [], tool: [], service: [], environment: [] }
+}
+
+export interface SumsFilter {
+  /** Microseconds since the Unix epoch, whole quarters of an hour; `to` is not part of it. */
+  from: number
+  to: number
+  /** Microseconds of a point: so many quarters of an hour. */
+  step: number
+  service?: string
+  environment?: string
+}
+
+/** What began within one point. */
+export interface Sum {
+  /** Where the point begins: `from` and a multiple of `step`. */
+  at: number
+  type: 'session' | 'model' | 'tool'
+  /** The model's or tool's; empty of sessions. */
+  name: string
+  /** Sessions, calls of the model or tool. */
+  calls: number
+  errors: number
+  inputTokens: number
+  outputTokens: number
+  /** US dollars. */
+  cost: number
+}
+
+/** Durations of the sessions that began within one point and have ended, microseconds; a twentieth off at most. */
+export interface Latency {
+  at: number
+  p50: number
+  p95: number
+  p99: number
+}
+
+export interface Sums {
+  /** Only points with something in them. */
+  calls: Sum[]
+  latencies: Latency[]
 }
 
 /** What has been stored by one commit. */
@@ -91,12 +140,19 @@ export interface Stored {
   ended: string[]
 }
 
-export interface TraceStore {
+export interface TraceStore extends Readings {
   /**
    * Resolves when the spans would survive the process. A span that is there already (the same trace and span id) stays
-   * as it is.
+   * as it is. Rejects with `BusyError` where they have to come again later.
    */
   write(read: Pick<ReadSpans, 'spans' | 'raw'>): Promise<void>
+  /** Called after each commit, or soon after it where others write, too. Gives what ends it. */
+  subscribe(listener: (stored: Stored) => void): () => void
+  /** Everything that was written is kept. */
+  close(): Promise<void>
+}
+
+export interface Readings {
   /** By start, newest first. */
   sessions(filter: SessionFilter): Promise<SessionRow[]>
   session(traceId: string): Promise<SessionRow | undefined>
@@ -107,8 +163,6 @@ export interface TraceStore {
   /** A span whose trace is not known. */
   find(spanId: string): Promise<CollectedSpan | undefined>
   facets(): Promise<Facets>
-  /** Called after each commit. Gives what ends it. */
-  subscribe(listener: (stored: Stored) => void): () => void
-  /** Everything that was written is kept. */
-  close(): Promise<void>
+  /** What the overview shows. */
+  sums(filter: SumsFilter): Promise<Sums>
 }

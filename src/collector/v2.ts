@@ -2,7 +2,6 @@
  * AgentOps' v2 API, which its Python SDK up to 0.3 and `agentopsV2` speak: sessions and events, made spans as
  * `/v1/traces` would have brought them. An event that comes a second time stays as it was.
  */
-import { createHash } from 'node:crypto'
 import { type Context, Hono } from 'hono'
 import { sign, verify } from 'hono/jwt'
 import * as key from '../runtime/semconv.ts'
@@ -10,6 +9,7 @@ import { isUuid } from '../runtime/uuid.ts'
 import { readBody } from './body.ts'
 import type { Intake } from './ingest.ts'
 import { readOtlp, type WireSpan } from './otlp.ts'
+import { hexOf } from './protobuf.ts'
 
 type Fields = Record<string, unknown>
 type Value = NonNullable<WireSpan['attributes']>[number]['value']
@@ -17,7 +17,7 @@ type Value = NonNullable<WireSpan['attributes']>[number]['value']
 const LIFETIME_S = 24 * 3600
 const PLURALS: Record<string, string> = { actions: 'operation', tools: 'tool', llms: 'llm', errors: 'operation' }
 
-export function v2({ secret, take, onRequest }: Intake): Hono {
+export function v2({ secret, take, onRequest, accepts }: Intake): Hono {
   const app = new Hono()
   const fail = (c: Context, status: 400 | 401 | 500, message: string): Response =>
     c.json({ path: c.req.path, message }, status)
@@ -29,13 +29,15 @@ export function v2({ secret, take, onRequest }: Intake): Hono {
   const sessionOf = async (c: Context): Promise<string | undefined> => {
     const token = (c.req.header('authorization') ?? '').replace(/^Bearer /, '')
     const claims = await verify(token, secret, 'HS256').catch(() => undefined)
-    return claims && `${claims.session_id}`
+    return isUuid(`${claims?.session_id}`) ? `${claims?.session_id}` : undefined
   }
   const jwt = (id: string): Promise<string> =>
     sign({ session_id: id, exp: Math.floor(Date.now() / 1000) + LIFETIME_S }, secret, 'HS256')
 
   app.post('/v2/create_session', async (c) => {
-    if (!isUuid(c.req.header('x-agentops-api-key') ?? '')) return fail(c, 400, 'Invalid API key format')
+    const apiKey = c.req.header('x-agentops-api-key') ?? ''
+    if (!isUuid(apiKey)) return fail(c, 400, 'Invalid API key format')
+    if ((await accepts?.(apiKey)) === false) return fail(c, 401, 'Invalid API key')
     const session = (await fieldsOf(c))?.session as Fields | undefined
     const id = `${session?.session_id ?? ''}`
     if (!isUuid(id)) return fail(c, 500, 'expected session.session_id to be a UUID')
@@ -44,7 +46,9 @@ export function v2({ secret, take, onRequest }: Intake): Hono {
   })
   app.post('/v2/reauthorize_jwt', async (c) => {
     const id = `${(await fieldsOf(c))?.session_id ?? ''}`
-    if (!isUuid(c.req.header('x-agentops-api-key') ?? '') || !isUuid(id)) return fail(c, 400, 'Invalid API key format')
+    const apiKey = c.req.header('x-agentops-api-key') ?? ''
+    if (!isUuid(apiKey) || !isUuid(id)) return fail(c, 400, 'Invalid API key format')
+    if ((await accepts?.(apiKey)) === false) return fail(c, 401, 'Invalid API key')
     return c.json({ status: 'Success', jwt: await jwt(id) })
   })
   app.post('/v2/update_session', async (c) => {
@@ -53,7 +57,7 @@ export function v2({ secret, take, onRequest }: Intake): Hono {
     const session = (await fieldsOf(c))?.session as Fields | undefined
     if (session?.init_timestamp === undefined) return fail(c, 500, 'expected session.init_timestamp')
     // Until it ends, the session is what its events say.
-    await keep(c, session.end_timestamp ? [rootSpan(id, session)] : [])
+    await keep(c, session.end_timestamp ? [await rootSpan(id, session)] : [])
     return c.json({ status: 'success', token_cost: '0.00', session_url: urlOf(c, id) })
   })
   app.post('/v2/create_agent', async (c) => ((await sessionOf(c)) ? c.json('Success') : fail(c, 401, 'Expired Token')))
@@ -63,10 +67,7 @@ export function v2({ secret, take, onRequest }: Intake): Hono {
       if (!id) return fail(c, 401, 'Expired Token')
       const events = (await fieldsOf(c))?.events
       if (!Array.isArray(events)) return fail(c, 500, 'expected a list of events')
-      await keep(
-        c,
-        events.map((event) => eventSpan(id, (event ?? {}) as Fields)),
-      )
+      await keep(c, await Promise.all(events.map((event) => eventSpan(id, (event ?? {}) as Fields))))
       return c.json('Success')
     })
   }
@@ -85,16 +86,20 @@ function urlOf(c: Context, id: string): string {
   return `${new URL(c.req.url).origin}/sessions?trace_id=${id.replaceAll('-', '')}`
 }
 
-function idOf(text: string): string {
-  return createHash('sha256').update(text).digest('hex').slice(0, 16)
+/** As a span id. */
+async function idOf(text: string): Promise<string> {
+  return hexOf(new Uint8Array(await crypto.subtle.digest('SHA-256', new TextEncoder().encode(text)))).slice(0, 16)
 }
 
-function rootSpan(id: string, { init_timestamp, end_timestamp, tags, end_state, end_state_reason }: Fields): WireSpan {
+async function rootSpan(
+  id: string,
+  { init_timestamp, end_timestamp, tags, end_state, end_state_reason }: Fields,
+): Promise<WireSpan> {
   const state = `${end_state ?? 'Indeterminate'}`
   return {
     ...timesOf(init_timestamp, end_timestamp),
     traceId: id.replaceAll('-', ''),
-    spanId: idOf(id),
+    spanId: await idOf(id),
     name: 'session.session',
     kind: 2,
     status: { code: state === 'Success' ? 1 : state === 'Fail' ? 2 : 0, message: textOf(end_state_reason) },
@@ -108,7 +113,7 @@ function rootSpan(id: string, { init_timestamp, end_timestamp, tags, end_state, 
   } as WireSpan
 }
 
-function eventSpan(id: string, event: Fields): WireSpan {
+async function eventSpan(id: string, event: Fields): Promise<WireSpan> {
   const type = `${event.event_type}`
   const kind = PLURALS[type] ?? 'operation'
   const named = event.name ?? event.tool_name ?? event.action_type ?? event.error_type ?? type
@@ -116,8 +121,8 @@ function eventSpan(id: string, event: Fields): WireSpan {
   return {
     ...timesOf(event.init_timestamp, event.end_timestamp),
     traceId: id.replaceAll('-', ''),
-    spanId: idOf(`${id} ${event.id ?? JSON.stringify(event)}`),
-    parentSpanId: idOf(id),
+    spanId: await idOf(`${id} ${event.id ?? JSON.stringify(event)}`),
+    parentSpanId: await idOf(id),
     name: `${kind === 'llm' ? 'chat' : named}.${kind}`,
     kind: kind === 'llm' ? 3 : 1,
     status: error ? { code: 2, message: textOf(event.details) } : { code: 1 },

@@ -5,7 +5,7 @@ import { request } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
-import { deflateSync, gzipSync } from 'node:zlib'
+import { deflateSync, gunzipSync, gzipSync } from 'node:zlib'
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 import { type Backend, startBackend } from '../../src/collector/index.ts'
 import { readOtlp } from '../../src/collector/otlp.ts'
@@ -351,6 +351,26 @@ describe('the file', () => {
     const second = await own({ db })
     expect(await second.store.sessions({ tag: 'kept' })).toMatchObject([{ spans: 2 }])
     expect(await second.store.facets()).toMatchObject({ sessions: 1, tag: [{ value: 'kept', sessions: 1 }] })
+  })
+
+  test('of version 1 gets what is new since, and what it has is added up', async () => {
+    const db = join(await folder(), 'old.db')
+    await writeFile(db, gunzipSync(await readFile('test/fixtures/sessions-v1.db.gz')))
+    // Nothing of it is too old to be kept.
+    const { store } = await own({ db, maxAgeMs: 1e13 })
+    const at = Date.UTC(2026, 0, 2, 12) * 1000
+    const sums = await store.sums({ from: at, to: at + 900_000_000, step: 900_000_000 })
+    expect(sums.calls.map(({ type, name, calls }) => [type, name, calls]).sort()).toEqual([
+      ['model', 'gpt-4o-2024-08-06', 1],
+      ['session', '', 1],
+      ['tool', 'clock', 1],
+    ])
+    expect(sums.latencies).toEqual([{ at, p50: 255_000, p95: 255_000, p99: 255_000 }])
+    expect(await store.sessions({ service: 'shop', tool: 'clock' })).toMatchObject([
+      { name: 'GET /kept', tags: ['old'] },
+    ])
+    await store.write(read(session({ service: 'shop' })))
+    expect((await store.facets()).service).toEqual([{ value: 'shop', sessions: 2 }])
   })
 
   test.each<[string, (file: string) => Promise<void>, string]>([

@@ -281,6 +281,7 @@ test.each(XSS)('a span whose every field is %j runs nothing, on no view', async 
     `/conversations/${encodeURIComponent(evil)}`,
     `/traces/${encodeURIComponent(evil)}`,
   ]
+  paths.push('/overview', `/overview?service=${encodeURIComponent(evil)}&environment=${encodeURIComponent(evil)}`)
   for (const view of ['waterfall', 'tree', 'chat', 'raw']) {
     for (const span of [1, 2, 3]) paths.push(`/traces/${traceId}?view=${view}&span=${spanId(traceId, span)}`)
   }
@@ -296,6 +297,38 @@ test.each(XSS)('a span whose every field is %j runs nothing, on no view', async 
   expect(complaints.filter((text) => !/404/.test(text))).toEqual([])
 })
 
+test('the overview says what a point is, goes from one to the next by arrows, and leads to its sessions', async () => {
+  // Before all that was sent before.
+  const at = Date.now() - 9 * 3600_000
+  const tags = ['hour']
+  for (const n of [0, 1]) await send({ traceId: traceIdOf(600 + n), name: `hour${n}`, start: at, ms: 10, tags })
+  await page.goto(`${backend.url}/overview`)
+  expect(await page.locator('.tiles').innerText()).toMatch(/Sessions\s+\d\d/)
+  expect(await page.locator('.chart h2').allInnerTexts()).toEqual([
+    ...['Sessions', 'Latency', 'Tokens', 'Cost', 'Calls of models', 'Calls of tools'],
+  ])
+  const sessions = page.locator('.chart').first()
+  await page.evaluate(`document.querySelector('.chart .point[tabindex="0"]').focus()`)
+  const said = (): Promise<string> => page.evaluate(`document.querySelector('.chart .said').textContent`)
+  expect(await said()).toMatch(/: not failed \d+, failed \d+$/)
+  await page.keyboard.press('Home')
+  expect(await said()).toMatch(/: not failed 2, failed 0$/)
+  expect(
+    await page.evaluate(`document.querySelectorAll('.chart')[0].querySelectorAll('.point[tabindex="0"]').length`),
+  ).toBe(1)
+  await page.keyboard.press('Enter')
+  await page.waitForURL(/after=\d+&before=\d+/)
+  expect(await rows()).toEqual(expect.arrayContaining(['hour0', 'hour1']))
+  expect(await rows()).toHaveLength(2)
+  expect(await page.locator('.filters').innerText()).toContain('begun from')
+  await page.goto(`${backend.url}/overview`)
+  await page.locator('select[name=service]').selectOption('mailer')
+  await page.waitForURL(/overview\?.*service=mailer/)
+  expect(await page.locator('.tiles').innerText()).toMatch(/Sessions\s+1\b/)
+  expect(await sessions.innerText()).toContain('1 session')
+  expect(await page.locator('.data tbody a').count()).toBe(48)
+})
+
 test.each([
   ['list', '/', 'light'],
   ['list', '/', 'dark'],
@@ -306,6 +339,8 @@ test.each([
   ['chat', `/traces/${ASKED}?view=chat`, 'dark'],
   ['raw', `/traces/${ASKED}?view=raw`, 'light'],
   ['conversation', '/conversations/desk-ada', 'light'],
+  ['overview', '/overview', 'light'],
+  ['overview', '/overview', 'dark'],
 ] as const)('axe finds no serious fault: %s %s %s', async (_, path, colorScheme) => {
   await page.emulateMedia({ colorScheme })
   await page.goto(backend.url + path)

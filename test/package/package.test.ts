@@ -78,6 +78,8 @@ describe('every entry', () => {
     'agentops-edge/instrumentation',
     'agentops-edge/metrics',
     'agentops-edge/semconv',
+    'agentops-edge/collector/worker',
+    'agentops-edge/collector/clickhouse',
   ]
   test.each(entries)('%s bundles for the edge without a Node module, and importing it does nothing', async (entry) => {
     await writeFile(`${folder}/entry.ts`, `import * as entry from '${entry}'\nexport default Object.keys(entry)`)

@@ -10,6 +10,7 @@ export interface Page {
   locator(selector: string): Locator
   evaluate<T, A = undefined>(work: string | ((argument: A) => T | Promise<T>), argument?: A): Promise<T>
   screenshot(options: { path: string }): Promise<unknown>
+  setViewportSize(size: { width: number; height: number }): Promise<void>
   emulateMedia(options: { colorScheme: 'dark' | 'light' }): Promise<void>
   url(): string
   waitForURL(url: string | RegExp): Promise<void>

@@ -379,3 +379,43 @@ export function deskSessions(now: number = Date.now()): DeskSession[] {
     ),
   ]
 }
+
+/** A day of a team's: more by day than by night, an hour in which much fails, three models and four tools. */
+export function dayOfSessions(now: number = Date.now()): DeskSession[] {
+  // The same each time.
+  let seed = 7
+  const random = (): number => {
+    seed = (seed * 16_807) % 2_147_483_647
+    return seed / 2_147_483_647
+  }
+  const models = ['gpt-4o', 'claude-sonnet-4-5', 'gemini-2.5-flash']
+  const tools = ['query_orders', 'fetch_page', 'calculate', 'send_mail']
+  const all: DeskSession[] = Array.from({ length: 1400 }, (_, n) => {
+    const hour = 24 * random()
+    const start = now - hour * 3600_000
+    const isFailed = random() < (hour > 5 && hour < 6.5 ? 0.45 : 0.03)
+    const model = models[Math.floor(random() ** 2 * 3)] as string
+    const ms = 600 + 5000 * random() ** 4 + (isFailed ? 4000 : 0)
+    const call = { id: `c${n}`, name: tools[Math.floor(random() ** 1.6 * 4)] as string, arguments: { n } }
+    const question = { role: 'user', content: 'What do the orders cost? '.repeat(1 + Math.floor(40 * random())) }
+    const chat = modelCall(10, ms * 0.6, 'chat.llm', [question], 'They cost 23.10 EUR. '.repeat(4))
+    Object.assign(chat.attributes as object, { 'gen_ai.request.model': model, 'gen_ai.response.model': model })
+    return {
+      ...{ traceId: traceIdOf(1000 + n), name: 'POST /ask', route: '/ask', start, ms, tags: ['beta'] },
+      ...{ service: n % 5 ? 'order-desk' : 'mailer', state: isFailed ? ('Fail' as const) : ('Success' as const) },
+      reason: isFailed ? 'the model is overloaded' : undefined,
+      spans: [
+        chat,
+        tool(
+          ms * 0.7,
+          ms * 0.2,
+          `${call.name}.tool`,
+          call,
+          { ok: true },
+          isFailed && n % 2 ? 'answered 503' : undefined,
+        ),
+      ],
+    }
+  })
+  return all.filter(({ start }) => Math.sin(((start / 3600_000 - 8) / 24) * 2 * Math.PI) > -0.3 || random() < 0.25)
+}

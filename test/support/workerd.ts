@@ -41,6 +41,8 @@ export interface RunningWorker {
   /** Bytes, after a garbage collection; only with `inspect`. */
   heapUsed(): Promise<number>
   stop(): Promise<void>
+  /** Runs SQL in a database of the Worker's, by its binding. */
+  sql(binding: string, statements: readonly string[]): Promise<void>
 }
 
 const run = promisify(execFile)
@@ -117,7 +119,11 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
     handleStructuredLogs: ({ message }) => void logs.push(message),
   })
   const url = (await miniflare.ready).href.replace(/\/$/, '')
-  return { url, logs, heapUsed: () => heapUsed(miniflare, url), stop: () => miniflare.dispose() }
+  const sql = async (binding: string, statements: readonly string[]): Promise<void> => {
+    const database = await miniflare.getD1Database(binding, 'main')
+    for (const statement of statements) await database.prepare(statement).run()
+  }
+  return { url, logs, heapUsed: () => heapUsed(miniflare, url), stop: () => miniflare.dispose(), sql }
 }
 
 /** Asks the isolate's inspector. It collects garbage only while the isolate has something to do: requests to `url`. */

@@ -27,10 +27,18 @@ export function iso(micros: number): string {
   return Number.isNaN(time.getTime()) ? '' : time.toISOString()
 }
 
+/** Made when first needed, and kept: one costs as much as a row of a table. */
+let whole: Intl.NumberFormat | undefined
+let compact: Intl.NumberFormat | undefined
+
 /** `12.3k`. */
 export function count(value: number): string {
-  if (value < 10_000) return new Intl.NumberFormat('en-US').format(value)
-  return new Intl.NumberFormat('en-US', { notation: 'compact', maximumFractionDigits: 1 }).format(value)
+  if (value < 10_000) {
+    whole ??= new Intl.NumberFormat('en-US')
+    return whole.format(value)
+  }
+  compact ??= new Intl.NumberFormat('en-US', { notation: 'compact', maximumFractionDigits: 1 })
+  return compact.format(value)
 }
 
 /** US dollars. */

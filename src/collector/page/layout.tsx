@@ -34,6 +34,7 @@ export const Layout: FC<LayoutProps> = ({ title, live, children }) => (
         </a>
         <nav aria-label="Main">
           <a href="/">Sessions</a>
+          <a href="/overview">Overview</a>
         </nav>
         <span class="grow" />
         <span id="status" class="status" role="status" />

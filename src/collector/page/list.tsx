@@ -1,10 +1,22 @@
 /** The list of sessions, and its filters. */
 import type { FC } from 'hono/jsx'
-import type { Facet, Facets, SessionFilter, SessionRow, SessionState } from '../trace-store.ts'
+import {
+  type Facet,
+  type Facets,
+  LABELS,
+  type Label,
+  type SessionFilter,
+  type SessionRow,
+  type SessionState,
+} from '../trace-store.ts'
 import { clock, count, duration, iso, money, plain, plural } from './format.ts'
 import { Layout } from './layout.tsx'
 
 export const STATES: readonly SessionState[] = ['Success', 'Fail', 'Indeterminate', 'Running', 'Unfinished']
+
+/** Filters that are always there, and those that are where there is something to choose. */
+const USUAL: readonly Label[] = ['tag', 'route', 'model']
+const MAYBE: readonly Label[] = ['service', 'environment']
 
 export interface ListProps {
   rows: SessionRow[]
@@ -17,10 +29,10 @@ export interface ListProps {
 }
 
 export const ListPage: FC<ListProps> = ({ rows, facets, filter, next, endpoint }) => {
-  const { state, tag, route, model, text, before } = filter
-  const isFiltered = !!(state || tag || route || model || text)
+  const { state, text, before, after } = filter
+  const isFiltered = !!(state || text || after !== undefined || LABELS.some((label) => filter[label]))
   return (
-    <Layout title="Sessions" live={before === undefined ? 'sessions' : undefined}>
+    <Layout title="Sessions" live={before === undefined && after === undefined ? 'sessions' : undefined}>
       <div class="head">
         <h1>Sessions</h1>
         <span class="muted" id="total">
@@ -40,9 +52,26 @@ export const ListPage: FC<ListProps> = ({ rows, facets, filter, next, endpoint }
             />
           </label>
           <Choice name="state" title="Any state" options={STATES} chosen={state} />
-          <FacetChoice name="tag" title="Any tag" facets={facets.tag} chosen={tag} />
-          <FacetChoice name="route" title="Any route" facets={facets.route} chosen={route} />
-          <FacetChoice name="model" title="Any model" facets={facets.model} chosen={model} />
+          {LABELS.filter(
+            (label) => USUAL.includes(label) || filter[label] || (MAYBE.includes(label) && facets[label].length > 1),
+          ).map((label) => (
+            <FacetChoice name={label} title={`Any ${label}`} facets={facets[label]} chosen={filter[label]} />
+          ))}
+          {after !== undefined && (
+            <>
+              <input type="hidden" name="after" value={`${after}`} />
+              {before !== undefined && <input type="hidden" name="before" value={`${before}`} />}
+              <span class="muted">
+                begun from <time datetime={iso(after)}>{clock(after)}</time>
+                {before !== undefined && (
+                  <>
+                    {' '}
+                    to <time datetime={iso(before)}>{clock(before)}</time>
+                  </>
+                )}
+              </span>
+            </>
+          )}
           <button type="submit">Filter</button>
           {isFiltered && <a href="/">Clear</a>}
         </form>
@@ -59,7 +88,7 @@ export const ListPage: FC<ListProps> = ({ rows, facets, filter, next, endpoint }
   )
 }
 
-const Choice: FC<{ name: string; title: string; options: readonly string[]; chosen?: string }> = (props) => (
+export const Choice: FC<{ name: string; title: string; options: readonly string[]; chosen?: string }> = (props) => (
   <label class="field">
     <span class="hidden">{props.title}</span>
     <select name={props.name}>
@@ -73,7 +102,7 @@ const Choice: FC<{ name: string; title: string; options: readonly string[]; chos
   </label>
 )
 
-const FacetChoice: FC<{ name: string; title: string; facets: Facet[]; chosen?: string }> = (props) => {
+export const FacetChoice: FC<{ name: string; title: string; facets: Facet[]; chosen?: string }> = (props) => {
   const { facets, chosen } = props
   if (facets.length === 0 && !chosen) return null
   const values = facets.map(({ value }) => value)

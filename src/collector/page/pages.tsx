@@ -5,14 +5,16 @@ import { asksFor, callsOf, resultsOf } from '../calls.ts'
 import { questionOf } from '../conventions.ts'
 import { inputMessages, outputMessages } from '../messages.ts'
 import { type CollectedSpan, type RawSpan, toSpan } from '../otlp.ts'
+import { DEFAULT_RANGE, overviewOf, sumsFilterOf } from '../overview.ts'
 import { traceIdOf } from '../reading.ts'
-import type { SessionFilter, SessionRow, SpanRow, TraceStore } from '../trace-store.ts'
+import { LABELS, type SessionFilter, type SessionRow, type SpanRow, type TraceStore } from '../trace-store.ts'
 import { Thread } from './chat.tsx'
 import { ConversationPage, MAX_TURNS } from './conversation.tsx'
 import { count, plain, plural } from './format.ts'
 import { ICON, Layout } from './layout.tsx'
 import { ListPage, STATES } from './list.tsx'
 import { treeOf } from './order.ts'
+import { OverviewPage } from './overview.tsx'
 import { SCRIPT } from './script.ts'
 import { SessionPage, VIEWS, type View } from './session.tsx'
 import { SpanPanel } from './span.tsx'
@@ -48,6 +50,14 @@ export function pages(store: TraceStore): Hono {
       <ListPage rows={rows.slice(0, PAGE)} facets={facets} filter={filter} next={next} endpoint={endpoint} />,
     )
   })
+
+  app.get('/overview', async (c) => {
+    const filter = sumsFilterOf(c)
+    const [overview, facets] = await Promise.all([overviewOf(store, filter), store.facets()])
+    const range = c.req.query('from') ? undefined : (c.req.query('range') ?? DEFAULT_RANGE)
+    return show(c, <OverviewPage overview={overview} facets={facets} range={range} />)
+  })
+  app.get('/api/overview', async (c) => c.json(await overviewOf(store, sumsFilterOf(c))))
 
   // As AgentOps' own links are: what the library and its logs print leads here.
   for (const path of ['/sessions', '/traces', '/drilldown'] as const) {
@@ -139,14 +149,16 @@ function missing(c: Context, what: string, why: string): Response | Promise<Resp
 /** What a request asks a list for; what cannot be meant is left out. */
 export function filterOf(c: Context): SessionFilter {
   const text = (name: string): string | undefined => c.req.query(name) || undefined
-  const before = Number(text('before') ?? Number.NaN)
+  const time = (name: string): number | undefined => {
+    const value = Number(text(name) ?? Number.NaN)
+    return Number.isSafeInteger(value) ? value : undefined
+  }
   return {
+    ...Object.fromEntries(LABELS.map((label) => [label, text(label)])),
     state: STATES.find((state) => state === text('state')),
-    tag: text('tag'),
-    route: text('route'),
-    model: text('model'),
     text: text('q')?.slice(0, 500),
-    before: Number.isSafeInteger(before) ? before : undefined,
+    before: time('before'),
+    after: time('after'),
   }
 }
 

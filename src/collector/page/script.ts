@@ -27,7 +27,7 @@ for (const select of $$('.filters select')) select.addEventListener('change', ()
 $('.filters')?.addEventListener('submit', (event) => {
   event.preventDefault()
   const query = new URLSearchParams([...new FormData(event.target)].filter(([, value]) => value))
-  location.href = '/' + (query.size ? '?' + query : '')
+  location.href = new URL(event.target.action).pathname + (query.size ? '?' + query : '')
 })
 
 // Zoom: the part of the session's time that the bars show, in their own units.
@@ -169,6 +169,25 @@ addEventListener('keydown', (event) => {
   const tab = /^[1-4]$/.test(event.key) && $('.tabs [data-key="' + event.key + '"]')
   if (tab) location.href = tab.href
   if (act) { act(); event.preventDefault() }
+})
+
+// Charts: what a point is, and the way from one to the next.
+const say = (event) => {
+  const point = event.target.closest?.('.point')
+  if (point) $('.said', point.closest('.chart')).textContent = point.getAttribute('aria-label')
+}
+addEventListener('pointerover', say)
+addEventListener('focusin', say)
+addEventListener('keydown', (event) => {
+  const point = event.target.closest?.('.point')
+  const by = { ArrowLeft: -1, ArrowRight: 1, Home: -Infinity, End: Infinity }[event.key]
+  if (!point || !by) return
+  const all = $$('.point', point.closest('svg'))
+  const next = all[Math.min(Math.max(all.indexOf(point) + by, 0), all.length - 1)]
+  for (const other of all) other.tabIndex = -1
+  next.tabIndex = 0
+  next.focus()
+  event.preventDefault()
 })
 
 // What arrives.

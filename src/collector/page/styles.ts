@@ -48,6 +48,7 @@ button:hover, select:hover { border-color: var(--muted); }
 .bar { display: flex; align-items: center; gap: 18px; padding: 9px 24px; border-bottom: 1px solid var(--line); background: var(--raised); }
 .brand { display: flex; align-items: center; gap: 8px; font-weight: 600; color: var(--text); }
 .brand svg { fill: var(--accent); }
+.bar nav { display: flex; gap: 16px; }
 .bar nav a { color: var(--muted); }
 .status { color: var(--muted); font-size: 12px; }
 .status::before { content: ""; display: inline-block; width: 7px; height: 7px; border-radius: 50%; margin-right: 6px; background: var(--grey); }
@@ -173,6 +174,39 @@ tr[hidden] { display: none; }
 .turn { padding: 16px 0 22px; border-bottom: 1px solid var(--line); }
 .turn header { display: flex; gap: 14px; align-items: baseline; margin-bottom: 12px; flex-wrap: wrap; }
 .conversation .chat { margin-left: 20px; }
+
+.tiles { display: grid; grid-template-columns: repeat(auto-fit, minmax(150px, 1fr)); gap: 14px; margin: 0 0 18px; }
+.tiles > div, .chart { padding: 12px 16px; border: 1px solid var(--line); border-radius: 10px; background: var(--raised); }
+.tiles dt { color: var(--muted); font-size: 12px; }
+.tiles dd { margin: 0; font-size: 22px; font-weight: 600; letter-spacing: -.01em; }
+.tiles dd a { color: inherit; }
+.tiles .sub { font-weight: 400; letter-spacing: 0; }
+.charts { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(440px, 100%), 1fr)); gap: 16px; margin-bottom: 20px; align-items: start; }
+.chart { margin: 0; position: relative; min-width: 0; }
+.chart figcaption { display: flex; flex-wrap: wrap; align-items: baseline; gap: 2px 12px; }
+.chart h2 { font-size: 14px; margin: 0; }
+.sum, .legend { color: var(--muted); font-size: 12px; }
+.legend { display: flex; flex-wrap: wrap; gap: 0 12px; margin-left: auto; }
+.legend i { display: inline-block; width: 9px; height: 9px; border-radius: 2.5px; background: var(--c); margin-right: 5px; }
+.chart svg { display: block; width: 100%; height: auto; margin-top: 6px; }
+.chart .ok { --c: var(--green); } .chart .bad { --c: var(--red); } .chart .c0 { --c: var(--blue); } .chart .c1 { --c: var(--violet); }
+.chart .c2 { --c: var(--teal); } .chart .c3 { --c: var(--brown); } .chart .c4 { --c: var(--amber); }
+.chart rect { fill: var(--c); }
+.chart .column { fill: transparent; }
+.chart .line { fill: none; stroke: var(--c); stroke-width: 1.6; }
+.chart circle { fill: var(--c); width: auto; height: auto; }
+.point:hover .column, .point:focus-visible .column { fill: var(--select); }
+.point:hover circle, .point:focus-visible circle { stroke: var(--text); stroke-width: 1.5; }
+.axis line { stroke: var(--line); }
+.axis text, .none { fill: var(--muted); font-size: 10.5px; }
+.said { display: block; min-height: 18px; color: var(--muted); font-size: 12px; }
+.named caption { text-align: left; font-weight: 600; padding-bottom: 4px; }
+.named td { padding: 5px 12px 5px 0; }
+.data summary { cursor: pointer; color: var(--muted); }
+.data td { padding: 3px 12px 3px 0; }
+.login { max-width: 340px; padding-top: 12vh; }
+.login form { display: grid; gap: 14px; margin-top: 18px; }
+.login .field, .login input { display: block; width: 100%; }
 dialog { border: 1px solid var(--line); border-radius: 12px; background: var(--raised); color: var(--text); padding: 20px 26px; max-width: 480px; }
 dialog::backdrop { background: rgb(0 0 0 / .4); }
 dialog dl { display: grid; grid-template-columns: auto 1fr; gap: 8px 18px; }
