@@ -28,6 +28,22 @@ const isDesk = !!process.env.DESK
 // Each with an install of its own: `npm run test:agents`.
 const AGENTS = ['test/agents/*.test.ts']
 const isAgents = !!process.env.AGENTS
+// Minutes: Next.js with each bundler, in development, beside other SDKs: `npm run test:next`.
+const NEXT = ['test/vercel/next-all.test.ts']
+// Other frameworks, each built: `npm run test:frameworks`.
+const FRAMEWORKS = ['test/frameworks/*.test.ts']
+/** Those of the command that was called, where it is not the tests'. */
+const chosen = isSoak
+  ? [...SOAK, SWEEP]
+  : isDesk
+    ? DESK
+    : isAgents
+      ? AGENTS
+      : process.env.NEXT
+        ? NEXT
+        : process.env.FRAMEWORKS
+          ? FRAMEWORKS
+          : undefined
 // Generous: the machine that runs them may be busy.
 const timeouts = { testTimeout: 60_000, hookTimeout: 60_000 }
 
@@ -54,8 +70,8 @@ const config: ViteUserConfig = defineConfig({
         test: {
           ...timeouts,
           name: 'end-to-end',
-          include: isSoak ? [...SOAK, SWEEP] : isDesk ? DESK : isAgents ? AGENTS : ['test/**/*.test.ts'],
-          exclude: isSoak || isDesk || isAgents ? [] : [...CORE, ...LONG, ...SOAK, ...ALONE, ...DESK, ...AGENTS],
+          include: chosen ?? ['test/**/*.test.ts'],
+          exclude: chosen ? [] : [...CORE, ...LONG, ...SOAK, ...ALONE, ...DESK, ...AGENTS, ...NEXT, ...FRAMEWORKS],
           maxWorkers: isSoak ? 1 : 2,
           sequence: { groupOrder: 1 },
         },
