@@ -149,7 +149,7 @@ const ENTRIES: Entry[] = [
       '{ instrumentations: { fetch: fetchCalls(), llm: llmCalls() } }',
       `import { fetchCalls, llmCalls } from 'agentops-edge/instrumentation'`,
     ),
-    budget: { wrangler: 2_500, vite: 2_500 },
+    budget: { wrangler: 2_550, vite: 2_550 },
   },
   {
     name: '  sessionMetrics, over the metrics SDK',
@@ -161,7 +161,7 @@ const ENTRIES: Entry[] = [
     name: 'agentops-edge/spool: drainSpool alone',
     code: `import { drainSpool } from 'agentops-edge/spool'\n${WORKER.replace('fetch:', 'queue: drainSpool, fetch:')}`,
     without: WORKER,
-    budget: { wrangler: 17_150, vite: 17_150 },
+    budget: { wrangler: 17_200, vite: 17_200 },
   },
   {
     name: 'agentops-edge/spool: drainTail alone',
