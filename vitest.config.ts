@@ -13,23 +13,27 @@ const LONG = [
 ]
 // Measured in time by what they start, so that nothing runs beside them.
 const ALONE = ['test/{lambda,outbox}/*.test.ts', 'test/spool/drain.test.ts', 'test/instrumentation/sweep.test.ts']
-// Minutes together, and of no use beside anything else: `npm run soak`.
-const SOAK = [
-  'test/outbox/{many,cuts,content,minutes}.test.ts',
-  'test/lambda/outages.test.ts',
-  'test/long/lambda.test.ts',
-]
-// In it, too: here with two of its combinations, there with all.
-const SWEEP = 'test/instrumentation/sweep.test.ts'
-const isSoak = !!process.env.SOAK
-// In a real Chromium, and with other exporters, installed when they are first needed: `npm run test:desk`.
-const DESK = ['test/collector/{page,exporters,flood,clickhouse}.test.ts', 'test/cli/packed.test.ts']
-// Here with the stores that are always there, there with ClickHouse's engine, too.
-const STORES = 'test/collector/stores.test.ts'
-const isDesk = !!process.env.DESK
-// Each with an install of its own: `npm run test:agents`.
-const AGENTS = ['test/agents/*.test.ts']
-const isAgents = !!process.env.AGENTS
+/** Files of a command of its own, by the variable that asks for it: what takes minutes, or installs much. */
+const COMMANDS: Readonly<Record<string, string[]>> = {
+  // Of no use beside anything else: `npm run soak`.
+  SOAK: ['test/outbox/{many,cuts,content,minutes}.test.ts', 'test/lambda/outages.test.ts', 'test/long/lambda.test.ts'],
+  // In a real Chromium, with other exporters, on ClickHouse's engine: `npm run test:desk`.
+  DESK: ['test/collector/{page,exporters,flood,clickhouse}.test.ts', 'test/cli/packed.test.ts'],
+  // Frameworks of agents: `npm run test:agents`.
+  AGENTS: ['test/agents/*.test.ts'],
+  // Next.js with each bundler, in development, beside other SDKs: `npm run test:next`.
+  NEXT: ['test/vercel/next-all.test.ts'],
+  // Other frameworks of sites, each built: `npm run test:frameworks`.
+  FRAMEWORKS: ['test/frameworks/*.test.ts'],
+}
+/** In a command, too, with all of their cases; else with some. */
+const BOTH: Readonly<Record<string, string[]>> = {
+  SOAK: ['test/instrumentation/sweep.test.ts'],
+  DESK: ['test/collector/stores.test.ts'],
+}
+const command = Object.keys(COMMANDS).find((name) => process.env[name])
+const chosen = command && [...(COMMANDS[command] ?? []), ...(BOTH[command] ?? [])]
+const ELSEWHERE = Object.values(COMMANDS).flat()
 // Generous: the machine that runs them may be busy.
 const timeouts = { testTimeout: 60_000, hookTimeout: 60_000 }
 
@@ -41,7 +45,10 @@ const config: ViteUserConfig = defineConfig({
     globalSetup: ['test/support/global-setup.ts'],
     projects: [
       // More than cores, as some only wait.
-      { extends: true, test: { ...timeouts, name: 'node', include: [...CORE, ...LONG], exclude: SOAK, maxWorkers: 3 } },
+      {
+        extends: true,
+        test: { ...timeouts, name: 'node', include: [...CORE, ...LONG], exclude: ELSEWHERE, maxWorkers: 3 },
+      },
       {
         extends: true,
         plugins: [
@@ -56,9 +63,9 @@ const config: ViteUserConfig = defineConfig({
         test: {
           ...timeouts,
           name: 'end-to-end',
-          include: isSoak ? [...SOAK, SWEEP] : isDesk ? [...DESK, STORES] : isAgents ? AGENTS : ['test/**/*.test.ts'],
-          exclude: isSoak || isDesk || isAgents ? [] : [...CORE, ...LONG, ...SOAK, ...ALONE, ...DESK, ...AGENTS],
-          maxWorkers: isSoak ? 1 : 2,
+          include: chosen ?? ['test/**/*.test.ts'],
+          exclude: chosen ? [] : [...CORE, ...LONG, ...ALONE, ...ELSEWHERE],
+          maxWorkers: command === 'SOAK' ? 1 : 2,
           sequence: { groupOrder: 1 },
         },
       },
@@ -67,8 +74,8 @@ const config: ViteUserConfig = defineConfig({
         test: {
           ...timeouts,
           name: 'alone',
-          include: isSoak ? [] : ALONE,
-          exclude: [...LONG, ...SOAK],
+          include: chosen ? [] : ALONE,
+          exclude: [...LONG, ...ELSEWHERE],
           maxWorkers: 1,
           sequence: { groupOrder: 2 },
         },

@@ -5,7 +5,7 @@
 
 export { type Analytics, analyticsOf } from './client/analytics.ts'
 export { type AgentOps, createAgentOps } from './client/client.ts'
-export { action, addTags, agent, llm, record, setEndState, tool } from './client/helpers.ts'
+export { action, addTags, agent, llm, record, setConversation, setEndState, setUser, tool } from './client/helpers.ts'
 export type { Agent } from './events/attributes.ts'
 export {
   ActionEvent,

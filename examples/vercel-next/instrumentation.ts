@@ -1,6 +1,8 @@
 import { registerAgentOps } from 'agentops-edge/vercel'
 
-/** Each request is a session from its first span on, with Next.js' own spans inside. */
+export { onRequestError } from 'agentops-edge/vercel'
+
+/** Each request is a session: pages, route handlers, actions, API routes, the proxy. */
 export function register(): void {
   registerAgentOps({ serviceName: 'next-desk' })
 }

@@ -11,6 +11,7 @@ import {
   type PlainEvent,
   ToolEvent,
 } from '../events/event.ts'
+import { BUILDING, serverEnvironment } from '../lifetime/platform.ts'
 import { warn } from '../runtime/diag.ts'
 import { currentSession } from '../session/current.ts'
 import type { Session } from '../session/session.ts'
@@ -21,10 +22,13 @@ type Params<E, T> = [fn: (event: E) => T] | [params: unknown, fn: (event: E) => 
 function sessionFor(helper: string): Session | undefined {
   return (
     currentSession() ??
-    warn(
-      `${helper}: called outside any session, so nothing is recorded. Call it inside a request that is traced, or inside withSession()`,
-      'outside any session',
-    )
+    // Next.js renders pages when it builds: nobody has asked for them.
+    (serverEnvironment()?.NEXT_PHASE === BUILDING
+      ? undefined
+      : warn(
+          `${helper}: called outside any session, so nothing is recorded. Call it inside a request that is traced, or inside withSession()`,
+          'outside any session',
+        ))
   )
 }
 
@@ -69,6 +73,16 @@ export function agent<T>(name: string, fn: (agent: Agent) => T): T {
 
 export function addTags(tags: string | readonly string[]): void {
   sessionFor('addTags')?.addTags(tags)
+}
+
+/** Names the conversation of the current session, up to 256 characters, where only the handler knows it (else: `sessionId`). */
+export function setConversation(id: string): void {
+  sessionFor('setConversation')?.setConversation(id)
+}
+
+/** Names whom the current session serves, up to 256 characters: `user.id` of its spans. */
+export function setUser(id: string): void {
+  sessionFor('setUser')?.setUser(id)
 }
 
 /** What the current session ends with. */

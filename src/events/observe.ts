@@ -29,7 +29,12 @@ export function observe<T>(call: () => T, settle: Settle): T {
   try {
     const then = (result as { then?: unknown } | undefined)?.then
     if (typeof then === 'function') {
-      if (Object.getPrototypeOf(result) === Promise.prototype) {
+      const proto = Object.getPrototypeOf(result)
+      // Of another realm, too: Next.js' sandbox of the edge has one.
+      if (
+        proto === Promise.prototype ||
+        (Object.hasOwn(proto, 'then') && /^function then\(\) \{\s+\[native/.test(`${then}`))
+      ) {
         handleWith(result as object, then.call(result, onValue(), onError()))
         return result
       }

@@ -11,6 +11,7 @@ import { guard } from '../runtime/diag.ts'
 import { SERVER } from '../runtime/otel.ts'
 import * as key from '../runtime/semconv.ts'
 import { setOwner } from '../session/current.ts'
+import type { RootInit } from '../session/init.ts'
 import type { Session } from '../session/session.ts'
 import { protocolVersion, requestAttributes, requestName } from './attributes.ts'
 import { type BodyEnd, watchBody } from './body.ts'
@@ -27,10 +28,12 @@ export interface RequestSession extends Pick<Invocation, 'session' | 'run' | 'fa
 export interface RequestPlatform extends Platform {
   /** The pattern that a router matched. */
   route?: string
+  /** What goes before what the request says. */
+  init?: RootInit
 }
 
 export function openRequestSession(config: Config, request: Request, platform: RequestPlatform): RequestSession {
-  const { route } = platform
+  const { route, init } = platform
   const invocation = openInvocation(
     config,
     {
@@ -39,6 +42,7 @@ export function openRequestSession(config: Config, request: Request, platform: R
       rootAttributes: requestAttributes(request, route),
       origin: guard('the own origin', () => ownOrigin(request.url)),
       ...readInbound(request.headers, config, request),
+      ...init,
     },
     platform,
     request,

@@ -2,7 +2,7 @@
 import type { FetchInstrumentation } from '../session/instruments.ts'
 import { patchFetch } from './fetch.ts'
 
-const FETCH: FetchInstrumentation = { instruments: 'fetch' }
+const FETCH: FetchInstrumentation = { instruments: 'fetch', install: patchFetch }
 
 /**
  * Makes each outgoing request a span of the session. Replaces the global `fetch`, once; call it before clients are made,

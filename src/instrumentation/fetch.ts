@@ -2,7 +2,7 @@
  * Outgoing requests: a span from the call to the end of the response's body, and the trace handed on where the callee
  * may know it. The caller gets what `fetch` would have given: the same bytes, headers, errors and timing.
  */
-import type { Attributes, Context } from '@opentelemetry/api'
+import { type Attributes, type Context, createContextKey } from '@opentelemetry/api'
 import { isTracingSuppressed } from '@opentelemetry/core'
 import { errorType } from '../events/event.ts'
 import { isPlain } from '../propagation/inbound.ts'
@@ -29,7 +29,11 @@ const MAX_ASKED = 4 << 20
 /** Characters of a status' message. */
 const MAX_STATUS = 1024
 
-type Patched = Fetch & { [NATIVE]?: Fetch }
+/** `_nextOriginalFetch`: Next.js wraps what it finds, and hides our mark. */
+type Patched = Fetch & { [NATIVE]?: Fetch; _nextOriginalFetch?: Fetch }
+
+/** The URL of a request that is being sent: where `fetch` has been replaced twice, the outer one has seen it. */
+const SENDING = createContextKey('agentops.sending')
 
 /**
  * Replaces the global `fetch`, once; outside a session, or in one that wants neither spans nor models, it is the platform's.
@@ -48,11 +52,18 @@ function replace(native: Patched): boolean {
     const session = sessionHere()
     const { fetch: all, llm } = session?.config.instrumentations ?? {}
     const [input, init] = args as Parameters<Fetch>
-    return session && (all || llm) ? traced(send, session, input, init, !!all) : Reflect.apply(native, self, args)
+    return session && (all || llm) && !isSeen(input)
+      ? traced(send, session, input, init, !!all)
+      : Reflect.apply(native, self, args)
   })
-  Object.defineProperty(fetch, NATIVE, { value: native })
+  Object.defineProperty(fetch, NATIVE, { value: native._nextOriginalFetch ?? native })
   // Not by assignment, which throws or not by how the bundle was made.
   return Reflect.set(globalThis, 'fetch', fetch)
+}
+
+function isSeen(input: Input): boolean {
+  const sending = activeContext().getValue(SENDING)
+  return !!sending && guard('a request', () => new URL(requestIn(input)?.url ?? `${input}`).href) === sending
 }
 
 /** The platform's own, though the global one may be replaced. */
@@ -83,7 +94,8 @@ export async function traced(
   const args = guard('handing on the context', () => withContext(session, call, input, init, known)) ?? [input, init]
   const end: End = (error, at) => finish(session, call, error, at, () => init?.signal ?? requestIn(input)?.signal)
   try {
-    const response = await runIn(call.context, () => send(...(args as [Input, RequestInit?])))
+    const context = call.context.setValue(SENDING, call.url.href)
+    const response = await runIn(context, () => send(...(args as [Input, RequestInit?])))
     guard('an outgoing request', () => respond(session, call, response, end))
     return response
   } catch (error) {

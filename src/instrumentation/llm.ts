@@ -38,7 +38,12 @@ export function llmCalls(options: LlmCallsOptions = {}): LlmInstrumentation {
   patchFetch()
   const { wires = [], tools } = options
   const more = wires.flat() as Wire[]
-  return { instruments: 'llm', tools, recognise: (request, session) => recognise(request, session, more, options) }
+  return {
+    instruments: 'llm',
+    tools,
+    install: patchFetch,
+    recognise: (request, session) => recognise(request, session, more, options),
+  }
 }
 
 function recognise(

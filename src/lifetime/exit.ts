@@ -104,6 +104,15 @@ export function atShutdown(): void {
   sharedOf(process).term.add(sendLeft)
 }
 
+/** For who ends the process when it is told to: the sessions that are ending have ended, and what there is has been sent. */
+export async function settleAtEnd(): Promise<void> {
+  const { term } = (globalThis as { [SHARED]?: Watch })[SHARED] ?? {}
+  const ending = sessions().filter(({ state }) => state !== 'running')
+  const late = new Promise<void>((resolve) => later(() => resolve(), END_MS))
+  const sent = Promise.all([...ending.map((session) => session.end()), ...[...(term ?? [])].map((flush) => flush())])
+  await Promise.race([sent, late])
+}
+
 function sharedOf(process: Process): Watch {
   return (globalThis as { [SHARED]?: Watch })[SHARED] ?? install(process)
 }

@@ -3,3 +3,4 @@ import type * as exit from './exit.ts'
 
 export const atExit: typeof exit.atExit = () => () => {}
 export const atShutdown: typeof exit.atShutdown = () => {}
+export const settleAtEnd: typeof exit.settleAtEnd = async () => {}

@@ -16,17 +16,26 @@ export interface Platform {
   awaited?: boolean
 }
 
-/** Under which Vercel, and a platform that runs Next.js, keep what belongs to the running request. */
-const CONTEXTS = ['@vercel/request-context', '@next/request-context']
+/** Under which a platform that runs Next.js, and Vercel, keep what belongs to the running request. */
+export const NEXT_CONTEXT: symbol = Symbol.for('@next/request-context')
+const CONTEXTS = [Symbol.for('@vercel/request-context'), NEXT_CONTEXT]
+/** One of this library's own, for `after()`: no platform's. */
+export const OURS: symbol = Symbol.for('agentops-edge.after.1')
 
 export function serverPlatform(): Platform {
-  const found = globalThis as unknown as Record<symbol, { get?(): Partial<Execution> | undefined } | undefined>
+  type Kept = { get?(): Partial<Execution> | undefined }
+  const found = globalThis as unknown as Record<symbol, Kept | undefined>
   for (const name of CONTEXTS) {
-    const execution = guard('the request context', () => found[Symbol.for(name)]?.get?.())
+    const execution = guard('the request context', () =>
+      found[name]?.[OURS as never] ? undefined : found[name]?.get?.(),
+    )
     if (typeof execution?.waitUntil === 'function') return { execution: execution as Execution }
   }
   return { awaited: !!serverEnvironment()?.VERCEL }
 }
+
+/** `NEXT_PHASE` while Next.js builds. */
+export const BUILDING = 'phase-production-build'
 
 /** `process.env`, where the runtime has it, and lets it be read: Deno asks for a permission. */
 export function serverEnvironment(): Environment | undefined {

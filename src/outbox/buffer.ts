@@ -1,4 +1,5 @@
 /** Finished spans of one session that are not encoded yet. A full buffer loses ordinary spans before roots and errors. */
+import type { Attributes } from '@opentelemetry/api'
 import { describe } from '../runtime/diag.ts'
 import { ERROR } from '../runtime/otel.ts'
 import type { ReadableSpan } from '../runtime/sdk.ts'
@@ -59,6 +60,11 @@ export class SpanBuffer {
     }
     this.#bytes -= taken
     return this.#spans.splice(0, size).map(({ span }) => span)
+  }
+
+  /** What is known only after some spans have ended. */
+  amend(attributes: Attributes): void {
+    for (const { span } of this.#spans) Object.assign(span.attributes, attributes)
   }
 
   clear(): void {

@@ -5,6 +5,7 @@
  * At module scope it serves many requests. On Workers any of them may be cut off, its timers with it: no promise is kept
  * from one to the next, and what nobody has come back from is begun again.
  */
+import type { Attributes } from '@opentelemetry/api'
 import { Deadline, sleep } from '../runtime/deadline.ts'
 import { guard, identify, warn } from '../runtime/diag.ts'
 import { SAMPLED } from '../runtime/otel.ts'
@@ -143,6 +144,11 @@ export class SessionSpanProcessor implements SpanProcessor {
     } catch (error) {
       warn(`an exporter's shutdown failed: ${identify(error)}`)
     }
+  }
+
+  /** @internal Attributes of what waits. */
+  amend(attributes: Attributes): void {
+    this.#buffer.amend(attributes)
   }
 
   /** What has waited may be exported. */

@@ -1,5 +1,7 @@
 /** The platform's clock, and the forms of a time. */
+
 import type { HrTime, TimeInput } from '@opentelemetry/api'
+import { apart } from './apart.ts'
 
 /** Milliseconds since the Unix epoch; a fraction carries microseconds. */
 export type Now = () => number
@@ -14,7 +16,7 @@ let origin: number | undefined
 
 /** Milliseconds since the epoch, with microseconds where the platform has them; follows the system clock when it jumps. */
 export function systemNow(): number {
-  const wall = Date.now()
+  const wall = apart(() => Date.now())
   const monotonic = performance.now()
   if (origin === undefined || Math.abs(wall - origin - monotonic) > MAX_DRIFT_MS) origin = wall - monotonic
   return origin + monotonic

@@ -21,6 +21,23 @@ type HooksModule = { AsyncLocalStorage: StorageConstructor }
 /** Where the copies of this library that a bundler makes (Next.js: one a route) find the same storage. */
 const SHARED = Symbol.for('agentops-edge.storage.1')
 
+/**
+ * A runtime inside this one (Next.js' sandbox of the edge) has globals of its own, and this class: what is kept there is
+ * found from within.
+ */
+export function shareStorage(isInner: boolean): void {
+  type Kept = { [SHARED]?: Storage }
+  const { AsyncLocalStorage, process } = globalThis as {
+    AsyncLocalStorage?: Kept
+    process?: { getBuiltinModule?(id: string): { AsyncLocalStorage: Kept } | undefined }
+  }
+  const Shared = AsyncLocalStorage ?? process?.getBuiltinModule?.('node:async_hooks')?.AsyncLocalStorage
+  if (!Shared) return
+  const [from, to] = isInner ? [Shared, globalThis as Kept] : [globalThis as Kept, Shared]
+  if (!isInner) findStorage()
+  if (from[SHARED] && !to[SHARED]) Object.defineProperty(to, SHARED, { value: from[SHARED] })
+}
+
 let storage: Storage | undefined
 /** The import has failed once: it would fail again at every request. */
 let missing = false

@@ -119,6 +119,7 @@ export const SERVER_ADDRESS = 'server.address'
 export const SERVER_PORT = 'server.port'
 export const PROTOCOL_VERSION = 'network.protocol.version'
 export const SERVICE_NAME = 'service.name'
+export const USER_ID = 'user.id'
 export const SDK_NAME = 'telemetry.sdk.name'
 export const SDK_VERSION = 'telemetry.sdk.version'
 export const SDK_LANGUAGE = 'telemetry.sdk.language'
@@ -156,6 +157,14 @@ export const CLOUD_RESOURCE_ID = 'cloud.resource_id'
 export const AWS_INVOKED_ARN = 'aws.lambda.invoked_arn'
 export const AWS_LOG_GROUPS = 'aws.log.group.names'
 export const AWS_LOG_STREAMS = 'aws.log.stream.names'
+
+// Next.js: its own names where it has some.
+/** `page`, `route`, `action`, `api`, `proxy` or `image`. */
+export const NEXT_KIND = 'next.request.kind'
+export const NEXT_RSC = 'next.rsc'
+export const NEXT_PREFETCH = 'next.prefetch'
+export const NEXT_ACTION = 'next.action.name'
+export const NEXT_ACTION_ID = 'next.action.id'
 
 // Ours, about what a Worker or a function is started by.
 /** Deliveries of the message so far, this one included. */

@@ -2,6 +2,7 @@
  * How a session ends: it waits for what it holds, closes its spans, decides whether it is kept, and has what is left
  * delivered. What ends later is still sent: a session never goes deaf.
  */
+import type { Attributes } from '@opentelemetry/api'
 import { type FlushReport, sumOf } from '../outbox/report.ts'
 import { debug, guard, warn } from '../runtime/diag.ts'
 import { later } from '../runtime/timers.ts'
@@ -56,6 +57,10 @@ export class Ending {
 
   report(): FlushReport {
     return sumOf(this.#outlets.sinks.map((sink) => sink.report()))
+  }
+
+  amend(attributes: Attributes): void {
+    for (const sink of this.#outlets.sinks) sink.amend(attributes)
   }
 
   async flush(): Promise<FlushReport> {

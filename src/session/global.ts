@@ -8,7 +8,8 @@ import { apiVersion, guard, hasGlobal, warn } from '../runtime/diag.ts'
 import { activeContext, runIn } from '../runtime/scope.ts'
 import { currentSession } from './current.ts'
 
-export function registerGlobal(): void {
+/** False where an older API makes that impossible, which is said. */
+export function registerGlobal(): boolean {
   const older = /^1\.\d\./.exec(apiVersion() ?? '')
   if (older) {
     // What a copy of the API before 1.10 has registered, later copies neither read nor add to.
@@ -16,7 +17,7 @@ export function registerGlobal(): void {
       `@opentelemetry/api ${apiVersion()} has registered its globals first, so spans that libraries make do not land in sessions. Update it to ^1.10.0 ("npm ls @opentelemetry/api" shows who brings it), or give its provider a SessionSpanProcessor`,
       'an older API',
     )
-    return
+    return false
   }
   if (!hasGlobal('trace')) isOurs = trace.setGlobalTracerProvider(provider)
   if (isOurs) guard('the AI SDK’s telemetry', adoptEarlyTracers)
@@ -38,6 +39,7 @@ export function registerGlobal(): void {
       },
     })
   }
+  return true
 }
 
 /** Whether the global provider is this one. */
@@ -63,27 +65,33 @@ function adoptEarlyTracers(): void {
   }
 }
 
-/** Opens a session for a span that begins outside any, and gives the tracer of it; undefined where it opens none. */
-export type Opener = (name: Parameters<TracerProvider['getTracer']>, args: unknown[]) => Tracer | undefined
+/** Gives the tracer of a framework whose spans begin before any handler may open a session; undefined for any other. */
+export type Opener = (name: string) => Tracer | undefined
 
-let opener: Opener | undefined
+/** What the copies of this library that a bundler makes (Next.js: one a route, a new one with each edit) share. */
+const OPENER = Symbol.for('agentops-edge.opener.1')
 
-/** The spans of a framework that begin before any handler may open a session. */
+/** The one that was given last counts. */
 export function openWith(given: Opener): void {
-  opener = given
+  ;(globalThis as { [OPENER]?: Opener })[OPENER] = given
 }
 
-const provider: TracerProvider = {
+/** Whether the global provider is one of this library's, be it another copy's. */
+export function isRegistered(): boolean {
+  const { getDelegate } = trace.getTracerProvider() as { getDelegate?(): object }
+  return isOurs || (!!getDelegate && OPENER in (getDelegate.call(trace.getTracerProvider()) ?? {}))
+}
+
+const provider: TracerProvider & { readonly [OPENER]: true } = {
+  [OPENER]: true,
   getTracer(...name) {
-    const tracer = (args: unknown[]): Tracer => {
-      const session = currentSession()
-      const opened = session && session.state !== 'ended' ? undefined : opener?.(name, args)
-      // A proxy provider without a delegate is the API's own no-op.
-      return opened ?? (session?.tracerProvider ?? new ProxyTracerProvider()).getTracer(...name)
-    }
+    const own = (globalThis as { [OPENER]?: Opener })[OPENER]?.(name[0])
+    if (own) return own
+    // A proxy provider without a delegate is the API's own no-op.
+    const tracer = (): Tracer => (currentSession()?.tracerProvider ?? new ProxyTracerProvider()).getTracer(...name)
     return {
-      startSpan: (...args) => tracer(args).startSpan(...args),
-      startActiveSpan: (...args: unknown[]) => (tracer(args).startActiveSpan as (...args: unknown[]) => never)(...args),
+      startSpan: (...args) => tracer().startSpan(...args),
+      startActiveSpan: (...args: unknown[]) => (tracer().startActiveSpan as (...args: unknown[]) => never)(...args),
     }
   },
 }

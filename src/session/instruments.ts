@@ -61,6 +61,8 @@ export interface ModelCall {
 /** Made by `fetchCalls()`: a span for each outgoing request. */
 export interface FetchInstrumentation {
   readonly instruments: 'fetch'
+  /** Replaces the global `fetch` where it is not replaced: a development server puts the platform's back with each edit. */
+  install?(): void
 }
 
 /** Made by `llmCalls()`: requests to a model, and tools called over MCP, as events. */
@@ -68,6 +70,8 @@ export interface LlmInstrumentation {
   readonly instruments: 'llm'
   /** Whether tools of which only the models' requests tell are events. Default: they are. */
   readonly tools?: boolean
+  /** As of `FetchInstrumentation`. */
+  install?(): void
   /** Undefined for a request that is neither. */
   recognise(request: Outgoing, session: InstrumentedSession): ModelCall | undefined
 }

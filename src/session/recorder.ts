@@ -1,4 +1,5 @@
 /** Makes events spans of a session: those that are over, those that wrap work, and those that somebody else ends. */
+
 import { type Context, createContextKey, type Span, type SpanContext, type Tracer, trace } from '@opentelemetry/api'
 import { type Agent, openingOf, toMillis } from '../events/attributes.ts'
 import { controlFlowOf } from '../events/control-flow.ts'
@@ -7,6 +8,7 @@ import { lasting } from '../events/lasting.ts'
 import { observe, type Settle } from '../events/observe.ts'
 import { unquoted } from '../events/unquoted.ts'
 import { type Extra, markExtra } from '../outbox/extras.ts'
+import { apart } from '../runtime/apart.ts'
 import { describe, guard, warn } from '../runtime/diag.ts'
 import { ERROR } from '../runtime/otel.ts'
 import { runIn } from '../runtime/scope.ts'
@@ -204,7 +206,7 @@ export class EventRecorder {
   /** `original`: the object that an error may later name as its trigger. */
   #openEvent(event: AgentEvent | PlainEvent, context: Context, startTime?: number, original: object = event): SdkSpan {
     const { stats, tracer, onTool } = this.#session
-    event.id ??= crypto.randomUUID()
+    event.id ??= apart(() => crypto.randomUUID())
     const { eventType } = event
     if (eventType !== 'cost' && Object.hasOwn(stats, eventType)) stats[eventType as keyof typeof stats]++
     const { name, ...options } = openingOf(event)

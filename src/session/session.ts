@@ -3,6 +3,7 @@
  * `running → ending → ended`. Nothing here knows a platform; a session never holds a request or an execution context,
  * because what is kept in AsyncLocalStorage together with one is not freed by workerd.
  */
+
 import { type Attributes, type Context, type Span, type Tracer, trace } from '@opentelemetry/api'
 import type { Agent } from '../events/attributes.ts'
 import { controlFlowOf } from '../events/control-flow.ts'
@@ -16,6 +17,7 @@ import {
 } from '../events/event.ts'
 import { unquoted } from '../events/unquoted.ts'
 import type { FlushReport } from '../outbox/report.ts'
+import { apart } from '../runtime/apart.ts'
 import { describe, guard } from '../runtime/diag.ts'
 import { activeContext, findStorage, runIn } from '../runtime/scope.ts'
 import * as key from '../runtime/semconv.ts'
@@ -28,10 +30,10 @@ import type { SessionConfig } from './config.ts'
 import { isEndState, sayEnd } from './end-state.ts'
 import { Ending } from './ending.ts'
 import { shown } from './hide.ts'
-import { contextOf, identityOf, type RootInit, startRoot, tagsOf } from './init.ts'
+import { contextOf, identityOf, type RootInit, startRoot } from './init.ts'
 import type { InstrumentedSession, OpenedEvent } from './instruments.ts'
+import { Labelled } from './labelled.ts'
 import { lookAt } from './last-look.ts'
-import { Printed } from './printed.ts'
 import { brief, EventRecorder, failSpan, type Work, type WorkLast } from './recorder.ts'
 import { redactedText } from './redact.ts'
 import { scopedIn, withSession } from './scope.ts'
@@ -40,19 +42,23 @@ import type { EndState, SessionStats } from './view.ts'
 
 /** What only the session itself changes. */
 type Own = {
-  -readonly [Field in 'hasErrors' | 'name' | 'state' | 'endState' | 'endStateReason' | 'tags']: Session[Field]
+  -readonly [Field in
+    | 'hasErrors'
+    | 'name'
+    | 'state'
+    | 'endState'
+    | 'endStateReason'
+    | 'tags'
+    | 'groupId']: Session[Field]
 }
 
-export class Session extends Printed {
+export class Session extends Labelled {
   readonly id: string
   readonly traceId: string
-  /** The conversation that it belongs to, if any. */
-  readonly groupId: string | undefined
   readonly name: string
   readonly state: 'running' | 'ending' | 'ended' = 'running'
   readonly endState: EndState = 'Indeterminate'
   readonly endStateReason: string | undefined
-  readonly tags: readonly string[] = []
   /** Whether a span has failed. */
   readonly hasErrors: boolean = false
   readonly stats: SessionStats = { llms: 0, tools: 0, actions: 0, errors: 0, apis: 0, cost: 0 }
@@ -66,8 +72,6 @@ export class Session extends Printed {
   readonly context: Context
   /** @internal For instrumentations: where requests of the session's own service go. */
   readonly origin: string | undefined
-  /** @internal The user's, for every span. */
-  readonly attributes: Attributes | undefined
   /** @internal For instrumentations: called when the session closes, before the spans that are still open are ended. */
   readonly closing: Set<() => void> = new Set()
   /** @internal For instrumentations: called with each event that begins, and with each span that ends. */
@@ -85,16 +89,13 @@ export class Session extends Printed {
 
   /** `outlets`: makes what takes the session's spans; it must not look at the session before it is built. */
   constructor(config: SessionConfig, init: RootInit, outlets: (session: Session) => Outlets) {
-    super(config)
+    super(config, init)
     findStorage()
     this.origin = init.origin
     this.#clock = new SessionClock(config.clock)
     this.#startedAt = init.startTime?.getTime() ?? this.#clock.now()
-    this.attributes = init.attributes
     this.#onEnded = init.onEnded
     this.name = cut(init.name || 'agent', 256)
-    this.setTags(init.tags ?? [])
-    this.groupId = init.groupId ? describe(init.groupId).slice(0, 256) : undefined
     const parent = init.parent instanceof Session ? init.parent.current() : contextOf(init.parent)
     const { id, traceId, flags } = identityOf(init.id, parent)
     this.id = id
@@ -167,7 +168,7 @@ export class Session extends Printed {
 
   /** Runs `fn` as an agent: the events inside carry the agent's id and name. */
   agent<T>(name: string, fn: (agent: Agent) => T): T {
-    const agent: Agent = { id: crypto.randomUUID(), name }
+    const agent: Agent = { id: apart(() => crypto.randomUUID()), name }
     this.agents.set(agent.id, name)
     return this.events.perform(() => ({ eventType: 'agents', name, agentId: agent.id }), [() => fn(agent)], agent)
   }
@@ -183,14 +184,6 @@ export class Session extends Printed {
   /** Records an error as an event; the same error object is recorded once. */
   recordError(error: unknown, triggerEvent?: AgentEvent): void {
     this.events.recordError(error, triggerEvent)
-  }
-
-  addTags(tags: string | readonly string[]): void {
-    this.setTags([this.tags, tags].flat())
-  }
-
-  setTags(tags: string | readonly string[]): void {
-    ;(this as Own).tags = tagsOf(tags)
   }
 
   /** What the session ends with where `end()` is not told otherwise. */
@@ -305,6 +298,11 @@ export class Session extends Printed {
   outgrow(): void {
     this.root.setAttribute(key.KEPT, 'outgrown')
     this.#ending.outgrow()
+  }
+
+  /** @internal */
+  amend(attributes: Attributes): void {
+    this.#ending.amend(attributes)
   }
 
   /** @internal Ends the spans that are open, the root last. */

@@ -1,4 +1,5 @@
 /** Where a session hands what it has finished. It is built with its sinks and knows nothing of what is behind them. */
+import type { Attributes } from '@opentelemetry/api'
 import { type Extra, extraOf } from '../outbox/extras.ts'
 import type { FlushReport } from '../outbox/report.ts'
 import { guard } from '../runtime/diag.ts'
@@ -12,6 +13,8 @@ export interface Sink extends SpanProcessor {
   open(): void
   /** Nothing is sent, of what waits and of what still ends. */
   refuse(): void
+  /** Attributes of what waits. */
+  amend(attributes: Attributes): void
   /** Nothing may take longer: `at` is when the platform ends the invocation, milliseconds since the epoch. */
   endBy(at: number): void
   /** The process may end: a flush in one try, over in `ms`; after the `last` nothing comes. */

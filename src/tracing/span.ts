@@ -1,4 +1,5 @@
 /** A span that is recorded. It is what OpenTelemetry's SDK would make of it, as far as exporters and processors look. */
+
 import type {
   Attributes,
   AttributeValue,
@@ -13,6 +14,7 @@ import type {
 } from '@opentelemetry/api'
 import type { InstrumentationScope } from '@opentelemetry/core'
 import type { Resource } from '@opentelemetry/resources'
+import { apart } from '../runtime/apart.ts'
 import { fromMillis, since, toHrTime } from '../runtime/clock.ts'
 import { debug, guard } from '../runtime/diag.ts'
 import { ERROR, OK, UNSET } from '../runtime/otel.ts'
@@ -176,7 +178,7 @@ export class RecordingSpan implements Span, ReadableSpan {
         this.endTime = clock.end(this.startTime, at, this.#asked)
         this.ended = true
       }
-      for (const sink of sinks) guard('taking a span', () => sink.onEnd(this))
+      for (const sink of sinks) guard('taking a span', () => apart(() => sink.onEnd(this)))
     })
   }
 

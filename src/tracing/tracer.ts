@@ -2,6 +2,7 @@
  * A session's own TracerProvider. Its tracers give every span the session's clock, the session's root as parent where
  * the caller named none, and tell the session when a span opens and ends. Nothing here knows what an event is.
  */
+
 import {
   type Context,
   INVALID_SPAN_CONTEXT,
@@ -14,6 +15,7 @@ import {
 } from '@opentelemetry/api'
 import { type InstrumentationScope, isTracingSuppressed } from '@opentelemetry/core'
 import type { Resource } from '@opentelemetry/resources'
+import { apart } from '../runtime/apart.ts'
 import { toHrTime } from '../runtime/clock.ts'
 import { guard } from '../runtime/diag.ts'
 import { INTERNAL, RECORD, SAMPLE, SAMPLED } from '../runtime/otel.ts'
@@ -120,6 +122,6 @@ class SessionTracer implements Tracer {
 
 /** 16 hexadecimal digits, as OpenTelemetry draws them: unique, not secret. */
 function randomId(): string {
-  const half = (): string => ((Math.random() * 2 ** 32) >>> 0).toString(16).padStart(8, '0')
+  const half = (): string => ((apart(() => Math.random()) * 2 ** 32) >>> 0).toString(16).padStart(8, '0')
   return half() + half()
 }

@@ -12,7 +12,7 @@ import type { Platform } from '../lifetime/platform.ts'
 import { serverEnvironment, serverPlatform } from '../lifetime/platform.ts'
 import type { Execution } from '../lifetime/wait-until.ts'
 import type { Config } from '../options/config.ts'
-import type { AgentOpsOptions } from '../options/options.ts'
+import { type AgentOpsOptions, perRequest } from '../options/options.ts'
 import { readConfig } from '../options/read.ts'
 import { guard } from '../runtime/diag.ts'
 import { SERVER } from '../runtime/otel.ts'
@@ -21,8 +21,13 @@ import { type AnyFunction as Handler, withMethods, wrapperOf } from '../runtime/
 import { currentSession, setOwner } from '../session/current.ts'
 import type { Session } from '../session/session.ts'
 import { registerNext } from './next.ts'
-import { isNodeResponse, type NodeRequest, openNodeSession } from './node.ts'
+import type { NextOptions } from './next-options.ts'
+import { defaults, nextPage, outerTrace, outsideNext, setDefaults } from './next-page.ts'
+import { fail as failSession } from './next-spans.ts'
+import { isNodeResponse, openNodeSession, requestFrom } from './node.ts'
 import { vercelResource } from './resource.ts'
+
+export type { NextOptions } from './next-options.ts'
 
 export type VercelOptionsOf = AgentOpsOptions | ((request: Request) => AgentOpsOptions)
 
@@ -49,44 +54,71 @@ export function withAgentOps<Given extends Handler | { fetch: Handler }>(
 
 /** `owner`: the object whose method it is. */
 function wrap<Fn extends Handler>(handler: Fn, options: VercelOptionsOf | undefined, owner?: object): Fn {
-  const configOf = configReader<Request>(options as never, () => vercelResource(serverEnvironment()))
+  const optionsOf = (request: Request): AgentOpsOptions => ({
+    ...defaults(),
+    ...(typeof options === 'function' ? options(request) : options),
+  })
+  const configOf = configReader<Request>(optionsOf, () => vercelResource(serverEnvironment()))
+  const open = (request: Request): Config => outsideNext(configOf(serverEnvironment(), request))
   const handle = (self: unknown, args: unknown[]): unknown => {
     const call = (): unknown => handler.apply(owner ?? self, args)
-    const [request, second] = args as [Request, unknown]
+    const [given, second] = args as [Request, unknown]
+    const response = isNodeResponse(second) ? second : undefined
+    const asked = (): Request => (response ? requestFrom(given as never) : given)
+    const { isStatic, route } = guard('the route', () => nextPage(given, second)) ?? {}
     // Next.js' own span, a wrapper further out or a middleware has opened the session of this request.
-    const shared = guard('finding the session', () => currentSession(request) ?? requestSession())
+    const shared = guard('finding the session', () => currentSession(given) ?? requestSession())
     if (shared?.state === 'running') {
-      return observe(call, (_, response) => {
+      // Whoever looks at the request of a page that is rendered for all makes it one of each request.
+      if (options && !(isStatic && typeof options === 'function')) guard('options', () => say(shared, options, asked))
+      return observe(call, (failed, value) => {
         guard('the status', () => {
-          const { status } = (response ?? {}) as Partial<Response>
+          if (failed) return shared.fail(value)
+          const { status } = (value ?? {}) as Partial<Response>
           if (typeof status === 'number') shared.root.setAttribute(HTTP_STATUS, status)
         })
       })
     }
+    if (isStatic) return call()
     const platform = guard('the platform', () => platformOf(second)) ?? {}
-    if (isNodeResponse(second)) {
-      const node = request as unknown as NodeRequest
-      const opened = guard('opening a session', () =>
-        openNodeSession(configOf(serverEnvironment(), request), node, second, platform),
-      )
+    const init = currentSession() ? undefined : guard('an outer trace', outerTrace)
+    if (response) {
+      const opened = guard('opening a session', () => {
+        const request = asked()
+        return openNodeSession(open(request), request, response, platform, { ...init, route })
+      })
       if (!opened) return call()
       return observe(
         () => opened.run(call),
         (failed, error) => void (failed && opened.session.fail(error)),
       )
     }
-    const open = (): ReturnType<typeof openRequestSession> =>
-      openRequestSession(configOf(serverEnvironment(), request), request, platform)
-    return answer(open, (session) => {
-      if (session) guard('the second argument', () => Object(second) === second && setOwner(second as object, session))
-      return call() as Promise<Response>
-    })
+    return answer(
+      () => openRequestSession(open(given), given, { ...platform, route, init }),
+      (session) => {
+        if (session)
+          guard('the second argument', () => Object(second) === second && setOwner(second as object, session))
+        return call() as Promise<Response>
+      },
+    )
   }
   return wrapperOf(handler, (self, args) => {
     // Where the storage has to be imported, a function that answers at once does so later, until it is here.
     const waiting = prepare()
     return waiting ? waiting.then(() => handle(self, args)) : handle(self, args)
   })
+}
+
+/** What the options of a handler inside say of a session that exists already. */
+function say(session: Session, options: VercelOptionsOf, asked: () => Request): void {
+  const request = asked()
+  const { name, tags, sessionId, attributes } = typeof options === 'function' ? options(request) : options
+  const given = perRequest(name, request)
+  const conversation = perRequest(sessionId, request)
+  if (given) session.rename(given, {})
+  if (conversation) session.setConversation(conversation)
+  session.addTags(perRequest(tags, request) ?? [])
+  session.attributes = { ...session.attributes, ...perRequest(attributes, request) }
 }
 
 /** The running session, if it is a request's: one that was started beside the server is not for all who ask it. */
@@ -101,8 +133,9 @@ function platformOf(second: unknown): Platform {
 }
 
 /**
- * For `register` in Next.js' `instrumentation.ts`: each request is a session from its first span on, with Next.js' own
- * spans inside. It yields to an SDK that registered first (`@vercel/otel`: give it a `SessionSpanProcessor`).
+ * For `register` in Next.js' `instrumentation.ts`: each request is a session from its first span on, whatever serves it:
+ * a page, a route handler, an action, an API route, the proxy. The options are the defaults of `withAgentOps`. It yields
+ * to an SDK that registered first (`@vercel/otel`, Sentry), and says so.
  *
  * ```ts
  * export function register() {
@@ -110,12 +143,32 @@ function platformOf(second: unknown): Platform {
  * }
  * ```
  */
-export function registerAgentOps(options?: AgentOpsOptions): void {
+export function registerAgentOps({ ignore, nextSpans, ...options }: NextOptions = {}): void {
   let config: Config | undefined
-  guard('registering', () =>
-    registerNext(() => {
-      config ??= readConfig(options, serverEnvironment(), undefined, undefined, vercelResource(serverEnvironment()))
-      return config
-    }),
-  )
+  guard('registering', () => {
+    setDefaults(options)
+    registerNext({
+      ignore,
+      nextSpans,
+      config() {
+        const env = serverEnvironment()
+        config ??= outsideNext(readConfig(options, env, undefined, undefined, vercelResource(env)))
+        return config
+      },
+    })
+  })
+}
+
+/**
+ * For `instrumentation.ts` of Next.js, beside `register`: errors of Pages API routes, which Next.js puts on no span.
+ *
+ * ```ts
+ * export { onRequestError } from 'agentops-edge/vercel'
+ * ```
+ */
+export function onRequestError(error: unknown): void {
+  guard('an error', () => {
+    const session = currentSession()
+    if (session) failSession(session, error)
+  })
 }

@@ -11,6 +11,7 @@ import { readInbound } from '../propagation/inbound.ts'
 import { guard } from '../runtime/diag.ts'
 import { SERVER } from '../runtime/otel.ts'
 import * as key from '../runtime/semconv.ts'
+import type { RootInit } from '../session/init.ts'
 
 export interface NodeRequest {
   readonly method?: string
@@ -21,6 +22,7 @@ export interface NodeRequest {
 export interface NodeResponse {
   readonly statusCode: number
   readonly writableFinished?: boolean
+  getHeader?(name: string): unknown
   once(event: 'finish' | 'close', listener: () => void): unknown
 }
 
@@ -28,25 +30,29 @@ export function isNodeResponse(value: unknown): value is NodeResponse {
   return typeof (value as { writeHead?: unknown } | undefined)?.writeHead === 'function'
 }
 
-/** A session that ends when the response has been sent, or its connection is closed. */
-export function openNodeSession(
-  config: Config,
-  given: NodeRequest,
-  response: NodeResponse,
-  platform: Platform,
-): Invocation {
+export function requestFrom(given: NodeRequest): Request {
   const headers = headersOf(given.headers)
   const scheme = headers.get('x-forwarded-proto') === 'https' ? 'https' : 'http'
-  const url = urlOf(scheme, headers.get('host') ?? '', given.url ?? '/')
-  const request = requestOf(url, given.method ?? 'GET', headers)
+  return requestOf(urlOf(scheme, headers.get('host') ?? '', given.url ?? '/'), given.method ?? 'GET', headers)
+}
+
+/** A session that ends when the response has been sent, or its connection is closed. `more`: beside what the request says. */
+export function openNodeSession(
+  config: Config,
+  request: Request,
+  response: NodeResponse,
+  platform: Platform,
+  { rootAttributes, route, ...more }: RootInit & { route?: string } = {},
+): Invocation {
   const invocation = openInvocation(
     config,
     {
-      name: requestName(request),
+      name: requestName(request, route),
       kind: SERVER,
-      rootAttributes: requestAttributes(request),
-      origin: guard('the own origin', () => ownOrigin(url)),
-      ...readInbound(headers, config, request),
+      rootAttributes: { ...requestAttributes(request, route), ...rootAttributes },
+      origin: guard('the own origin', () => ownOrigin(request.url)),
+      ...readInbound(request.headers, config, request),
+      ...more,
     },
     platform,
     request,
@@ -56,7 +62,9 @@ export function openNodeSession(
     const { statusCode, writableFinished } = response
     const left = writableFinished === false
     recordStatus(session, statusCode)
-    session.root.setAttribute(key.BODY_END, left ? 'cancelled' : 'complete')
+    const { attributes } = session.root as { attributes?: Record<string, unknown> }
+    // Next.js has said that its source broke.
+    if (!attributes?.[key.BODY_END]) session.root.setAttribute(key.BODY_END, left ? 'cancelled' : 'complete')
     judgeByStatus(session, statusCode, left && config.failOnDisconnect)
   }
   const sent = new Promise<void>((resolve) => {

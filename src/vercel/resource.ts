@@ -14,13 +14,14 @@ const VARIABLES: Record<string, string> = {
 }
 
 export function vercelResource(env: Environment = {}): Attributes | undefined {
-  const { VERCEL_ENV: environment, NODE_ENV: fallback } = env
+  // Of environments of the team's own the latter says only that they are a preview.
+  const { VERCEL_TARGET_ENV: target, VERCEL_ENV: environment, NODE_ENV: fallback } = env
   const found: Attributes = {}
   for (const [variable, name] of Object.entries(VARIABLES)) {
     const value = env[variable]
     if (typeof value === 'string' && value) found[name] = value
   }
-  const stage = environment || fallback
+  const stage = target || environment || fallback
   if (typeof stage === 'string' && stage) found[key.DEPLOYMENT_ENVIRONMENT] = stage
   if (typeof environment === 'string' && environment) found['vercel.environment'] = environment
   if (env.VERCEL) found[key.CLOUD_PROVIDER] = 'vercel'

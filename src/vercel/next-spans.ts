@@ -1,0 +1,149 @@
+/** Next.js' own spans: which are recorded, and what they say of the request whose session they are in. */
+import { type AttributeValue, INVALID_SPAN_CONTEXT, type Span, trace } from '@opentelemetry/api'
+import { controlFlowOf } from '../events/control-flow.ts'
+import { requestName } from '../http/attributes.ts'
+import { guard } from '../runtime/diag.ts'
+import * as key from '../runtime/semconv.ts'
+import type { Session } from '../session/session.ts'
+import { isPrefetch } from './next-options.ts'
+
+export type Known = Record<string, AttributeValue | undefined>
+
+const FETCH = 'AppRender.fetch'
+/** Those that say where time went, by their `next.span_type`; and what kind of request they make of it. */
+const KINDS: Readonly<Record<string, string>> = {
+  'Middleware.execute': 'proxy',
+  'AppRouteRouteHandlers.runHandler': 'route',
+  'Node.runHandler': 'api',
+  'AppRender.getBodyResult': 'page',
+  'Render.getServerSideProps': 'page',
+  'Render.getStaticProps': 'page',
+  'ResolveMetadata.generateMetadata': 'page',
+}
+
+/** A page that is asked for as data has this alone. */
+const TREE = 'NextNodeServer.createComponentTree'
+
+/** A model's or another request is shown by this library's own instrumentation, where that is on. */
+export function isKept(type: string, { config }: Session): boolean {
+  return type === FETCH ? !config.instrumentations.fetch : type in KINDS
+}
+
+/** What a request's headers say that it is. */
+export function kindOf(request: Request): Record<string, AttributeValue> {
+  const { headers, url } = request
+  const kind: Record<string, AttributeValue> = {}
+  const action = headers.get('next-action')
+  if (/\/_next\/image$/.test(new URL(url).pathname)) kind[key.NEXT_KIND] = 'image'
+  if (headers.has('rsc')) kind[key.NEXT_RSC] = true
+  if (isPrefetch(headers)) kind[key.NEXT_PREFETCH] = true
+  if (action && /^[\da-f]{1,64}$/i.test(action)) {
+    kind[key.NEXT_KIND] = 'action'
+    kind[key.NEXT_ACTION_ID] = action
+  }
+  return kind
+}
+
+/** Next.js keeps what its build knows of actions from the first page on. */
+function actionName(id: AttributeValue): string | undefined {
+  type Manifest = Record<string, { exportedName?: string } | undefined>
+  const kept = (globalThis as { [MANIFESTS]?: { serverActionsManifest?: { node?: Manifest } } })[MANIFESTS]
+  return kept?.serverActionsManifest?.node?.[`${id}`]?.exportedName
+}
+const MANIFESTS = Symbol.for('next.server.manifests')
+
+/** What a span of this type, and its attributes, say of the request. */
+export function describeRequest(session: Session, type: string, attributes: Known = {}): void {
+  const { root } = session
+  const said = (root as { attributes?: Known }).attributes ?? {}
+  const kind = type === TREE ? 'page' : KINDS[type]
+  // A proxy comes before what it lets through, an action before the page that it renders.
+  if (kind && (said[key.NEXT_KIND] ?? 'proxy') === 'proxy') {
+    // A form that is posted without JavaScript: its action stands in the body.
+    const isAction = kind === 'page' && said[key.HTTP_METHOD] === 'POST'
+    root.setAttribute(key.NEXT_KIND, isAction ? 'action' : kind)
+  }
+  const action = said[key.NEXT_ACTION_ID]
+  if (action && !said[key.NEXT_ACTION]) root.setAttribute(key.NEXT_ACTION, actionName(action) as string)
+  const route = attributes['next.route'] ?? attributes[key.HTTP_ROUTE]
+  if (typeof route !== 'string' || said[key.HTTP_ROUTE] === route) return
+  const method = requestName({ method: `${said[key.HTTP_METHOD]}` } as Request)
+  const isNamed = session.name !== method && session.name !== `${method} ${said[key.HTTP_ROUTE]}`
+  session.rename(isNamed ? session.name : `${method} ${route}`, { [key.HTTP_ROUTE]: route })
+}
+
+export function noSpan(): Span {
+  return trace.wrapSpanContext(INVALID_SPAN_CONTEXT)
+}
+
+/** The errors that have failed a session already: Next.js says the same one on several spans. */
+const failed: WeakSet<object> = new WeakSet()
+
+/** What React and Next.js caught and answered with an error page, or nobody did. */
+export function fail(session: Session, given: unknown): void {
+  const { message, cause } = Object(given) as Error
+  const isBroken = message === 'failed to pipe response'
+  if (isBroken) session.root.setAttribute(key.BODY_END, 'error')
+  const error = (isBroken && cause) || given
+  if (!error || controlFlowOf(error)) return
+  if (typeof error === 'object') {
+    if (failed.has(error)) return
+    failed.add(error)
+  }
+  guard('an error', () => session.fail(error))
+}
+
+/** A span of Next.js' that is recorded; an error on it is the session's, unless somebody may have handled it. */
+export function watched(session: Session, type: string, span: Span): Span {
+  const setAttributes = span.setAttributes.bind(span)
+  if (type !== FETCH) {
+    const record = span.recordException.bind(span)
+    span.recordException = (error, time) => {
+      fail(session, error)
+      record(error, time)
+    }
+  }
+  span.setAttributes = (attributes) => {
+    describeRequest(session, type, attributes as Known)
+    return setAttributes(attributes)
+  }
+  return span
+}
+
+export interface PassingSpan extends Span {
+  /** Settles when it has ended. */
+  readonly over: Promise<void>
+}
+
+/**
+ * A span that is not recorded: to its children `parent` stands for it, and what it says of the request is kept.
+ * `onEnd`: given all that it has said.
+ */
+export function passing(session: Session, parent: Span, onEnd?: (known: Known) => void): PassingSpan {
+  const known: Known = {}
+  let settle = (): void => {}
+  const span: PassingSpan = {
+    over: new Promise((resolve) => {
+      settle = resolve
+    }),
+    spanContext: () => parent.spanContext(),
+    isRecording: () => true,
+    setAttribute: (name, value) => span.setAttributes({ [name]: value }),
+    setAttributes(attributes) {
+      Object.assign(known, attributes)
+      guard('a request', () => describeRequest(session, '', attributes as Known))
+      return span
+    },
+    recordException: (error) => fail(session, error),
+    end() {
+      settle()
+      guard('a request', () => onEnd?.(known))
+    },
+    addEvent: () => span,
+    addLink: () => span,
+    addLinks: () => span,
+    setStatus: () => span,
+    updateName: () => span,
+  }
+  return span
+}

@@ -1,0 +1,3 @@
+export const GET = () => {
+  throw new RangeError('no such cat')
+}

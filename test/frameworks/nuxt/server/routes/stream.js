@@ -1,0 +1,3 @@
+import { stream } from '../../probes.js'
+
+export default defineEventHandler(() => stream())

@@ -1,0 +1,5 @@
+import { registerAgentOps } from 'agentops-edge/vercel'
+
+export function register(): void {
+  registerAgentOps({ serviceName: 'next-desk' })
+}
