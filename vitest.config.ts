@@ -32,7 +32,7 @@ const BOTH: Readonly<Record<string, string[]>> = {
   DESK: ['test/collector/stores.test.ts'],
 }
 const command = Object.keys(COMMANDS).find((name) => process.env[name])
-const chosen = command && [...(COMMANDS[command] ?? []), ...(BOTH[command] ?? [])]
+const chosen = command === undefined ? undefined : [...(COMMANDS[command] ?? []), ...(BOTH[command] ?? [])]
 const ELSEWHERE = Object.values(COMMANDS).flat()
 // Generous: the machine that runs them may be busy.
 const timeouts = { testTimeout: 60_000, hookTimeout: 60_000 }
