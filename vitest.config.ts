@@ -7,7 +7,7 @@ const CORE = ['test/{session,events,export,config}/**/*.test.ts']
 const LONG = [
   'test/long/**/*.test.ts',
   'test/neighbours/**/*.test.ts',
-  'test/examples/{agents-sdk,own-provider}.test.ts',
+  'test/examples/own-provider.test.ts',
   'test/lifetime/*.test.ts',
   'test/lambda/answers.test.ts',
 ]
@@ -20,7 +20,7 @@ const COMMANDS: Readonly<Record<string, string[]>> = {
   // In a real Chromium, with other exporters, on ClickHouse's engine: `npm run test:desk`.
   DESK: ['test/collector/{page,exporters,flood,clickhouse}.test.ts', 'test/cli/packed.test.ts'],
   // Frameworks of agents: `npm run test:agents`.
-  AGENTS: ['test/agents/*.test.ts'],
+  AGENTS: ['test/agents/*.test.ts', 'test/examples/agents-sdk.test.ts'],
   // Next.js with each bundler, in development, beside other SDKs: `npm run test:next`.
   NEXT: ['test/vercel/next-all.test.ts'],
   // Other frameworks of sites, each built: `npm run test:frameworks`.
