@@ -3,10 +3,11 @@ import { defineConfig, type ViteUserConfig } from 'vitest/config'
 
 // Tests of the core run twice, in Node and inside workerd; the adapters' run in Node as the client of a real workerd.
 const CORE = ['test/{session,events,export,config}/**/*.test.ts']
-// Mostly waiting, for time, processes and installs: in the group whose files run side by side.
+// Mostly waiting, for time, processes and installs, or quick: in the group whose files run side by side.
 const LONG = [
   'test/long/**/*.test.ts',
   'test/neighbours/**/*.test.ts',
+  'test/docs/*.test.ts',
   'test/examples/own-provider.test.ts',
   'test/lifetime/*.test.ts',
   'test/lambda/answers.test.ts',

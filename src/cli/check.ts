@@ -28,7 +28,9 @@ export async function check({ envFile, wait, json }: CheckOptions): Promise<void
   }
   const from = files.length ? `the environment and ${files.join(', ')}` : 'the environment'
   for (const complaint of complaints) {
-    const next = /nothing is sent/.test(complaint) ? NOWHERE : 'correct it; the README lists every variable'
+    const next = /nothing is sent/.test(complaint)
+      ? NOWHERE
+      : 'correct it; the reference of options in the documentation lists every variable'
     add({ check: 'settings', ok: false, says: complaint, next })
   }
   const { destination } = config

@@ -1,5 +1,5 @@
 /**
- * "Which destination" in the README: the options, then AgentOps, then the `OTEL_EXPORTER_OTLP_*` variables. And who gets
+ * "Which destination" in docs/reference/options.md: the options, then AgentOps, then the `OTEL_EXPORTER_OTLP_*` variables. And who gets
  * a key: AgentOps itself, and a place that was named where the key was, in the options or in the environment; over https,
  * or on this machine.
  */

@@ -5,33 +5,48 @@
  * exception and resource conventions. The incubating package is not imported: its names come and go between releases.
  */
 
-// What the design document requires on every event span.
+// On every span of an event.
+/** A UUID of the event. */
 export const EVENT_ID = 'event.id'
+/** `actions`, `llms`, `tools`, `errors`, `apis`, or a type of yours. */
 export const EVENT_TYPE = 'event.type'
+/** When it began, ISO 8601. */
 export const EVENT_TIMESTAMP = 'event.timestamp'
+/** When it was over, ISO 8601. */
 export const EVENT_END_TIMESTAMP = 'event.end_timestamp'
+/** All fields of the event that have no attribute of their own, as JSON. */
 export const EVENT_DATA = 'event.data'
+/** The session's, or its conversation's. */
 export const SESSION_ID = 'session.id'
+/** Of an error: the event that it happened in. */
 export const TRIGGER_EVENT_ID = 'trigger_event.id'
 export const TRIGGER_EVENT_TYPE = 'trigger_event.type'
 
 // AgentOps.
+/** `session`, `agent`, `operation`, `tool`, `llm`: what AgentOps shows it as. */
 export const SPAN_KIND = 'agentops.span.kind'
 export const OPERATION_NAME = 'operation.name'
 export const ENTITY_INPUT = 'agentops.entity.input'
 export const ENTITY_OUTPUT = 'agentops.entity.output'
+/** A list. */
 export const TAGS = 'agentops.tags'
+/** `Success`, `Fail` or `Indeterminate`. */
 export const END_STATE = 'agentops.session.end_state'
 export const END_STATE_REASON = 'agentops.session.end_state_reason'
+/** How the response's body ended: `complete`, `cancelled`, `error` or `abandoned`. */
 export const BODY_END = 'agentops.response.body_end'
 export const ALARM_RETRY_COUNT = 'agentops.alarm.retry_count'
 export const WEBSOCKET_TYPE = 'agentops.websocket.message.type'
+/** Bytes or characters. */
 export const WEBSOCKET_SIZE = 'agentops.websocket.message.size'
 export const WEBSOCKET_CODE = 'agentops.websocket.close.code'
 export const WEBSOCKET_CLEAN = 'agentops.websocket.close.clean'
 export const WORKFLOW_INSTANCE = 'agentops.workflow.instance_id'
+/** Of a step: 1 for the first. */
 export const WORKFLOW_ATTEMPT = 'agentops.workflow.step.attempt'
+/** Why a session that `keep` should have decided on was sent undecided. */
 export const KEPT = 'agentops.keep.reason'
+/** It had not ended when its session did, or broke off. */
 export const INCOMPLETE = 'agentops.incomplete'
 
 export const ACTION_TYPE = 'action.type'
@@ -44,6 +59,7 @@ export const ACTION_AGENT_NAME = 'action.agent_name'
 export const TOOL_NAME = 'tool.name'
 export const TOOL_PARAMETERS = 'tool.parameters'
 export const TOOL_RESULT = 'tool.result'
+/** `succeeded` or `failed`. */
 export const TOOL_STATUS = 'tool.status'
 export const TOOL_LOGS = 'tool.logs'
 

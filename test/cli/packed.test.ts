@@ -1,26 +1,16 @@
-/** What the README says of the first evening: the packed library in an empty folder, a Hono Worker, `wrangler dev`, and the page. */
+/** What the README says of the first evening, as it stands there: the packed library in an empty folder, its Hono Worker, `wrangler dev`, and the page. */
 import { type ChildProcess, spawn } from 'node:child_process'
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
 import { install, ownEnvironment, pack } from '../support/install.ts'
 import { waitFor } from '../support/wait.ts'
 
-const WORKER = `import { tool } from 'agentops-edge'
-import { agentops } from 'agentops-edge/hono'
-import { Hono } from 'hono'
-
-const app = new Hono()
-app.use(agentops())
-app.get('/ask', async (c) => c.json(await tool('search', { q: 'cats' }, async () => ['cats.html'])))
-export default app
-`
-const SETTINGS = `name = "first"
-main = "worker.js"
-compatibility_date = "2025-09-01"
-compatibility_flags = ["nodejs_als"]
-`
+/** The README's own: what stands under its heading. */
+const section = (await readFile('README.md', 'utf8')).split(/^## Hono$/m)[1] ?? ''
+const block = (language: string): string =>
+  new RegExp(`^\`\`\`${language}.*\\n([\\s\\S]*?)^\`\`\``, 'm').exec(section)?.[1] ?? ''
 const QUIET = {
   CI: 'true',
   WRANGLER_SEND_METRICS: 'false',
@@ -50,8 +40,9 @@ test('from an empty folder to the first session on the page, in under two minute
   onTestFinished(() => rm(packed, { recursive: true, force: true }))
   const app = await install({ commands: [[await pack(packed), 'hono']], files: 'test/cli/empty' })
   onTestFinished(() => app.remove())
-  await writeFile(join(app.folder, 'worker.js'), WORKER)
-  await writeFile(join(app.folder, 'wrangler.toml'), SETTINGS)
+  await mkdir(join(app.folder, 'src'))
+  await writeFile(join(app.folder, 'src/index.ts'), block('ts'))
+  await writeFile(join(app.folder, 'wrangler.toml'), block('toml'))
 
   const dev = start(join(app.folder, 'node_modules/.bin/agentops-edge'), ['dev', '--port', '0'], app.folder)
   const line = await waitFor(
@@ -66,10 +57,11 @@ test('from an empty folder to the first session on the page, in under two minute
     () => /http:\/\/(localhost|127\.0\.0\.1):\d+/.exec(worker.printed())?.[0],
     60_000,
   )
-  expect(await (await fetch(`${url}/ask`)).json()).toEqual(['cats.html'])
+  const asked = await fetch(`${url}/ask`, { method: 'POST', body: '{"question":"cats"}' })
+  expect(await asked.json()).toEqual(['a page about cats'])
   const page = await waitFor('the session', async () => {
     const text = await (await fetch(`${line[1]}`)).text()
-    return text.includes('GET /ask') && text
+    return text.includes('POST /ask') && text
   })
   expect(page).toContain('s-Success')
   expect(Date.now() - begun).toBeLessThan(120_000)
