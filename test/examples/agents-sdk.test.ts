@@ -103,8 +103,8 @@ describe('a desk', () => {
   test('a @callable method over the WebSocket', async () => {
     const client = await connect('desk')
     expect(await client.call('forecast', ['Oslo'])).toBe('sunny in Oslo')
-    expect(await trees()).toEqual(['DeskAgent.webSocketMessage.session\n  get_weather.tool'])
-    expect(rootOf('DeskAgent.webSocketMessage').attributes['session.id']).toBe(client.name)
+    expect(await trees()).toEqual(['DeskAgent.forecast.session\n  DeskAgent.agent\n    get_weather.tool'])
+    expect(rootOf('DeskAgent.forecast').attributes['session.id']).toBe(client.name)
   })
 
   test('a streaming one', async () => {
@@ -115,13 +115,15 @@ describe('a desk', () => {
       client.call('forecasts', [['Oslo', 'Rome']], { stream }).catch(reject)
     })
     expect([parts, last]).toEqual([['sunny in Oslo', 'sunny in Rome'], '2 cities'])
-    expect(await trees()).toEqual(['DeskAgent.webSocketMessage.session\n  get_weather.tool\n  get_weather.tool'])
+    expect(await trees()).toEqual([
+      'DeskAgent.forecasts.session\n  DeskAgent.agent\n    get_weather.tool\n    get_weather.tool',
+    ])
   })
 
   test('a method that is not @callable is refused as without', async () => {
     const client = await connect('desk')
     await expect(client.call('note', ['Oslo'])).rejects.toThrow('Method note is not callable')
-    expect(await trees()).toEqual(['DeskAgent.webSocketMessage.session'])
+    expect(await trees()).toEqual(['DeskAgent.note.session\n  DeskAgent.agent'])
   })
 
   test('onMessage', async () => {
@@ -129,18 +131,22 @@ describe('a desk', () => {
     const answer = message(client, (text) => text.startsWith('sunny'))
     client.send('Oslo')
     expect(await answer).toBe('sunny in Oslo')
-    expect(await trees()).toEqual(['DeskAgent.webSocketMessage.session\n  get_weather.tool'])
+    expect(await trees()).toEqual(['DeskAgent.webSocketMessage.session\n  DeskAgent.agent\n    get_weather.tool'])
   })
 
   test('onRequest', async () => {
     const response = await fetch(`${url}/agents/desk/req`, { method: 'POST', body: 'Oslo' })
     expect(await response.text()).toBe('sunny in Oslo')
-    expect(await trees()).toEqual(['POST.session', 'POST.session\n  get_weather.tool'])
+    expect(await trees()).toEqual(['POST.session', 'POST.session\n  DeskAgent.agent\n    get_weather.tool'])
+    expect(new Set(spans().map(({ traceId }) => traceId)).size).toBe(1)
   })
 
   test('a method that the Worker calls goes on in its trace', async () => {
     expect(await (await fetch(`${url}/forecast/Oslo`)).text()).toBe('sunny in Oslo')
-    expect(await trees()).toEqual(['GET.session', 'DeskAgent.forecast.session\n  get_weather.tool'])
+    expect(await trees()).toEqual([
+      'GET.session',
+      'DeskAgent.forecast.session\n  DeskAgent.agent\n    get_weather.tool',
+    ])
     expect(rootOf('DeskAgent.forecast')).toMatchObject({
       parentSpanId: rootOf('GET').spanId,
       traceId: rootOf('GET').traceId,
@@ -153,14 +159,28 @@ describe('a desk', () => {
     await client.call('remind', ['Oslo'])
     expect(await Promise.all(due)).toEqual(['report: sunny in Oslo', 'noted: Oslo'])
     expect(await trees()).toEqual([
-      'DeskAgent.webSocketMessage.session',
-      'DeskAgent.alarm.session\n  note.tool',
-      'DeskAgent.alarm.session\n  get_weather.tool',
+      'DeskAgent.remind.session\n  DeskAgent.agent\n    schedule:create.operation\n    queue:create.operation',
+      'DeskAgent.alarm.session\n  DeskAgent.agent\n    note.tool',
+      'DeskAgent.alarm.session\n  DeskAgent.agent\n    schedule:execute.operation\n    get_weather.tool',
     ])
   })
 })
 
 describe('a chat', () => {
+  const BEGUN = ['task:accepted', 'task:attempt:started', 'task:step:started', 'stream:opened']
+  const OVER = ['stream:closed', 'stream:deleted', 'task:step:completed', 'task:completed']
+  const actions = (names: string[]): string[] => names.map((name) => `    ${name}.operation`)
+  /** What the SDK says of a turn, around what is called in it. */
+  const turn = (method: string, asked: string[], ...calls: string[]): string =>
+    [
+      `ChatAgent.${method}.session`,
+      '  ChatAgent.agent',
+      ...actions([...asked, ...BEGUN]),
+      ...calls.map((name) => `    ${name}`),
+      ...actions(['message:response', 'session:message:appended', ...OVER]),
+    ].join('\n')
+  const ASKED = ['session:message:appended', 'message:request']
+  const CALLS = ['chat.llm', 'get_weather.tool', 'chat.llm']
   const isDone = (text: string): boolean => text.includes('cf_agent_use_chat_response') && /"done":true/.test(text)
   const ask = (client: AgentClient, text: string, more: object = {}): void => {
     const messages = [{ id: 'message-1', role: 'user', parts: [{ type: 'text', text }] }]
@@ -176,9 +196,7 @@ describe('a chat', () => {
     ask(client, 'How is it in Oslo?')
     await done
     expect(said.join()).toContain('sunny')
-    expect(await trees()).toEqual([
-      ['ChatAgent.webSocketMessage.session', 'chat.llm', 'get_weather.tool', 'chat.llm'].join('\n  '),
-    ])
+    expect(await trees()).toEqual([turn('webSocketMessage', ASKED, ...CALLS)])
     const calls = spans().filter(({ name }) => name === 'chat.llm')
     expect(calls.map(({ attributes }) => attributes['gen_ai.usage.total_tokens'])).toEqual([25, 48])
     const root = rootOf('ChatAgent.webSocketMessage')
@@ -189,10 +207,7 @@ describe('a chat', () => {
   test('a turn that a Worker starts', async () => {
     const response = await fetch(`${url}/tell/ada`, { method: 'POST', body: 'How is it in Oslo?' })
     expect(await response.text()).toBe('completed')
-    expect(await trees()).toEqual([
-      'POST.session',
-      ['ChatAgent.saveMessages.session', 'chat.llm', 'get_weather.tool', 'chat.llm'].join('\n  '),
-    ])
+    expect(await trees()).toEqual(['POST.session', turn('saveMessages', ['session:message:appended'], ...CALLS)])
     const root = rootOf('ChatAgent.saveMessages')
     for (const { end, name } of spans()) if (/llm|tool/.test(name)) expect(end).toBeLessThanOrEqual(root.end)
   })
@@ -203,15 +218,16 @@ describe('a chat', () => {
     const asked = message(client, isDone)
     ask(client, 'how is it here?', { clientTools })
     await asked
-    expect(await trees()).toEqual(['ChatAgent.webSocketMessage.session\n  chat.llm'])
+    expect(await trees()).toEqual([turn('webSocketMessage', ASKED, 'chat.llm')])
     backend.collector.store.clear()
     const done = message(client, isDone)
     const result = { toolCallId: 'call_1', toolName: 'get_city', output: 'Oslo', autoContinue: true, clientTools }
     client.send(JSON.stringify({ type: 'cf_agent_tool_result', ...result }))
     await done
+    const resultTaken = ['tool:result', 'session:message:updated']
     expect(await trees()).toEqual([
-      'ChatAgent.webSocketMessage.session',
-      ['ChatAgent.onChatMessage.session', 'chat.llm', 'get_weather.tool', 'chat.llm'].join('\n  '),
+      ['ChatAgent.webSocketMessage.session', '  ChatAgent.agent', ...actions(resultTaken)].join('\n'),
+      ['ChatAgent.onChatMessage.session\n  ChatAgent.agent', ...CALLS].join('\n    '),
     ])
     const root = rootOf('ChatAgent.onChatMessage')
     for (const { end, name } of spans()) if (/llm|tool/.test(name)) expect(end).toBeLessThanOrEqual(root.end)
@@ -226,8 +242,11 @@ test('an MCP server: a tool is in the session of the request that called it, ini
   try {
     const { content } = await client.callTool({ name: 'get_weather', arguments: { city: 'Oslo' } })
     expect(content).toEqual([{ type: 'text', text: 'sunny in Oslo' }])
-    const closed = 'WeatherServer.webSocketClose.session'
-    expect(await trees()).toEqual(['POST.session', 'GET.session\n  get_weather.tool', closed])
+    expect(await trees()).toEqual([
+      'POST.session',
+      'GET.session\n  WeatherServer.agent\n    connect.operation\n    get_weather.tool',
+      'WeatherServer.webSocketClose.session\n  WeatherServer.agent\n    disconnect.operation',
+    ])
   } finally {
     await client.close()
   }

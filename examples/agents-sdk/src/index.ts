@@ -1,5 +1,5 @@
 /** Agents of Cloudflare's Agents SDK: a desk, a chat and an MCP server. What reaches one from outside is a session. */
-import { instrument, instrumentDurableObject, rpcContext } from 'agentops-edge/workers'
+import { instrument, instrumentDurableObject, rpcContext, traceRoute } from 'agentops-edge/workers'
 import { getAgentByName, routeAgentRequest } from 'agents'
 import { ChatAgent } from './chat.ts'
 import { DeskAgent } from './desk.ts'
@@ -24,6 +24,6 @@ export default instrument<ExportedHandler<Env>>({
       const { status } = await chat.saveMessages([{ id: crypto.randomUUID(), role: 'user', parts }])
       return new Response(status)
     }
-    return (await routeAgentRequest(request, env)) ?? new Response('see README.md', { status: 404 })
+    return (await routeAgentRequest(request, env, traceRoute)) ?? new Response('see README.md', { status: 404 })
   },
 })

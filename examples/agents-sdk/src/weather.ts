@@ -1,6 +1,6 @@
 /** What the agents know, and the options that they share. */
 import { type AgentOpsOptions, tool } from 'agentops-edge'
-import { fetchCalls, llmCalls } from 'agentops-edge/instrumentation'
+import { cloudflareAgents, fetchCalls, llmCalls } from 'agentops-edge/instrumentation'
 import type { Trigger } from 'agentops-edge/workers'
 import type { Agent } from 'agents'
 import type { ChatAgent } from './chat.ts'
@@ -14,7 +14,7 @@ export interface Env {
 }
 
 // Made once, before any client that keeps the `fetch` that it finds.
-const instrumentations = { fetch: fetchCalls(), llm: llmCalls() }
+const instrumentations = { fetch: fetchCalls(), llm: llmCalls(), cloudflareAgents: cloudflareAgents() }
 
 /** An agent's sessions are one conversation: its name. */
 export function options(_env: unknown, trigger: Trigger): AgentOpsOptions {
