@@ -36,6 +36,22 @@ test('of OpenTelemetry the API alone is installed with it', async () => {
   expect(await copies(folder)).toEqual([expect.stringMatching(/^node_modules\/@opentelemetry\/api 1\.\d\d\.\d+$/)])
 })
 
+test('each package whose code is bundled has its licence beside it, in its version', async () => {
+  const dist = `${installed}/dist`
+  const bundled = new Set<string>()
+  for (const name of await readdir(dist, { recursive: true })) {
+    if (!name.endsWith('.js.map')) continue
+    const { sources } = JSON.parse(await readFile(`${dist}/${name}`, 'utf8'))
+    for (const [, found] of `${sources}`.matchAll(/node_modules\/((?:@[^/]+\/)?[^/,]+)\//g)) bundled.add(`${found}`)
+  }
+  expect(bundled.size).toBeGreaterThan(3)
+  const licenses = await readFile(`${dist}/THIRD-PARTY-LICENSES.txt`, 'utf8')
+  for (const name of bundled) {
+    const { version, license } = JSON.parse(await readFile(`node_modules/${name}/package.json`, 'utf8'))
+    expect(licenses).toContain(`${name} ${version} (${license})\n`)
+  }
+})
+
 test('the version in the code is the package’s', () => expect(VERSION).toBe(manifest.version))
 
 describe('every entry’s declarations', () => {
