@@ -3,10 +3,16 @@
  * tries each time. `RUNS=100000` tries more, from another seed. Answers of models, event streams and AWS frames:
  * `test/instrumentation/fuzz.test.ts`.
  */
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { isSpanContextValid, trace } from '@opentelemetry/api'
+import type { ReadableSpan } from '@opentelemetry/sdk-trace'
 import fc from 'fast-check'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, onTestFinished, test } from 'vitest'
 import { createCollector } from '../../src/collector/index.ts'
+import { createAgentOps } from '../../src/index.ts'
+import { traced } from '../../src/instrumentation/fetch.ts'
+import { llmCalls } from '../../src/instrumentation/index.ts'
 import { readConfig } from '../../src/options/read.ts'
 import { SETTINGS } from '../../src/options/settings.ts'
 import { messageContext } from '../../src/propagation/message.ts'
@@ -15,6 +21,7 @@ import { Deadline } from '../../src/runtime/deadline.ts'
 import { Hidden } from '../../src/runtime/hidden.ts'
 import { send } from '../../src/transport/transport.ts'
 import { tries } from '../support/properties.ts'
+import { waitFor } from '../support/wait.ts'
 
 const BOTH = Object.values(PROPAGATORS)
 const TRACE = '0af7651916cd43dd8448eb211c80319c'
@@ -143,6 +150,104 @@ describe('what a backend answers', () => {
   })
 })
 
+test('of an answer without an end so much is read, and no more', async () => {
+  let sent = 0
+  const server = createServer((_, response) => {
+    response.writeHead(503, { 'content-type': 'application/json' })
+    const piece = Buffer.alloc(65_536, ' ')
+    const write = (): void => {
+      while (!response.destroyed && response.write(piece)) sent += piece.length
+    }
+    response.on('drain', write)
+    write()
+  }).listen(0, '127.0.0.1')
+  onTestFinished(() => {
+    server.closeAllConnections()
+    server.close()
+  })
+  await waitFor('the backend', () => server.listening)
+  const until = Date.now() + 20_000
+  const sending = { fetch, until, deadline: new Deadline(until), hidden: new Hidden() }
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/v1/traces`
+  const outcome = await send(url, { body: new Uint8Array(2), headers: {} }, sending)
+  expect(JSON.stringify(outcome)).toContain('503')
+  // Beside what was read, what the sockets between the two hold.
+  expect(sent).toBeLessThan(64 << 20)
+  expect(Date.now()).toBeLessThan(until)
+})
+
+describe('what an MCP server answers', () => {
+  const WORD = 's3cr3t-content'
+  const said = fc.oneof(
+    fc.constant(WORD),
+    fc.constant({ text: WORD }),
+    fc.integer(),
+    fc.constantFrom(1e308, null, true),
+  )
+  const message = fc.record(
+    {
+      jsonrpc: fc.constantFrom('2.0', WORD),
+      id: fc.constantFrom(7, '7', null, WORD),
+      method: fc.constantFrom('notifications/message', 'tools/call', WORD),
+      error: fc.oneof(said, fc.record({ code: said, message: said, data: said }, { requiredKeys: [] })),
+      result: fc.oneof(
+        said,
+        fc.record(
+          { content: said, structuredContent: said, isError: said, _meta: fc.dictionary(fc.string(), said) },
+          { requiredKeys: [] },
+        ),
+      ),
+      _meta: fc.oneof(said, fc.record({ traceparent: said, tracestate: said, progressToken: said })),
+    },
+    { requiredKeys: ['id'] },
+  )
+  const meta = fc.oneof(said, fc.record({ traceparent: said, 'io.opentelemetry/context': said, progressToken: said }))
+
+  test('is an event that holds none of it: a code that is a number, or tool_error', async () => {
+    const spans: ReadableSpan[] = []
+    const exporter = {
+      export(batch: ReadableSpan[], done: (result: { code: number }) => void) {
+        spans.push(...batch)
+        done({ code: 0 })
+      },
+      shutdown: async () => {},
+    }
+    const client = createAgentOps({ exporters: [exporter], instrumentations: { llm: llmCalls() }, mode: 'multi' })
+    await fc.assert(
+      fc.asyncProperty(fc.array(message, { maxLength: 3 }), fc.boolean(), meta, async (messages, isStream, _meta) => {
+        spans.length = 0
+        const text = isStream
+          ? messages.map((one) => `event: message\ndata: ${JSON.stringify(one)}\n\n`).join('')
+          : JSON.stringify(messages[0] ?? null)
+        const headers = { 'content-type': isStream ? 'text/event-stream' : 'application/json' }
+        const answer = (async () => new Response(text, { headers })) as typeof fetch
+        const params = { name: 'search', arguments: { q: WORD }, _meta }
+        const asked = {
+          method: 'POST',
+          headers: { accept: 'application/json, text/event-stream', 'content-type': 'application/json' },
+          body: JSON.stringify({ jsonrpc: '2.0', id: 7, method: 'tools/call', params }),
+        }
+        const session = client.startSession()
+        const response = await session.run(() => traced(answer, session, 'http://127.0.0.1/mcp', asked, false))
+        expect(await response.text()).toBe(text)
+        await session.end()
+        const tool = spans.find(({ name }) => name === 'search.tool')
+        expect(tool).toBeDefined()
+        expect(`${tool?.attributes['error.type'] ?? 'tool_error'}`).toMatch(/^(-?\d+|tool_error)$/)
+        const all = spans.map(({ name, attributes, events, links, status }) => ({
+          name,
+          attributes,
+          events,
+          links,
+          status,
+        }))
+        expect(JSON.stringify(all)).not.toContain(WORD)
+      }),
+      tries(400),
+    )
+  })
+})
+
 describe('what an exporter sends to the collector', () => {
   const attribute = fc.record({
     key: fc.oneof(fc.string(), anything),
@@ -206,7 +311,7 @@ describe('what an exporter sends to the collector', () => {
           }
         },
       ),
-      tries(800),
+      tries(300),
     )
   })
 })
