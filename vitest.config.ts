@@ -7,6 +7,7 @@ const CORE = ['test/{session,events,export,config}/**/*.test.ts']
 const LONG = [
   'test/long/**/*.test.ts',
   'test/neighbours/**/*.test.ts',
+  'test/packaging/*.test.ts',
   'test/docs/*.test.ts',
   'test/examples/own-provider.test.ts',
   'test/lifetime/*.test.ts',

@@ -38,7 +38,9 @@ export interface Sending {
   /** Nobody counts on its timers: a Durable Object may stop them. */
   readonly isUnwatched: boolean
   /** Sends spans that share no request with others, and says what has become of them. */
-  readonly direct?: (spans: readonly ReadableSpan[], connection: Connection & Route) => Promise<Delivery<unknown>>
+  readonly direct:
+    | ((spans: readonly ReadableSpan[], connection: Connection & Route) => Promise<Delivery<unknown>>)
+    | undefined
   /** So many of its requests are kept for the session's root. */
   kept(run: Run): number
   connect(deadline: Deadline, keep?: number, retries?: number): Connection & Route

@@ -30,12 +30,12 @@ export function extract(carrier: Carrier, propagators: readonly TextMapPropagato
   )
 }
 
-/** `context` as headers. */
+/** `context` as headers. What no header can hold is left out: a caller's payload may name it, and `new Headers` would throw. */
 export function inject(context: Context, propagators: readonly TextMapPropagator[]): Record<string, string> {
   const headers: Record<string, string> = {}
   const setter = {
     set(_: unknown, name: string, value: string) {
-      if (value) headers[name] = value
+      if (value) headers[name] = value.replace(/[^ -~]/g, '')
     },
   }
   for (const propagator of propagators) {

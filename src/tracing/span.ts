@@ -51,7 +51,7 @@ export interface SpanInit extends Pick<ReadableSpan, 'name' | 'kind' | 'parentSp
 export class RecordingSpan implements Span, ReadableSpan {
   name: string
   readonly kind: SpanKind
-  readonly parentSpanContext: SpanContext | undefined
+  readonly parentSpanContext?: SpanContext
   readonly startTime: HrTime
   endTime: HrTime = [0, 0]
   status: SpanStatus = { code: UNSET }

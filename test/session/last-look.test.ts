@@ -64,6 +64,30 @@ test('identity, the reader, concealing, the user’s attributes, onSpan, hiding,
   })
 })
 
+test('it looks into lists, links and names, too', async () => {
+  const headers = { 'x-key': 'credential-0123456789', 'x-team': 'research-department' }
+  const { spans } = await run({ headers }, (session) => {
+    const context = session.root.spanContext()
+    const tracer = session.tracerProvider.getTracer('some-library')
+    const attributes = { list: ['kept', 'is credential-0123456789'], count: [1, 2], note: headers['x-team'] }
+    const links = [{ context, attributes: { 'gen_ai.input.messages': 's3cret', 'gen_ai.request.model': 'm' } }]
+    tracer.startSpan('GET https://ada:s3cret@pages.example/a?key=s3cret#s3cret', { attributes }).end()
+    tracer
+      .startSpan('one', { links, attributes: { 'gen_ai.system': 'x', 'gen_ai.tool.name': 'research-department' } })
+      .end()
+    session.tool('see https://pages.example/?q=cats', () => 1)
+  })
+  expect(JSON.stringify(spans, (_, value) => (typeof value === 'bigint' ? `${value}` : value))).not.toContain('s3cret')
+  const page = named(spans, 'GET https://pages.example/a')
+  expect(page.attributes).toMatchObject({ list: ['kept', 'is [hidden]'], count: [1, 2], note: '[hidden]' })
+  const one = named(spans, 'one')
+  expect(one.links[0]?.attributes).toEqual({ 'gen_ai.request.model': 'm' })
+  // A name may be made of the same words as a header.
+  expect(one.attributes['gen_ai.tool.name']).toBe('research-department')
+  // The user's own name is his.
+  expect(spans.filter(({ name }) => name.includes('?q=cats'))).toHaveLength(1)
+})
+
 test('a step that fails costs only itself', async () => {
   vi.spyOn(console, 'warn').mockImplementation(() => {})
   const ai = { instruments: 'ai' as const, ending: () => expect.fail('an instrumentation that throws') }

@@ -20,11 +20,15 @@ async function wrangler(): Promise<typeof import('wrangler')> {
 }
 
 /** `folder`: from the project's root, with its wrangler.toml; `bindings`: variables that take the place of its own. */
-export async function runExample(folder: string, bindings: Record<string, string>): Promise<RunningExample> {
+export async function runExample(
+  folder: string,
+  bindings: Record<string, string>,
+  settings = 'wrangler.toml',
+): Promise<RunningExample> {
   const { unstable_startWorker } = await wrangler()
   const texts = Object.entries(bindings).map(([name, value]) => [name, { type: 'plain_text' as const, value }])
   const worker = await unstable_startWorker({
-    config: `${folder}/wrangler.toml`,
+    config: `${folder}/${settings}`,
     bindings: Object.fromEntries(texts),
     dev: {
       server: { hostname: '127.0.0.1', port: 0 },

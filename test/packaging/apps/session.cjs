@@ -1,0 +1,3 @@
+const { createAgentOps, tool } = require('agentops-edge')
+
+createAgentOps().withSession({ name: 'session' }, () => tool('search', { q: 'cats' }, async () => 'found'))

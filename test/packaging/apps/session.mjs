@@ -1,0 +1,3 @@
+import { createAgentOps, tool } from 'agentops-edge'
+
+await createAgentOps().withSession({ name: 'session' }, () => tool('search', { q: 'cats' }, async () => 'found'))
