@@ -88,6 +88,12 @@ test('it looks into lists, links and names, too', async () => {
   expect(spans.filter(({ name }) => name.includes('?q=cats'))).toHaveLength(1)
 })
 
+test('a span of the user’s that names its conversation is still his', async () => {
+  const attributes = { country: 'DE', 'order.id': 'o-1', 'gen_ai.conversation.id': 'c-1' }
+  const { spans } = await run({}, (session) => library(session, 'own', attributes, 'app'))
+  expect(named(spans, 'own').attributes).toMatchObject(attributes)
+})
+
 test('a step that fails costs only itself', async () => {
   vi.spyOn(console, 'warn').mockImplementation(() => {})
   const ai = { instruments: 'ai' as const, ending: () => expect.fail('an instrumentation that throws') }
