@@ -11,7 +11,7 @@ const KINDS = ['Unspecified', 'Internal', 'Server', 'Client', 'Producer', 'Consu
 const CODES = ['Unset', 'Ok', 'Error']
 
 export function toRow(span: CollectedSpan, { resource, scope, span: wire }: RawSpan): Record<string, unknown> {
-  const { events = [], links = [] } = wire
+  const [events, links] = [wire.events ?? [], wire.links ?? []]
   const duration = span.end > span.start ? span.end - span.start : 0n
   const resourceAttributes = toTexts(resource?.attributes)
   return {
@@ -118,17 +118,19 @@ function timeOf(nanos: bigint): string {
   return `${seconds}.${`${held % 1_000_000_000n}`.padStart(9, '0')}Z`
 }
 
-function toTexts(attributes: KeyValue[] = []): Texts {
-  return Object.fromEntries(attributes.map(({ key, value }) => [`${key}`, toText(value)]))
+function toTexts(attributes?: KeyValue[] | null): Texts {
+  return Object.fromEntries((attributes ?? []).map(({ key, value }) => [`${key}`, toText(value)]))
 }
 
-function toText(value: Record<string, unknown> = {}): string {
-  if (value.stringValue !== undefined) return `${value.stringValue}`
+function toText(given?: Record<string, unknown> | null): string {
+  const value = given ?? {}
+  if (typeof value.stringValue === 'string') return `${value.stringValue}`
   if (value.arrayValue || value.kvlistValue) return JSON.stringify(plainOf(value))
   return `${value.intValue ?? value.doubleValue ?? value.boolValue ?? value.bytesValue ?? ''}`
 }
 
-function plainOf(value: Record<string, unknown> = {}): unknown {
+function plainOf(given?: Record<string, unknown> | null): unknown {
+  const value = given ?? {}
   const { arrayValue, kvlistValue, intValue } = value as {
     arrayValue?: { values?: Record<string, unknown>[] }
     kvlistValue?: { values?: KeyValue[] }
@@ -136,7 +138,7 @@ function plainOf(value: Record<string, unknown> = {}): unknown {
   }
   if (arrayValue) return (arrayValue.values ?? []).map(plainOf)
   if (kvlistValue) return Object.fromEntries((kvlistValue.values ?? []).map(({ key, value: of }) => [key, plainOf(of)]))
-  if (intValue !== undefined) return Number(intValue)
+  if (intValue !== undefined && intValue !== null) return Number(intValue)
   return value.stringValue ?? value.doubleValue ?? value.boolValue ?? value.bytesValue ?? null
 }
 

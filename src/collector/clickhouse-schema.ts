@@ -3,7 +3,7 @@
  * and what they come to is added up as they are inserted. What a span is, is `conventions.ts` in SQL.
  */
 import * as key from '../runtime/semconv.ts'
-import { KINDS, OPERATIONS, SAYS } from './conventions.ts'
+import { KINDS, MAX_COST, MAX_TOKENS, OPERATIONS, SAYS } from './conventions.ts'
 
 const text = (value: string): string => `'${value.replaceAll('\\', '\\\\').replaceAll("'", "\\'")}'`
 const attribute = (name: string, of = 'SpanAttributes'): string => `${of}[${text(name)}]`
@@ -15,7 +15,7 @@ const translated = (value: string, by: Record<string, string>): string => {
 }
 const number = (value: string): string => `toFloat64OrZero(${value})`
 const tokens = (names: readonly string[]): string =>
-  `if(type = 'model', toUInt64(least(greatest(round(${number(first(names))}), 0), 1e15)), 0)`
+  `if(type = 'model' AND ${number(first(names))} BETWEEN 0 AND ${MAX_TOKENS}, toUInt64(round(${number(first(names))})), 0)`
 const NAMED = "replaceRegexpOne(SpanName, '\\\\.(session|operation|agent|tool|llm|task|workflow)$', '')"
 
 const failed = "StatusCode IN ('Error', 'STATUS_CODE_ERROR')"
@@ -41,7 +41,7 @@ const WITH: Record<string, string> = {
   input: tokens(SAYS.inputTokens),
   output: tokens(SAYS.outputTokens),
   price: number(attribute(key.GEN_AI_TOTAL_COST)),
-  cost: 'if(price > 0 AND isFinite(price), price, 0)',
+  cost: `if(price > 0 AND price <= ${MAX_COST}, price, 0)`,
   failed,
   rank: `multiIf(${isSession}, 4, ParentSpanId = '', 3, SpanKind IN ('Server', 'Consumer', 'SPAN_KIND_SERVER', 'SPAN_KIND_CONSUMER'), 2, 1)`,
   told: attribute(key.END_STATE),

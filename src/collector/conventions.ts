@@ -24,6 +24,10 @@ export interface SpanSummary {
 }
 
 const NOTE_LENGTH = 240
+/** Of one call. What is more is no count: added up it would leave no room for others'. */
+export const MAX_TOKENS = 1e9
+/** US dollars of one call. */
+export const MAX_COST = 1e6
 
 /** Of `gen_ai.operation.name`. */
 export const OPERATIONS: Record<string, SpanType> = {
@@ -107,19 +111,24 @@ export function summarize(span: CollectedSpan): SpanSummary {
   if (type === 'model') Object.assign(summary, tokens)
   if (type === 'model' || type === 'agent') summary.model = modelOf(attributes)
   const cost = Number(attributes[key.GEN_AI_TOTAL_COST])
-  if (cost > 0 && Number.isFinite(cost)) summary.cost = cost
+  if (cost > 0 && cost <= MAX_COST) summary.cost = cost
   if (type === 'tool') summary.callId = callIdOf(attributes)
   const note = status.code === 2 ? errorOf(span) : noteOf(span, type)
   if (note) summary.note = line(note)
   return summary
 }
 
+/** A span may say `constructor`. */
+function known(of: Record<string, SpanType>, name: string): SpanType | undefined {
+  return Object.hasOwn(of, name) ? of[name] : undefined
+}
+
 export function typeOf({ name, attributes }: CollectedSpan): SpanType {
   if (attributes[key.EVENT_TYPE] === 'errors') return 'error'
   const told = first(attributes, ...SAYS.kind)
-  const kind = KINDS[`${told ?? ''}`.toLowerCase()]
+  const kind = known(KINDS, `${told ?? ''}`.toLowerCase())
   if (kind && kind !== 'action') return kind
-  const operation = OPERATIONS[`${attributes[key.GEN_AI_OPERATION_NAME] ?? ''}`]
+  const operation = known(OPERATIONS, `${attributes[key.GEN_AI_OPERATION_NAME] ?? ''}`)
   if (operation) return operation
   const ai = `${attributes['ai.operationId'] ?? ''}`
   if (/\.do[A-Z]\w+$/.test(ai)) return 'model'
@@ -159,7 +168,7 @@ export function environmentOf({ resource }: CollectedSpan): string | undefined {
 function tokensOf(attributes: PlainAttributes): Pick<SpanSummary, 'inputTokens' | 'outputTokens'> {
   const count = (...names: string[]): number | undefined => {
     const value = Number(first(attributes, ...names))
-    return Number.isFinite(value) && value >= 0 ? Math.round(value) : undefined
+    return value >= 0 && value <= MAX_TOKENS ? Math.round(value) : undefined
   }
   return {
     inputTokens: count(...SAYS.inputTokens),

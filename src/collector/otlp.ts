@@ -60,15 +60,15 @@ export interface ReadSpans {
   reason?: string
 }
 
-/** Throws where the body is no OTLP trace request, or none of its spans can be kept. */
+/** Throws where the body is no OTLP trace request, or none of its spans can be kept. In JSON a null is a field that is not there. */
 export function readOtlp(body: unknown): ReadSpans {
   const { resourceSpans } = (body ?? {}) as WireRequest
   if (!Array.isArray(resourceSpans)) throw new TypeError('resourceSpans is missing')
   const read: ReadSpans = { spans: [], raw: [], rejected: 0 }
-  for (const { resource, scopeSpans = [] } of resourceSpans) {
+  for (const { resource, scopeSpans } of resourceSpans) {
     const attributes = readAttributes(resource?.attributes)
-    for (const { scope, spans = [] } of scopeSpans) {
-      for (const span of spans) {
+    for (const { scope, spans } of scopeSpans ?? []) {
+      for (const span of spans ?? []) {
         try {
           read.spans.push(toSpan({ span, scope }, attributes))
           read.raw.push({ resource, scope, span })
@@ -85,10 +85,10 @@ export function readOtlp(body: unknown): ReadSpans {
 
 /** One span as `readOtlp` gives it. */
 export function toSpan(
-  { span: wire, resource, scope = { name: '' } }: RawSpan,
+  { span: wire, resource, scope }: RawSpan,
   attributes: PlainAttributes = readAttributes(resource?.attributes),
 ): CollectedSpan {
-  const { name = '', kind, links = [], events = [], status } = wire
+  const { name, kind, links, events, status } = wire
   const [traceId, spanId, parentSpanId] = [wire.traceId, wire.spanId, wire.parentSpanId].map((id) =>
     `${id ?? ''}`.toLowerCase(),
   ) as [string, string, string]
@@ -100,7 +100,7 @@ export function toSpan(
     traceId,
     spanId,
     parentSpanId: /[1-9a-f]/.test(parentSpanId) ? parentSpanId : undefined,
-    name: `${name}`,
+    name: `${name ?? ''}`,
     kind: enumOf(kind, KINDS),
     start,
     end: BigInt(wire.endTimeUnixNano || start),
@@ -109,18 +109,18 @@ export function toSpan(
       code: enumOf(status?.code, CODES),
       message: status?.message === undefined ? undefined : `${status.message}`,
     },
-    events: events.map((event) => ({
+    events: (events ?? []).map((event) => ({
       name: event.name,
       time: BigInt(event.timeUnixNano ?? 0),
       attributes: readAttributes(event.attributes),
     })),
-    links: links.map((link) => ({
+    links: (links ?? []).map((link) => ({
       traceId: link.traceId,
       spanId: link.spanId,
       attributes: readAttributes(link.attributes),
     })),
     resource: attributes,
-    scope,
+    scope: scope ?? { name: '' },
   }
 }
 
@@ -136,17 +136,18 @@ function enumOf(value: unknown, names: string[]): number {
 /** Values within values; protobuf's readers stop there, too. */
 const MAX_DEPTH = 100
 
-function readAttributes(list: KeyValue[] = [], depth = 0): PlainAttributes {
-  return Object.fromEntries(list.map(({ key, value }) => [key, readValue(value, depth)]))
+function readAttributes(list?: KeyValue[] | null, depth = 0): PlainAttributes {
+  return Object.fromEntries((list ?? []).map(({ key, value }) => [key, readValue(value, depth)]))
 }
 
-function readValue(value: Record<string, unknown> = {}, depth = 0): PlainValue {
+function readValue(value?: Record<string, unknown> | null, depth = 0): PlainValue {
+  if (!value) return null
   if (depth > MAX_DEPTH) throw new TypeError(`a span has values that are nested more than ${MAX_DEPTH} deep`)
   if (value.arrayValue) {
-    const { values = [] } = value.arrayValue as { values?: Record<string, unknown>[] }
-    return values.map((item) => readValue(item, depth + 1))
+    const { values } = value.arrayValue as { values?: Record<string, unknown>[] | null }
+    return (values ?? []).map((item) => readValue(item, depth + 1))
   }
   if (value.kvlistValue) return readAttributes((value.kvlistValue as { values?: KeyValue[] }).values, depth + 1)
-  if (value.intValue !== undefined) return Number(value.intValue)
+  if (value.intValue !== undefined && value.intValue !== null) return Number(value.intValue)
   return (value.stringValue ?? value.doubleValue ?? value.boolValue ?? value.bytesValue ?? null) as PlainValue
 }

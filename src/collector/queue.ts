@@ -3,6 +3,7 @@
  * the database is. Cloudflare's Queues: 128 KB a message, 256 KB a batch that is sent.
  */
 import { describe, warn } from '../runtime/diag.ts'
+import { BusyError } from './busy.ts'
 import { type RawSpan, type ReadSpans, readOtlp } from './otlp.ts'
 import type { TraceStore } from './trace-store.ts'
 
@@ -54,26 +55,30 @@ export function toQueue(queue: QueueBinding, store: TraceStore): (read: ReadSpan
 
 /** The `queue` handler: all messages of the batch in one write; what the store does not take now comes again. */
 export async function fromQueue({ messages }: QueueBatch, store: TraceStore): Promise<void> {
-  const all: Pick<ReadSpans, 'spans' | 'raw'> = { spans: [], raw: [] }
-  const read: QueueBatch['messages'][number][] = []
+  const read: (ReadSpans & { message: QueueBatch['messages'][number] })[] = []
   for (const message of messages) {
     try {
-      const { spans, raw } = readOtlp(requestOf(await gunzip(message.body as ArrayBuffer)))
-      all.spans.push(...spans)
-      all.raw.push(...raw)
-      read.push(message)
+      read.push({ ...readOtlp(requestOf(await gunzip(message.body as ArrayBuffer))), message })
     } catch (error) {
       warn(`a message of the queue is none of this backend's; it is left out (${describe(error)})`)
       message.ack()
     }
   }
-  try {
-    await store.write(all)
-    for (const message of read) message.ack()
-  } catch (error) {
-    warn(`the store does not take what the queue has; it comes again in ${RETRY_S} s (${describe(error)})`)
-    for (const message of read) message.retry({ delaySeconds: RETRY_S })
+  const write = async (some: typeof read): Promise<void> => {
+    try {
+      await store.write({ spans: some.flatMap(({ spans }) => spans), raw: some.flatMap(({ raw }) => raw) })
+      for (const { message } of some) message.ack()
+    } catch (error) {
+      // One that cannot be written costs only itself; where the store is busy all come again.
+      if (some.length > 1 && !(error instanceof BusyError)) {
+        for (const one of some) await write([one])
+        return
+      }
+      warn(`the store does not take what the queue has; it comes again in ${RETRY_S} s (${describe(error)})`)
+      for (const { message } of some) message.retry({ delaySeconds: RETRY_S })
+    }
   }
+  await write(read)
 }
 
 function requestOf(raw: RawSpan[]): object {

@@ -56,7 +56,12 @@ export function writing(added: readonly NewSpan[], now: number): Statement[] {
   const spans: SqlValue[][] = []
   const words: SqlValue[][] = []
   const calls: SqlValue[][] = []
+  const seen = new Set<string>()
   for (const { span, raw } of added) {
+    // What a client sends again, or a queue delivers twice, may be in one transaction.
+    const id = `${span.traceId}${span.spanId}`
+    if (seen.has(id)) continue
+    seen.add(id)
     const { start, end } = microseconds(span)
     const summary = summarize(span)
     const trace = traces.get(span.traceId) ?? newTrace(start, end)

@@ -95,6 +95,54 @@ describe.each(STORES)('%s', (_, start) => {
     expect(await get(`/api/sessions?tag=two&model=gpt-4o-2024-08-06`)).toHaveLength(1)
   })
 
+  test('a span that comes twice in one request counts once', async () => {
+    const at = noon - (40 * QUARTER) / 1000
+    const one = { ...asked(), start: at, service: 'twice' }
+    const { resourceSpans } = otlpOf(one)
+    await post({ resourceSpans: [...resourceSpans, ...resourceSpans] })
+    await kept(one.traceId, 4)
+    const overview = await get<{ models: { calls: number }[]; tools: { calls: number }[] }>(
+      `/api/overview?from=${at * 1000}&to=${at * 1000 + QUARTER}&service=twice`,
+    )
+    expect([overview.models, overview.tools].map(([first]) => first?.calls)).toEqual([2, 1])
+  })
+
+  test('what no span can have harms neither itself nor others', async () => {
+    const at = noon - (80 * QUARTER) / 1000
+    const model = { 'gen_ai.operation.name': 'chat', 'gen_ai.request.model': 'm' }
+    const usage = (count: number, cost: number): object => ({
+      ...{ 'gen_ai.usage.input_tokens': count, 'gen_ai.usage.output_tokens': count, 'gen_ai.usage.total_cost': cost },
+    })
+    const spans = [usage(9e18, 1.7e308), usage(1e300, 1.7e308), usage(-5, -5), usage(7, 0.5)].map((of, n) => ({
+      ...{ name: `call#${n}`, at: n, ms: 5, attributes: { ...model, ...of } },
+    }))
+    const names = ['constructor', '__proto__', 'toString'].map((kind) => ({
+      ...{ name: kind, at: 9, ms: 1, attributes: { 'agentops.span.kind': kind, 'gen_ai.operation.name': kind } },
+    }))
+    const hostile = session({ start: at, service: 'hostile', spans: [...spans, ...names] })
+    const request = JSON.parse(JSON.stringify(otlpOf(hostile)))
+    // JSON's null is a field that is not there.
+    for (const { resource, scopeSpans } of request.resourceSpans) {
+      resource.attributes.push({ key: 'x', value: null })
+      for (const scopes of scopeSpans) {
+        scopes.scope = null
+        for (const span of scopes.spans) Object.assign(span, { events: null, links: null })
+        scopes.spans.at(-1).attributes.push({ key: 'list', value: { arrayValue: { values: null } } })
+      }
+    }
+    request.resourceSpans.push({ resource: null, scopeSpans: null }, { scopeSpans: [{ spans: null }] })
+    await post(request)
+    const { inputTokens, outputTokens, cost } = await kept(hostile.traceId, 8)
+    expect({ inputTokens, outputTokens, cost }).toEqual({ inputTokens: 7, outputTokens: 7, cost: 0.5 })
+    await page(`/traces/${hostile.traceId}`)
+    await take(session({ start: at + 1, service: 'hostile', spans: [{ ...spans[3], name: 'another' } as never] }))
+    const range = `from=${at * 1000}&to=${at * 1000 + QUARTER}&service=hostile`
+    const { points, models } = await get<Record<string, { sessions: number; calls: number; cost: number }[]>>(
+      `/api/overview?${range}`,
+    )
+    expect([points?.[0]?.sessions, models?.[0]?.calls, models?.[0]?.cost]).toEqual([2, 5, 1])
+  })
+
   test('spans that come one by one, the root last, and one after it', async () => {
     const { traceId, ...rest } = session({ name: 'slow', tags: ['slow'], state: 'Fail', reason: 'too slow' })
     const step = (n: number): DeskSession => ({
