@@ -7,17 +7,15 @@ export const MAX_BODY_BYTES: number = 20 * 1024 * 1024
 export class BodyError extends Error {}
 
 /** Rejects as soon as more has come, or been unpacked, than the limit: of a small body that unpacks into a huge one the rest is never unpacked. */
-export async function readBody(request: Request): Promise<Uint8Array> {
+export async function readBody(request: Request, most: number = MAX_BODY_BYTES): Promise<Uint8Array> {
   if (!request.body) return new Uint8Array()
   const encoding = (request.headers.get('content-encoding') ?? '').toLowerCase()
-  if (Number(request.headers.get('content-length')) > MAX_BODY_BYTES) {
-    throw new BodyError(`the body has more than ${MAX_BODY_BYTES} bytes`)
-  }
-  let body = request.body.pipeThrough(limit(`the body has more than ${MAX_BODY_BYTES} bytes`))
+  if (Number(request.headers.get('content-length')) > most) throw new BodyError(`the body has more than ${most} bytes`)
+  let body = request.body.pipeThrough(limit(most, `the body has more than ${most} bytes`))
   if (encoding === 'gzip' || encoding === 'deflate') {
     body = body
       .pipeThrough(new DecompressionStream(encoding))
-      .pipeThrough(limit(`the body unpacks to more than ${MAX_BODY_BYTES} bytes`))
+      .pipeThrough(limit(most, `the body unpacks to more than ${most} bytes`))
   } else if (encoding && encoding !== 'identity') {
     throw new BodyError('expected the content encoding gzip, deflate or none')
   }
@@ -28,12 +26,12 @@ export async function readBody(request: Request): Promise<Uint8Array> {
   }
 }
 
-function limit(message: string): TransformStream<Uint8Array, Uint8Array> {
+function limit(most: number, message: string): TransformStream<Uint8Array, Uint8Array> {
   let passed = 0
   return new TransformStream({
     transform(chunk, controller) {
       passed += chunk.byteLength
-      if (passed > MAX_BODY_BYTES) throw new BodyError(message)
+      if (passed > most) throw new BodyError(message)
       controller.enqueue(chunk)
     },
   })

@@ -17,7 +17,7 @@ import { COLUMNS, fromRow, type TraceRow, toRow } from './clickhouse-rows.ts'
 import { SPAN_WORDS, schema } from './clickhouse-schema.ts'
 import { type CollectedSpan, type RawSpan, toSpan } from './otlp.ts'
 import { polling } from './polling.ts'
-import { type Latency, noFacets, type TraceStore } from './trace-store.ts'
+import { type Latency, MAX_LISTED, noFacets, type TraceStore } from './trace-store.ts'
 
 export interface ClickHouseOptions {
   /** `https://user:password@host:8443/database`. */
@@ -201,7 +201,7 @@ export function clickhouseStore({ url, days = 30, maxWaiting = 50_000, isGroupin
     },
     async facets() {
       const found = await rows<{ Kind: string; Value: string; sessions: string }>(
-        'SELECT Kind, Value, toString(uniqMerge(Sessions)) AS sessions FROM agentops_labels GROUP BY Kind, Value ORDER BY uniqMerge(Sessions) DESC LIMIT 600',
+        `SELECT Kind, Value, toString(uniqMerge(Sessions)) AS sessions FROM agentops_labels GROUP BY Kind, Value ORDER BY uniqMerge(Sessions) DESC LIMIT ${MAX_LISTED} BY Kind`,
       )
       const facets = { ...noFacets(), sessions: 0 }
       for (const { Kind, Value, sessions } of found) {
@@ -215,14 +215,16 @@ export function clickhouseStore({ url, days = 30, maxWaiting = 50_000, isGroupin
       const whose = (of: string, by: string): string =>
         `${service === undefined ? '' : `AND ${of} = {service:String}`} ${environment === undefined ? '' : `AND ${by} = {environment:String}`}`
       const point = (time: string): string => `${time} - (${time} - {from:Int64}) % {step:Int64}`
+      const within = `At >= fromUnixTimestamp64Micro({from:Int64}) AND At < fromUnixTimestamp64Micro({to:Int64})
+        ${whose('Service', 'Environment')}`
       const given = Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined))
       const [calls, sessions] = await Promise.all([
         rows<SumColumns>(
           `SELECT toString(${point('toInt64(toUnixTimestamp(At)) * 1000000')}) AS point, toString(Type) AS type, Name AS name,
             toString(sum(Calls)) AS calls, toString(sum(Errors)) AS errors, toString(sum(InputTokens)) AS input,
-            toString(sum(OutputTokens)) AS output, sum(Cost) AS cost FROM agentops_sums
-            WHERE At >= fromUnixTimestamp64Micro({from:Int64}) AND At < fromUnixTimestamp64Micro({to:Int64})
-            ${whose('Service', 'Environment')} GROUP BY point, type, name`,
+            toString(sum(OutputTokens)) AS output, sum(Cost) AS cost FROM agentops_sums WHERE ${within}
+            AND (Type, Name) IN (SELECT Type, Name FROM agentops_sums WHERE ${within} GROUP BY Type, Name
+            ORDER BY sum(Calls) DESC LIMIT ${MAX_LISTED} BY Type) GROUP BY point, type, name`,
           given,
         ),
         // The parts of a session that came apart are at most a day from its beginning, or what is before it is not seen.

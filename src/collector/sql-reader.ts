@@ -5,6 +5,7 @@ import {
   type Facets,
   LABELS,
   type Latency,
+  MAX_LISTED,
   noFacets,
   type Readings,
   RUNNING_MS,
@@ -95,7 +96,10 @@ export function reads(query: (sql: string, ...values: SqlValue[]) => Promise<Row
       return row && toSpan(JSON.parse(`${row.raw}`) as RawSpan)
     },
     async facets() {
-      const rows = await query('SELECT kind, value, sessions FROM facets ORDER BY sessions DESC LIMIT 600')
+      const rows = await query(
+        `SELECT kind, value, sessions FROM (SELECT *, row_number() OVER (PARTITION BY kind ORDER BY sessions DESC) AS place
+          FROM facets) WHERE place <= ${MAX_LISTED} ORDER BY sessions DESC`,
+      )
       const facets: Facets = { ...noFacets(), sessions: 0 }
       for (const { kind, value, sessions } of rows) {
         if (kind === ALL) facets.sessions = Number(sessions)
@@ -112,8 +116,10 @@ export function reads(query: (sql: string, ...values: SqlValue[]) => Promise<Row
       const [calls, bins] = await Promise.all([
         query(
           `SELECT at - (at - ?) % ? AS point, type, name, sum(calls) AS calls, sum(errors) AS errors, sum(input_tokens) AS input,
-            sum(output_tokens) AS output, sum(cost) AS cost FROM sums WHERE ${terms.join(' AND ')} GROUP BY 1, 2, 3`,
-          ...[from, step, ...values],
+            sum(output_tokens) AS output, sum(cost) AS cost FROM sums WHERE ${terms.join(' AND ')} AND (type, name) IN
+            (SELECT type, name FROM (SELECT type, name, row_number() OVER (PARTITION BY type ORDER BY sum(calls) DESC) AS place
+            FROM sums WHERE ${terms.join(' AND ')} GROUP BY type, name) WHERE place <= ${MAX_LISTED}) GROUP BY 1, 2, 3`,
+          ...[from, step, ...values, ...values],
         ),
         query(
           `SELECT at - (at - ?) % ? AS point, bin, sum(sessions) AS sessions FROM latencies

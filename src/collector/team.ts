@@ -7,6 +7,7 @@ import { getCookie, setCookie } from 'hono/cookie'
 import { sign, verify, verifyWithJwks } from 'hono/jwt'
 import { warn } from '../runtime/diag.ts'
 import type { Access } from './backend-app.ts'
+import { readBody } from './body.ts'
 import { hostOf, isLocal, refuseForeign } from './guard.ts'
 import { loginPage } from './page/login.tsx'
 
@@ -25,6 +26,8 @@ const COOKIE = 'agentops_edge'
 const LIFETIME_S = 7 * 24 * 3600
 /** Wrong passwords that one isolate looks at in a minute. */
 const MAX_FAILURES = 10
+/** Bytes of the form. */
+const MAX_FORM = 10_000
 const KEYS_MS = 10 * 60_000
 const INGEST = /^\/(v1|v2|v3)\//
 const OPEN = /^\/(assets\/|login$)/
@@ -59,15 +62,22 @@ export function team(options: TeamOptions): Access {
   const app = new Hono()
   app.get('/login', (c) => c.html(loginPage('/')))
   app.post('/login', async (c) => {
-    const form = await c.req.parseBody()
-    const to = localPath(form.to)
     if (!password) return c.text('expected no login here: there is no password', 404)
+    // Anybody may send it, so little of it is read.
+    const text = await readBody(c.req.raw, MAX_FORM).then(
+      (bytes) => new TextDecoder().decode(bytes),
+      () => '',
+    )
+    const form = new URLSearchParams(text)
+    const to = localPath(form.get('to'))
     if (Date.now() - failures.since > 60_000) Object.assign(failures, { count: 0, since: Date.now() })
     if (failures.count >= MAX_FAILURES) return c.html(loginPage(to, 'Too many tries. Wait a minute.'), 429)
-    if (!equal(await digest(`${form.password ?? ''}`), await digest(password))) {
-      failures.count++
+    // Counted before it is looked at: many may be sent at a time.
+    failures.count++
+    if (!equal(await digest(form.get('password') ?? ''), await digest(password))) {
       return c.html(loginPage(to, 'This is not the password.'), 401)
     }
+    failures.count--
     const exp = Math.floor(Date.now() / 1000) + LIFETIME_S
     const isSecure = new URL(c.req.url).protocol === 'https:'
     setCookie(c, COOKIE, await sign({ exp, aud: 'page' }, secret, 'HS256'), {

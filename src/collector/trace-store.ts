@@ -92,6 +92,9 @@ export function noFacets(): Record<Label, Facet[]> {
   return { tag: [], route: [], model: [], tool: [], service: [], environment: [] }
 }
 
+/** Values of each label that a list offers, and models and tools of an overview: those that there is most of. */
+export const MAX_LISTED = 100
+
 export interface SumsFilter {
   /** Microseconds since the Unix epoch, whole quarters of an hour; `to` is not part of it. */
   from: number
@@ -162,7 +165,8 @@ export interface Readings {
   raw(traceId: string, which?: { spanId?: string; types?: SpanType[]; limit?: number }): Promise<RawSpan[]>
   /** A span whose trace is not known. */
   find(spanId: string): Promise<CollectedSpan | undefined>
+  /** Of each the `MAX_LISTED` with the most sessions. */
   facets(): Promise<Facets>
-  /** What the overview shows. */
+  /** What the overview shows; of models and tools the `MAX_LISTED` with the most calls. */
   sums(filter: SumsFilter): Promise<Sums>
 }

@@ -4,6 +4,7 @@ import { request } from 'node:http'
 import { sign } from 'hono/jwt'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { MIGRATION, migration } from '../../scripts/migration.ts'
+import { team } from '../../src/collector/team.ts'
 import { otlpOf, traceIdOf } from '../support/desk.ts'
 import { onD1 } from '../support/stores.ts'
 import { waitFor } from '../support/wait.ts'
@@ -178,6 +179,38 @@ describe('with tokens and a password', () => {
     expect(answers.at(-1)).toBe(429)
     expect((await logIn(PASSWORD)).status).toBe(429)
     expect((await ask('/', { headers: { cookie } })).status).toBe(200)
+  })
+})
+
+describe('a login', () => {
+  const login = (body: BodyInit): Promise<Response> => {
+    const { app } = team({ tokens: [TOKEN], password: PASSWORD, secret: SECRET })
+    const init = { method: 'POST', headers: FORM, body, duplex: 'half' }
+    return Promise.resolve((app as NonNullable<typeof app>).request('/login', init))
+  }
+
+  test('is tried ten times a minute, many at a time, too', async () => {
+    const { app } = team({ tokens: [TOKEN], password: PASSWORD, secret: SECRET })
+    const tries = Array.from({ length: 60 }, (_, n) =>
+      app?.request('/login', { method: 'POST', headers: FORM, body: `password=guess+${n}` }),
+    )
+    const answers = await Promise.all(tries)
+    expect(answers.filter((answer) => answer?.status === 401)).toHaveLength(10)
+  })
+
+  test('is no place for megabytes', async () => {
+    let given = 0
+    const body = new ReadableStream<Uint8Array>({
+      pull(controller) {
+        if (given++ < 1000) controller.enqueue(new Uint8Array(100_000).fill(120))
+        else controller.close()
+      },
+    })
+    expect((await login(body)).status).toBe(401)
+    expect(given).toBeLessThan(20)
+    expect((await login(`password=${encodeURIComponent(PASSWORD)}&to=%2Foverview`)).headers.get('location')).toBe(
+      '/overview',
+    )
   })
 })
 

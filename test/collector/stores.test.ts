@@ -143,6 +143,28 @@ describe.each(STORES)('%s', (_, start) => {
     expect([points?.[0]?.sessions, models?.[0]?.calls, models?.[0]?.cost]).toEqual([2, 5, 1])
   })
 
+  test('of what has names without end, those that count most are shown, and nothing else is lost', async () => {
+    const at = noon - (120 * QUARTER) / 1000
+    const tags = Array.from({ length: 700 }, (_, n) => `user-${n}`)
+    const many = Array.from({ length: 14 }, (_, n) =>
+      session({ start: at + n, service: 'many', tags: tags.slice((n % 7) * 100, (n % 7) * 100 + 100) }),
+    )
+    const tools = Array.from({ length: 130 }, (_, n) => ({
+      ...tool(n, 1, `fetch-${n}.tool`, { ...call, name: `fetch-${n}` }, ''),
+      name: `fetch-${n}.tool`,
+    }))
+    await take(
+      ...many,
+      session({ start: at, service: 'seldom', spans: [...tools, { ...tools[0], name: 'again' } as never] }),
+    )
+    expect(await page('/')).toContain('seldom')
+    const overview = await get<{ tools: { name: string; calls: number }[] }>(
+      `/api/overview?from=${at * 1000}&to=${at * 1000 + QUARTER}`,
+    )
+    expect(overview.tools).toHaveLength(100)
+    expect(overview.tools[0]).toMatchObject({ name: 'fetch-0', calls: 2 })
+  })
+
   test('spans that come one by one, the root last, and one after it', async () => {
     const { traceId, ...rest } = session({ name: 'slow', tags: ['slow'], state: 'Fail', reason: 'too slow' })
     const step = (n: number): DeskSession => ({
