@@ -7,6 +7,7 @@ import type { PlainEvent } from '../events/event.ts'
 import { debug, guard, warn } from '../runtime/diag.ts'
 import { activeContext, runIn } from '../runtime/scope.ts'
 import type { SdkSpan } from '../runtime/sdk.ts'
+import { toText } from '../runtime/serialize.ts'
 import type { Caller, FrameworkInstrumentation, InstrumentedSession } from '../session/instruments.ts'
 import { isOwn, mute } from './ai-sdk-spans.ts'
 import { sessionHere } from './fetch.ts'
@@ -40,9 +41,15 @@ interface Run {
   step?: Opened
   /** By the id of an embedding's call, or of the run. */
   readonly calls: Map<unknown, Call>
-  readonly tools: Map<unknown, Opened>
+  readonly tools: Set<Tool>
   /** Version 6: its own spans land in the session and show it. */
   isShown?: boolean
+}
+
+/** Models give several calls one id, or an empty one: `call` tells them apart. */
+interface Tool extends Opened {
+  readonly call: Json
+  isCalled?: boolean
 }
 
 interface Call extends FrameworkCall {
@@ -143,14 +150,15 @@ function hooks(): Record<string, Hook> {
     if (run.session.config.captureContent) event.params = input
     // Version 6 tells of an answer after the tools that it asked for.
     for (const call of run.calls.values()) call.endedAt ??= run.session.now()
-    run.tools.set(toolCallId, open(run.session, event, contextIn(run)))
+    run.tools.add({ ...open(run.session, event, contextIn(run)), call: toolCall })
   })
 
   /** Version 7 says what came of it in `toolOutput`. */
   const toolEnd = running((run, { toolCall, toolOutput, ...old }) => {
-    const tool = run.tools.get(toolCall.toolCallId)
+    const its = [...run.tools].filter(({ call }) => call.toolCallId === toolCall.toolCallId)
+    const tool = its.find(({ call }) => call === toolCall) ?? its[0]
     if (!tool) return
-    run.tools.delete(toolCall.toolCallId)
+    run.tools.delete(tool)
     const { output, error } = toolOutput ?? old
     const isFailed = toolOutput ? toolOutput.type === 'tool-error' : old.success === false
     if (run.session.config.captureContent) tool.event.returns = output
@@ -178,7 +186,7 @@ function hooks(): Record<string, Hook> {
         model: modelId,
         provider,
         calls: new Map(),
-        tools: new Map(),
+        tools: new Set(),
       }
       runs.set(id, run)
       if (callId === undefined) return
@@ -285,14 +293,17 @@ function answered(run: Run, id: unknown, said: Json, error?: unknown, operation?
   calls.delete(id)
   waiting.get(session)?.delete(call)
   const asked = said.calls?.map(({ toolCallId, toolName: name, input }: Json) => {
-    return { id: toolCallId, name, arguments: typeof input === 'string' ? input : JSON.stringify(input) }
+    return { id: toolCallId, name, arguments: toText(input) }
   })
   showCall(call, { ...said, calls: asked, usage: usageOf(said.usage, USAGE), error }, operation, call.endedAt)
 }
 
 function executeTool({ callId, toolCallId, execute }: Json): unknown {
-  const tool = runs.get(callId)?.tools.get(toolCallId)
-  return tool ? runIn(tool.context, execute) : execute()
+  const tools = [...(runs.get(callId)?.tools ?? [])]
+  const tool = tools.find(({ call, isCalled }) => call.toolCallId === toolCallId && !isCalled)
+  if (!tool) return execute()
+  tool.isCalled = true
+  return runIn(tool.context, execute)
 }
 
 /** Each attempt is a call. */

@@ -29,12 +29,12 @@ interface Storage {
   getStore(): Store | undefined
   run(store: Store | undefined, ...rest: unknown[]): unknown
   enterWith(store: Store): void
-  [INSTALLED]?: true
+  /** Of several copies of this library the one that is told. */
+  [INSTALLED]?: FrameworkInstrumentation['caller']
 }
 
-const INSTRUMENTS: FrameworkInstrumentation<'langChain'> = { instruments: 'langChain', caller }
 const NAME = 'agentops'
-const INSTALLED = Symbol.for('agentops-edge.langchain.1')
+const INSTALLED: unique symbol = /* @__PURE__ */ Symbol.for('agentops-edge.langchain.1')
 const STORAGE = Symbol.for('ls:tracing_async_local_storage')
 const VARIABLES = Symbol.for('lc:context_variables')
 const CHILD = Symbol.for('lc:child_config')
@@ -50,7 +50,8 @@ interface Place {
   forget(): void
 }
 
-/** Those that have not ended, by their ids; a session that closes takes its own out. */
+/** Those that have not ended, by their ids; a session that closes takes its own out, and of sessions that never do not more than so many are kept. */
+const MAX_PLACES = 5000
 const places: Map<string, Place> = new Map()
 
 /**
@@ -64,8 +65,8 @@ const places: Map<string, Place> = new Map()
  * ```
  */
 export function langChain(hooks: LangChainHooks): FrameworkInstrumentation<'langChain'> {
+  const storage = (globalThis as { [STORAGE]?: Storage })[STORAGE]
   guard('langChain', () => {
-    const storage = (globalThis as { [STORAGE]?: Storage })[STORAGE]
     if (typeof hooks?.registerConfigureHook !== 'function' || typeof hooks.setContextVariable !== 'function') {
       warn(
         'langChain: expected { registerConfigureHook, setContextVariable } of @langchain/core/context; nothing is seen',
@@ -76,7 +77,7 @@ export function langChain(hooks: LangChainHooks): FrameworkInstrumentation<'lang
       )
     } else if (!storage[INSTALLED]) install(storage, hooks)
   })
-  return INSTRUMENTS
+  return { instruments: 'langChain', caller: storage?.[INSTALLED] ?? caller }
 }
 
 /**
@@ -113,7 +114,7 @@ function install(storage: Storage, { registerConfigureHook, setContextVariable }
     return Object.assign(store ?? {}, { [VARIABLES]: all }) as Store
   }
   Object.assign(storage, {
-    [INSTALLED]: true,
+    [INSTALLED]: caller,
     getStore(this: Storage) {
       const store = getStore.call(this)
       return guard('a store of LangChain', () => withOurs(store)) ?? store
@@ -147,6 +148,7 @@ function placeOf(id: string, parent: string | undefined): Place | undefined {
   const outer = above && active.getValue(RUN) !== parent ? above.context : contextHere(session)
   const place: Place = { session, context: outer.setValue(RUN, id), forget: () => void places.delete(id) }
   session.closing.add(place.forget)
+  if (places.size >= MAX_PLACES) places.values().next().value?.forget()
   places.set(id, place)
   return place
 }
