@@ -35,6 +35,8 @@ const OPEN = /^\/(assets\/|login$)/
 export function team(options: TeamOptions): Access {
   const { tokens = [], password, secret = '', access } = options
   const wrong = faultOf(options)
+  // With another password nobody is logged in any more, and a key that is taken from the list has no tokens left.
+  const [pageSecret, tokenSecret] = [[password], tokens].map((of) => [secret, ...of].join('\n')) as [string, string]
   const isSet = !!(tokens.length || password || access)
   const digests = Promise.all(tokens.map(digest))
   const accepts = async (token: string): Promise<boolean> => {
@@ -46,7 +48,8 @@ export function team(options: TeamOptions): Access {
   const keys = access && keysOf(`${access.issuer}/cdn-cgi/access/certs`)
   const isReader = async (c: Context): Promise<boolean> => {
     const cookie = getCookie(c, COOKIE)
-    if (password && cookie && (await holds(() => verify(cookie, secret, { alg: 'HS256', aud: 'page' })))) return true
+    if (password && cookie && (await holds(() => verify(cookie, pageSecret, { alg: 'HS256', aud: 'page' }))))
+      return true
     const token = c.req.header('cf-access-jwt-assertion')
     if (!access || !keys || !token) return false
     const verification = { iss: access.issuer, aud: access.audience }
@@ -80,7 +83,7 @@ export function team(options: TeamOptions): Access {
     failures.count--
     const exp = Math.floor(Date.now() / 1000) + LIFETIME_S
     const isSecure = new URL(c.req.url).protocol === 'https:'
-    setCookie(c, COOKIE, await sign({ exp, aud: 'page' }, secret, 'HS256'), {
+    setCookie(c, COOKIE, await sign({ exp, aud: 'page' }, pageSecret, 'HS256'), {
       ...{ httpOnly: true, secure: isSecure, sameSite: 'Lax', path: '/', maxAge: LIFETIME_S },
     })
     return c.redirect(to, 303)
@@ -88,7 +91,7 @@ export function team(options: TeamOptions): Access {
 
   return {
     app,
-    secret: secret || undefined,
+    secret: secret ? tokenSecret : undefined,
     accepts: isSet ? accepts : undefined,
     async guard(c, next) {
       const foreign = refuseForeign(c)

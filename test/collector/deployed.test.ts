@@ -127,6 +127,26 @@ describe('with tokens and a password', () => {
     await waitFor('the session', async () => (await ask('/', { headers: { cookie } })).text.includes('GET /secret'))
   })
 
+  test('what a key or a password has opened is closed once they are others', async () => {
+    const { token } = JSON.parse((await send({}, { api_key: KEY }, '/v3/auth/token')).text) as { token: string }
+    const created = { 'x-agentops-api-key': KEY }
+    const { jwt } = JSON.parse((await send(created, { session: { session_id: KEY } }, '/v2/create_session')).text)
+    const changed = await onD1({ ...BINDINGS, BACKEND_TOKENS: TOKEN, BACKEND_PASSWORD: `${PASSWORD} 2` })
+    try {
+      const asked = asking(() => changed)
+      const post = async (path: string, bearer: string, body: object): Promise<number> => {
+        const headers = { ...JSON_TYPE, authorization: `Bearer ${bearer}` }
+        return (await asked(path, { method: 'POST', headers, body: JSON.stringify(body) })).status
+      }
+      expect(await post('/v1/traces', TOKEN, one)).toBe(200)
+      expect(await post('/v1/traces', token, one)).toBe(401)
+      expect(await post('/v2/create_events', jwt, { events: [] })).toBe(401)
+      expect((await asked('/', { headers: { cookie } })).status).toBe(401)
+    } finally {
+      await changed.stop()
+    }
+  })
+
   test.each(READS)('%s without a login is refused, and says nothing', async (path) => {
     const tries: Record<string, string>[] = [{}, HTML, { cookie: 'agentops_edge=x' }, { cookie: `${cookie}x` }]
     for (const headers of tries) {
