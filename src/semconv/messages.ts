@@ -12,6 +12,9 @@ interface Message {
   parts: Part[]
 }
 
+const UNTYPED =
+  /^(text|inlineData|fileData|function(Call|Response)|executableCode|codeExecutionResult|toolUse|toolResult|image|document|video|audio|reasoningContent|cachePoint|guardContent)$/
+
 /** Of `prefix.0.content`, `prefix.0.role`, `prefix.0.tool_calls.0.name`… from the index `first` on. Undefined where there are none. */
 export function messagesOf(attributes: Attributes, prefix: string, first = 0): string | undefined {
   const messages: Message[] = []
@@ -46,8 +49,13 @@ function partsOf(content: unknown, role: string): Part[] {
   if (content === undefined || content === '') return []
   const value = parsed(content)
   if (role === 'tool') return [{ type: 'tool_call_response', response: value }]
-  if (!Array.isArray(value)) return [{ type: 'text', content }]
-  return value.map((part) => partOf(Object(part)))
+  if (!Array.isArray(value) || !value.every(isPart)) return [{ type: 'text', content }]
+  return value.map(partOf)
+}
+
+/** A text may be a JSON list, too: an answer with a schema. Parts have a type; Google's and Bedrock's a field of its name. */
+function isPart(part: unknown): boolean {
+  return typeof Object(part).type === 'string' || Object.keys(Object(part)).some((name) => UNTYPED.test(name))
 }
 
 /** OpenAI's, Anthropic's and Google's parts that the conventions have a form for; others as they are. */

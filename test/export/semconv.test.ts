@@ -81,6 +81,31 @@ const REQUIRED = ['agentops.span.kind', 'agentops.tags', 'event.data', 'event.en
 const ALWAYS = [...REQUIRED, 'event.timestamp', 'event.type', 'session.id']
 
 describe('genAi', () => {
+  test.each(['[{"city":"Bonn"},{"city":"Oslo"}]', '[1, 2, 3]', '["a"]', '[null]'])(
+    'a text that is a JSON list is a text: %s',
+    async (text) => {
+      const backend = await scripted()
+      const client = createAgentOps({ endpoint: `${backend.url}/v1/traces`, semconv: genAi })
+      const session = client.startSession({ name: 'POST /ask' })
+      session.llm('gpt-4o', (event) => {
+        event.prompt = [
+          { role: 'system', content: text },
+          { role: 'user', content: text },
+          { role: 'user', content: [{ text: 'Gemini’s part' }, { inlineData: { mimeType: 'image/png' } }] },
+        ]
+        event.completion = { role: 'assistant', content: text }
+      })
+      await session.end('Success')
+      const { attributes } = named(await spansOf(backend), 'chat gpt-4o')
+      const part = { type: 'text', content: text }
+      const said = JSON.parse(`${attributes['gen_ai.input.messages']}`) as { role: string; parts: object[] }[]
+      expect(said.slice(0, 2).map(({ parts }) => parts)).toEqual([[part], [part]])
+      expect(said[2]?.parts[0]).toEqual({ type: 'text', content: 'Gemini’s part' })
+      expect(said[2]?.parts[1]).toMatchObject({ inlineData: { mimeType: 'image/png' } })
+      expect(JSON.parse(`${attributes['gen_ai.output.messages']}`)).toEqual([{ role: 'assistant', parts: [part] }])
+    },
+  )
+
   test('each span has the convention’s name, and the other destination AgentOps’', async () => {
     const { standard, agentops } = await told()
     expect(standard.map(({ name }) => name).sort()).toEqual([
