@@ -41,15 +41,10 @@ interface Run {
   step?: Opened
   /** By the id of an embedding's call, or of the run. */
   readonly calls: Map<unknown, Call>
-  readonly tools: Set<Tool>
+  /** By what the SDK calls a call: models give several one id, or an empty one. */
+  readonly tools: Map<Json, Opened & { isCalled?: boolean }>
   /** Version 6: its own spans land in the session and show it. */
   isShown?: boolean
-}
-
-/** Models give several calls one id, or an empty one: `call` tells them apart. */
-interface Tool extends Opened {
-  readonly call: Json
-  isCalled?: boolean
 }
 
 interface Call extends FrameworkCall {
@@ -150,15 +145,14 @@ function hooks(): Record<string, Hook> {
     if (run.session.config.captureContent) event.params = input
     // Version 6 tells of an answer after the tools that it asked for.
     for (const call of run.calls.values()) call.endedAt ??= run.session.now()
-    run.tools.add({ ...open(run.session, event, contextIn(run)), call: toolCall })
+    run.tools.set(toolCall, open(run.session, event, contextIn(run)))
   })
 
   /** Version 7 says what came of it in `toolOutput`. */
   const toolEnd = running((run, { toolCall, toolOutput, ...old }) => {
-    const its = [...run.tools].filter(({ call }) => call.toolCallId === toolCall.toolCallId)
-    const tool = its.find(({ call }) => call === toolCall) ?? its[0]
+    const tool = run.tools.get(toolCall)
     if (!tool) return
-    run.tools.delete(tool)
+    run.tools.delete(toolCall)
     const { output, error } = toolOutput ?? old
     const isFailed = toolOutput ? toolOutput.type === 'tool-error' : old.success === false
     if (run.session.config.captureContent) tool.event.returns = output
@@ -186,7 +180,7 @@ function hooks(): Record<string, Hook> {
         model: modelId,
         provider,
         calls: new Map(),
-        tools: new Set(),
+        tools: new Map(),
       }
       runs.set(id, run)
       if (callId === undefined) return
@@ -299,11 +293,12 @@ function answered(run: Run, id: unknown, said: Json, error?: unknown, operation?
 }
 
 function executeTool({ callId, toolCallId, execute }: Json): unknown {
-  const tools = [...(runs.get(callId)?.tools ?? [])]
-  const tool = tools.find(({ call, isCalled }) => call.toolCallId === toolCallId && !isCalled)
-  if (!tool) return execute()
-  tool.isCalled = true
-  return runIn(tool.context, execute)
+  for (const [call, tool] of runs.get(callId)?.tools ?? []) {
+    if (call.toolCallId !== toolCallId || tool.isCalled) continue
+    tool.isCalled = true
+    return runIn(tool.context, execute)
+  }
+  return execute()
 }
 
 /** Each attempt is a call. */

@@ -12,8 +12,8 @@ interface Message {
   parts: Part[]
 }
 
-const UNTYPED =
-  /^(text|inlineData|fileData|function(Call|Response)|executableCode|codeExecutionResult|toolUse|toolResult|image|document|video|audio|reasoningContent|cachePoint|guardContent)$/
+const PART =
+  /^(type|text|image|document|video|(inline|file)Data|(function|tool|code|executable)[A-Z]\w+|\w+(Content|Point))$/
 
 /** Of `prefix.0.content`, `prefix.0.role`, `prefix.0.tool_calls.0.name`… from the index `first` on. Undefined where there are none. */
 export function messagesOf(attributes: Attributes, prefix: string, first = 0): string | undefined {
@@ -55,7 +55,7 @@ function partsOf(content: unknown, role: string): Part[] {
 
 /** A text may be a JSON list, too: an answer with a schema. Parts have a type; Google's and Bedrock's a field of its name. */
 function isPart(part: unknown): boolean {
-  return typeof Object(part).type === 'string' || Object.keys(Object(part)).some((name) => UNTYPED.test(name))
+  return Object.keys(Object(part)).some((name) => PART.test(name))
 }
 
 /** OpenAI's, Anthropic's and Google's parts that the conventions have a form for; others as they are. */
