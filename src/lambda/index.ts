@@ -43,7 +43,7 @@ export function withAgentOps<Handler extends (...args: any[]) => unknown>(
     const [event, second, third] = args
     const call = (given: unknown[] = args): unknown => handler.apply(self, given as never)
     const stream = isStream(second) ? second : undefined
-    const context = (stream ? third : second) as LambdaContextLike
+    const context = ((stream ? third : second) ?? {}) as LambdaContextLike
     // Wrapped twice, or by a middleware too: still the same invocation.
     if (guard('finding the session', () => currentSession(context))?.state === 'running') return call()
     const opened = open(event, context)

@@ -172,3 +172,13 @@ test('a session without contents says why', async () => {
   const [traceId] = await taken([span({ 'agentops.span.kind': 'llm', 'gen_ai.request.model': 'm' })])
   expect(await chat(traceId)).toContain('captureContent')
 })
+
+test('a call that failed before its answer shows what was asked, and does not say that nothing was recorded', async () => {
+  const call = { 'gen_ai.operation.name': 'chat', 'gen_ai.request.model': 'm' }
+  const asked = { 'gen_ai.prompt.0.role': 'user', 'gen_ai.prompt.0.content': 'Is there an outage?' }
+  const [traceId] = await taken([span({ ...call, ...asked }), span(call)])
+  const failed = await panel(traceId, 2)
+  expect(failed).toContain('Is there an outage?')
+  expect(failed).not.toContain('No contents were recorded')
+  expect(await panel(traceId, 3)).toContain('No contents were recorded')
+})

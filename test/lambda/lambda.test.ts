@@ -563,9 +563,27 @@ test('a context that breaks and an unknown flush change nothing for the handler'
   const handler = withAgentOps(async (event: { n: number }, _: unknown) => event.n, options)
   expect(await handler({ n: 7 }, context)).toBe(7)
   expect((await backend.session()).root?.name).toBe('odd.session')
-  expect(await handler({ n: 8 }, undefined)).toBe(8)
-  expect(await handler({ n: 9 }, {})).toBe(9)
 })
+
+test.each([undefined, null, {}, { functionName: 'desk' }, { awsRequestId: 'r', getRemainingTimeInMillis: undefined }])(
+  'a handler that is called with the context %j, as a script or a test does, has its session',
+  async (context) => {
+    const warn = vi.spyOn(console, 'warn').mockImplementation(() => {})
+    const options = { endpoint: `${backend.collector.url}/v1/traces` }
+    const handler = withAgentOps(
+      async (event: { rawPath?: string; Records?: object[] }, _: unknown) => event.rawPath,
+      options,
+    )
+    expect(await handler({ rawPath: '/ask' }, context)).toBe('/ask')
+    const name = context?.functionName ?? 'agent'
+    expect(sessions().map(({ root }) => root?.name)).toEqual([`${name}.session`])
+    expect(await handler(v2('/items/7'), context)).toBe('/items/7')
+    await handler({ Records: [sqsRecord('1', '')] }, context)
+    expect(sessions()).toHaveLength(3)
+    expect(warn.mock.calls).toEqual([])
+    warn.mockRestore()
+  },
+)
 
 test.each([Number.POSITIVE_INFINITY, Number.MAX_SAFE_INTEGER, 2 ** 31, 0, -1, Number.NaN])(
   'a context made for a test, with %d ms left: the handler has not timed out',

@@ -2,7 +2,7 @@
 import type { Child, FC } from 'hono/jsx'
 import type { Results } from '../calls.ts'
 import { callIdOf, contentsOf, type Failure, failuresOf, type SpanSummary, summarize } from '../conventions.ts'
-import { outputMessages } from '../messages.ts'
+import { inputMessages, outputMessages } from '../messages.ts'
 import type { CollectedSpan, PlainAttributes, PlainValue } from '../otlp.ts'
 import { Messages } from './chat.tsx'
 import { clock, count, duration, iso, money, plain } from './format.ts'
@@ -49,7 +49,7 @@ export const SpanPanel: FC<SpanProps> = ({ span, results, caller, base, view }) 
       {isChat}
       {!isChat && <Part title="In" value={input} />}
       {!isChat && <Part title="Out" value={output} />}
-      {isChat && !outputMessages(attributes).length && input === undefined && (
+      {isChat && !inputMessages(attributes).length && !outputMessages(attributes).length && input === undefined && (
         <p class="muted">No contents were recorded: they are off unless the option `captureContent` is on.</p>
       )}
       {span.links.length > 0 && (
