@@ -167,14 +167,15 @@ test.each(['fail', 'finish'] as const)(
 )
 
 test('an export that nobody waits for has its own time, not the rest of an old flush’s', async () => {
-  const backend = await scripted({}, { delayMs: 1200 })
-  const session = open({ endpoint: `${backend.url}/v1/traces`, flushDeadlineMs: 1600, maxExportBatchSize: 5 })
+  const backend = await scripted({}, { delayMs: 2500 })
+  const session = open({ endpoint: `${backend.url}/v1/traces`, flushDeadlineMs: 4000, maxExportBatchSize: 5 })
   session.tool('first', () => 1)
+  const begun = Date.now()
   await session.flush()
-  await sleep(800)
-  // A full batch: it is under way until 400 ms after the flush's deadline.
+  await sleep(begun + 3500 - Date.now())
+  // A full batch: it is under way until two seconds after the flush's deadline.
   for (let n = 0; n < 5; n++) session.tool(`t${n}`, () => n)
-  await sleep(1400)
+  await sleep(3000)
   expect(await session.end()).toMatchObject({ sent: 7, dropped: 0 })
   const accepted = (await backend.spans()).filter(({ accepted }) => accepted).flatMap(({ spans }) => spans)
   expect(accepted).toHaveLength(7)
