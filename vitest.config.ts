@@ -58,7 +58,8 @@ const config: ViteUserConfig = defineConfig({
             miniflare: { compatibilityDate: '2025-09-01', compatibilityFlags: ['nodejs_compat'] },
           }),
         ],
-        test: { ...timeouts, name: 'workerd', include: CORE },
+        // As many as `node` has, to be in its group: by itself each file would wait for all others.
+        test: { ...timeouts, name: 'workerd', include: CORE, maxWorkers: 3 },
       },
       {
         extends: true,
