@@ -189,6 +189,8 @@ function llms(): string {
       if (!name || !description) throw new Error(`docs/${page}.md: expected a description and a heading`)
       return `- [${name}](${page}.md): ${description}`
     })
+    if (title === 'Reference')
+      lines.push('- [API](reference/api/index.md): What each entry of the package exports, from the types.')
     return `## ${title}\n\n${lines.join('\n')}`
   })
   const [, sentence] = /^# agentops-edge\n\n([\s\S]*?)\n\n/m.exec(read('README.md')) ?? []

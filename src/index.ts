@@ -1,6 +1,8 @@
 /**
  * Sessions, events and delivery, on any runtime with `fetch`. Importing this does no I/O, starts no timer, draws no
  * random number and touches no global.
+ *
+ * @module
  */
 
 export { type Analytics, analyticsOf } from './client/analytics.ts'

@@ -1,5 +1,5 @@
 /** The site of `npm run docs`, which copies this folder, installs its package and builds static files. */
-import { readFileSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
 import { join, posix } from 'node:path'
 import { defineConfig } from 'vitepress'
 import { PAGES } from './pages.ts'
@@ -9,6 +9,14 @@ const SOURCE = process.env.DOCS_SOURCE
 
 const titleOf = (page: string): string =>
   /^# (.*)$/m.exec(readFileSync(join(import.meta.dirname, '..', `${page}.md`), 'utf8'))?.[1] ?? page
+
+const itemOf = (page: string) => ({ text: titleOf(page), link: `/${page.replace(/index$/, '')}` })
+
+/** The pages that `api.ts` has written. */
+const API = readdirSync(join(import.meta.dirname, '../reference/api'))
+  .filter((file) => file !== 'index.md')
+  .map((file) => itemOf(`reference/api/${file.replace(/\.md$/, '')}`))
+  .sort((a, b) => (a.text < b.text ? -1 : 1))
 
 export default defineConfig({
   title: 'agentops-edge',
@@ -21,11 +29,15 @@ export default defineConfig({
     outline: 'deep',
     nav: [
       { text: 'Options', link: '/reference/options' },
+      { text: 'API', link: '/reference/api/' },
       { text: 'Troubleshooting', link: '/troubleshooting/' },
     ],
     sidebar: Object.entries(PAGES).map(([text, pages]) => ({
       text,
-      items: pages.map((page) => ({ text: titleOf(page), link: `/${page.replace(/index$/, '')}` })),
+      items:
+        text === 'Reference'
+          ? [...pages.map(itemOf), { ...itemOf('reference/api/index'), collapsed: true, items: API }]
+          : pages.map(itemOf),
     })),
   },
   markdown: {

@@ -1,6 +1,8 @@
 /**
  * Backends for the desk. `startBackend`: an SQLite file, a page, AgentOps' reading API. `startCollector`: sessions in
  * memory, for tests. Node only.
+ *
+ * @module
  */
 import { type Collector, type CollectorOptions, createCollector } from './app.ts'
 import { listen } from './listen.ts'

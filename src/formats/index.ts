@@ -6,6 +6,8 @@
  *
  * app.use(agentops({ format: otlpProtobuf }))
  * ```
+ *
+ * @module
  */
 export { agentopsV2 } from './agentops-v2/agentops-v2.ts'
 export { otlpJson } from './otlp-json.ts'

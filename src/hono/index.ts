@@ -1,5 +1,7 @@
 /**
  * Hono middleware: a session per request, ended with the response.
+ *
+ * @module
  */
 import type { Context, MiddlewareHandler } from 'hono'
 import { matchedRoutes } from 'hono/route'

@@ -6,6 +6,8 @@
  *
  * app.use(agentops({ instrumentations: captureAll() }))
  * ```
+ *
+ * @module
  */
 
 import { type Fetch, nativeFetch, sessionHere, traced } from './fetch.ts'

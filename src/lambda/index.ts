@@ -1,6 +1,8 @@
 /**
  * AWS Lambda: `withAgentOps` wraps a handler. The process freezes when the response is out, so a session is delivered
  * before the invocation returns, or, as an internal extension, before Lambda may freeze it.
+ *
+ * @module
  */
 import { isThenable } from '../http/answer.ts'
 import { guard } from '../runtime/diag.ts'

@@ -7,6 +7,8 @@
  *
  * app.use(agentops({ metrics }))
  * ```
+ *
+ * @module
  */
 import type { Attributes, Counter, Histogram } from '@opentelemetry/api'
 import { hrTimeToMilliseconds } from '@opentelemetry/core'

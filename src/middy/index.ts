@@ -1,4 +1,4 @@
-/** Middleware for middy: a session for each invocation. */
+/** Middleware for middy: a session for each invocation. @module */
 
 import { type LambdaInvocation, lambdaOpener } from '../lambda/invocation.ts'
 import type { LambdaOptionsOf } from '../lambda/options.ts'

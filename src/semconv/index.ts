@@ -1,3 +1,3 @@
-/** The names that other backends know, in place of AgentOps' own: a delivery option of one destination. */
+/** The names that other backends know, in place of AgentOps' own: a delivery option of one destination. @module */
 export type { Semconv } from '../outbox/config.ts'
 export { genAi } from './gen-ai.ts'

@@ -2,6 +2,8 @@
  * Spools: where batches wait that could not be sent, and the consumers that send them again. A queue delivers at least
  * once, so a batch may arrive twice where a consumer dies after the backend's answer and before it could say so; its
  * spans have the same ids then.
+ *
+ * @module
  */
 
 import type { Spool } from '../outbox/spool.ts'

@@ -1,6 +1,8 @@
 /**
  * Vercel's edge and Node functions, Next.js' route handlers and middleware, and any server that is a `fetch`: a session a
  * request, delivered through the platform's `waitUntil`.
+ *
+ * @module
  */
 
 import { observe } from '../events/observe.ts'

@@ -1,6 +1,8 @@
 /**
  * Cloudflare Workers: `instrument` wraps a Worker's handlers. Nothing of the platform is proxied; `this`, `env` and
  * `ctx` reach the handler as they are.
+ *
+ * @module
  */
 import { warn } from '../runtime/diag.ts'
 import { type AnyFunction, withMethods, wrapperOf } from '../runtime/wrapper.ts'

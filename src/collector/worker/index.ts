@@ -1,4 +1,9 @@
-/** The backend in a Worker, for a team: the page and ingest as one app, over D1, through a queue. See `examples/backend-worker`. */
+/**
+ * The backend in a Worker, for a team: the page and ingest as one app, over D1, through a queue. See
+ * `examples/backend-worker`.
+ *
+ * @module
+ */
 export { type Access, type BackendAppOptions, createBackend } from '../backend-app.ts'
 export { BusyError } from '../busy.ts'
 export { D1_MAX_SPAN, type D1Binding, type D1Prepared, type D1Store, d1Store, type PruneOptions } from '../d1.ts'
