@@ -58,8 +58,8 @@ const config: ViteUserConfig = defineConfig({
             miniflare: { compatibilityDate: '2025-09-01', compatibilityFlags: ['nodejs_compat'] },
           }),
         ],
-        // As many as `node` has, to be in its group: by itself each file would wait for all others.
-        test: { ...timeouts, name: 'workerd', include: CORE, maxWorkers: 3 },
+        // In a group of its own: with the default of one worker each file would wait for all others.
+        test: { ...timeouts, name: 'workerd', include: CORE, maxWorkers: 2, sequence: { groupOrder: 3 } },
       },
       {
         extends: true,
