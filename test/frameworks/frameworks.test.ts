@@ -125,10 +125,9 @@ describe.each(Object.keys(FRAMEWORKS) as (keyof typeof FRAMEWORKS)[])('%s', (nam
   test('a handler that throws', async () => {
     const { session, status } = await ask('/throw')
     expect(status).toBe(500)
-    expect(session.root?.attributes).toMatchObject({
-      'http.response.status_code': 500,
-      'agentops.session.end_state': 'Fail',
-    })
+    expect(session.root?.attributes['agentops.session.end_state']).toBe('Fail')
+    // What is thrown goes through Astro's middleware, and is made an answer behind it.
+    expect(session.root?.attributes['http.response.status_code']).toBe(name === 'astro' ? undefined : 500)
   })
 
   test('a redirect', async () => {
