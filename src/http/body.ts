@@ -67,7 +67,7 @@ export function watchBody(response: Response, session: Session, watch: Watch): W
     read: () => session.run(read),
     cancel: (reason: unknown) => session.run(() => (reader ?? body).cancel(reason)),
   }
-  /** What comes behind the client's leaving is nobody's. */
+  /** Once the client has left, no chunk is handed on. */
   const mayGoOn = (): void => {
     if (isGone) throw left?.reason
   }

@@ -4,6 +4,7 @@
  */
 import type { PlainEvent } from '../events/event.ts'
 import { debug, guard } from '../runtime/diag.ts'
+import { builtinModule } from '../runtime/platform.ts'
 import { activeContext } from '../runtime/scope.ts'
 import * as key from '../runtime/semconv.ts'
 import { currentSession } from '../session/current.ts'
@@ -46,12 +47,9 @@ export function cloudflareAgents(): AgentsInstrumentation {
 }
 
 function subscribe(): void {
-  const globals = globalThis as {
-    [SUBSCRIBED]?: true
-    process?: { getBuiltinModule?(id: string): Channels | undefined }
-  }
+  const globals = globalThis as { [SUBSCRIBED]?: true }
   if (globals[SUBSCRIBED]) return
-  const channels = globals.process?.getBuiltinModule?.('node:diagnostics_channel')
+  const channels = builtinModule<Channels>('node:diagnostics_channel')
   if (!channels?.subscribe) {
     debug('cloudflareAgents: no node:diagnostics_channel here, so actions are not seen. Add the flag "nodejs_compat"')
     return

@@ -17,12 +17,12 @@ export interface Sources {
 export function sourcesOf(options: Record<string, unknown>, env: Environment, isNested: boolean, say: Say): Sources {
   // A Worker's environment has all of it, and a first look at `process` costs 8 ms of CPU there.
   const isWhole = isWorkers() && Object.keys(Object(env)).length > 0
-  const processEnv = isNested || isWhole ? undefined : guard('process.env', processEnvironment)
   /** An option, or a variable (in capitals), of which an entry of `exporters` has none; Cloudflare's may be no text. */
   const read = (source: string): unknown =>
     guard(source, () => {
       if (!/^[A-Z]/.test(source)) return options[source]
-      const value = isNested ? undefined : (env?.[source] ?? processEnv?.[source])
+      const { process } = (isWhole ? {} : globalThis) as { process?: { env?: Environment } }
+      const value = isNested ? undefined : (env?.[source] ?? process?.env?.[source])
       return typeof value === 'string' ? value.trim() : value
     })
 
@@ -42,8 +42,4 @@ export function sourcesOf(options: Record<string, unknown>, env: Environment, is
   }
 
   return { read, pairs }
-}
-
-function processEnvironment(): Environment | undefined {
-  return (globalThis as { process?: { env?: Environment } }).process?.env
 }

@@ -4,6 +4,7 @@
  * find it. It is taken off again when this turn is over: the flow has its own copies by then.
  */
 import type { Context } from '@opentelemetry/api'
+import { builtinModule } from './platform.ts'
 
 interface Enterable {
   getStore(): Context | undefined
@@ -19,16 +20,11 @@ interface Hooks {
 /** Throws where the runtime cannot (workerd). */
 export function enter(storage: Enterable, context: Context): void {
   const { kResourceStore } = storage
-  const resource = kResourceStore && hooks()?.executionAsyncResource()
+  const resource = kResourceStore && builtinModule<Hooks>('node:async_hooks')?.executionAsyncResource()
   const before = storage.getStore()
   storage.enterWith(context)
   if (!resource) return
   queueMicrotask(() => {
     if (resource[kResourceStore] === context) resource[kResourceStore] = before
   })
-}
-
-function hooks(): Hooks | undefined {
-  const { process } = globalThis as { process?: { getBuiltinModule?(id: string): Hooks | undefined } }
-  return process?.getBuiltinModule?.('node:async_hooks')
 }

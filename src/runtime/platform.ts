@@ -1,7 +1,11 @@
 /** Which of its kind this runtime is, where its kind matters. */
 
 interface Global {
-  process?: { release?: { name?: string }; versions?: { bun?: string } }
+  process?: {
+    release?: { name?: string }
+    versions?: { bun?: string }
+    getBuiltinModule?(id: string): unknown
+  }
   navigator?: { userAgent?: string }
 }
 
@@ -15,4 +19,9 @@ export function isNode(): boolean {
   if (isWorkers()) return false
   const { process } = globalThis as Global
   return process?.release?.name === 'node' && !process.versions?.bun
+}
+
+/** A module of Node's, where it can be had without an import that a bundler would look for. */
+export function builtinModule<Module>(id: string): Module | undefined {
+  return (globalThis as Global).process?.getBuiltinModule?.(id) as Module | undefined
 }

@@ -7,7 +7,7 @@ import { type Context, ROOT_CONTEXT } from '@opentelemetry/api'
 import { suppressTracing } from '@opentelemetry/core'
 import { otelGlobals, warn } from './diag.ts'
 import { enter as enterFlow } from './enter.ts'
-import { isWorkers } from './platform.ts'
+import { builtinModule, isWorkers } from './platform.ts'
 
 interface Storage {
   getStore(): Context | undefined
@@ -27,11 +27,7 @@ const SHARED = Symbol.for('agentops-edge.storage.1')
  */
 export function shareStorage(isInner: boolean): void {
   type Kept = { [SHARED]?: Storage }
-  const { AsyncLocalStorage, process } = globalThis as {
-    AsyncLocalStorage?: Kept
-    process?: { getBuiltinModule?(id: string): { AsyncLocalStorage: Kept } | undefined }
-  }
-  const Shared = AsyncLocalStorage ?? process?.getBuiltinModule?.('node:async_hooks')?.AsyncLocalStorage
+  const Shared = storageClass() as Kept | undefined
   if (!Shared) return
   const [from, to] = isInner ? [Shared, globalThis as Kept] : [globalThis as Kept, Shared]
   if (!isInner) findStorage()
@@ -45,13 +41,14 @@ let missing = false
 /** Looks for AsyncLocalStorage where it can be had without an import; true when there is one. */
 export function findStorage(): boolean {
   if (current()) return true
-  const { AsyncLocalStorage, process } = globalThis as {
-    AsyncLocalStorage?: StorageConstructor
-    process?: { getBuiltinModule?(id: string): HooksModule | undefined }
-  }
-  const Found = AsyncLocalStorage ?? process?.getBuiltinModule?.('node:async_hooks')?.AsyncLocalStorage
-  if (Found) storage = shared(Found)
+  const Storage = storageClass()
+  if (Storage) storage = shared(Storage)
   return !!storage
+}
+
+function storageClass(): StorageConstructor | undefined {
+  const { AsyncLocalStorage } = globalThis as { AsyncLocalStorage?: StorageConstructor }
+  return AsyncLocalStorage ?? builtinModule<HooksModule>('node:async_hooks')?.AsyncLocalStorage
 }
 
 /** Whether the session of the running code can be told at all. */

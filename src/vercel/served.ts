@@ -4,6 +4,7 @@
  */
 import { createContextKey, ROOT_CONTEXT } from '@opentelemetry/api'
 import { guard } from '../runtime/diag.ts'
+import { builtinModule } from '../runtime/platform.ts'
 import { activeContext, enter } from '../runtime/scope.ts'
 import type { NodeRequest, NodeResponse } from './node.ts'
 
@@ -30,8 +31,7 @@ const WRAPPED = Symbol.for('agentops-edge.server.1')
  * closed: Next.js ends the process then.
  */
 export function watchServers(settled: () => Promise<unknown>): void {
-  const { process } = globalThis as { process?: { getBuiltinModule?(id: string): Channels | undefined } }
-  process?.getBuiltinModule?.('node:diagnostics_channel')?.subscribe('http.server.request.start', (message) => {
+  builtinModule<Channels>('node:diagnostics_channel')?.subscribe('http.server.request.start', (message) => {
     guard('a request', () => {
       const { server } = message as Served
       if (server && !Object.hasOwn(server, WRAPPED)) waitToClose(server, settled)
