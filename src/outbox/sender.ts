@@ -27,6 +27,8 @@ export interface SenderInit extends Partial<Pick<Sending, 'direct' | 'isUnwatche
   readonly onRun?: () => void
 }
 
+/** Waking up costs a request more than the look for which it wakes. */
+const MIN_PAUSE_MS = 10
 const MAX_PAUSE_MS = 100
 /** Or two round trips: in less time no further request is begun. */
 const LEAST_MS = 200
@@ -95,7 +97,7 @@ export class Sender implements Sending {
     for (const parcel of mine) parcel.tries = tries + (parcel.flight ? 1 : 0)
     const watch = new Watch()
     let slept = 0
-    let patience = outbox.roundTripMs
+    let patience = patienceFor(outbox)
     // Where it failed before, an invocation waits for one attempt: an outage is not to cost each of them its deadline.
     let asks = !!run.collects && !!outbox.fails && !(outbox.isTold && waitFor(outbox.retryAt))
     const waits = run.waits && !asks
@@ -138,7 +140,7 @@ export class Sender implements Sending {
         goesOn = !!group.isFull
         const lost = group.parcels.filter((one) => one.isOrphan && !one.flight && (config.spool || one.tries <= 0))
         await this.#leave(lost, 'leave', deadline)
-        patience = outbox.roundTripMs
+        patience = patienceFor(outbox)
         continue
       }
       const idle = rest.filter(({ flight }) => !flight)
@@ -249,6 +251,11 @@ export class Sender implements Sending {
       `waiting ${why}`,
     )
   }
+}
+
+/** The rest of the request under way, and the next one, which takes what waits; ms. */
+function patienceFor({ roundTripMs }: Outbox): number {
+  return Math.max(MIN_PAUSE_MS, roundTripMs, Math.min(roundTripMs * 2, MAX_PAUSE_MS))
 }
 
 /** Whether something may have been left by a sender that was cut off; the clock is no proof, but a reason to look. */

@@ -77,15 +77,18 @@ function say(level: 'warn' | 'debug', message: string, cause: string): void {
 
 /** Runs `task`; an error of ours is said and swallowed, because telemetry must not break the user's code. */
 export function guard<T>(what: string, task: () => T): T | undefined {
-  const failed = (error: unknown): undefined => warn(`${what} failed; it is left out (${identify(error)})`, what)
   try {
     const result = task()
     // A callback of the user's may be async.
-    if (result instanceof Promise) result.catch(failed)
+    if (result instanceof Promise) result.catch((error) => failed(what, error))
     return result
   } catch (error) {
-    return failed(error)
+    return failed(what, error)
   }
+}
+
+function failed(what: string, error: unknown): undefined {
+  return warn(`${what} failed; it is left out (${identify(error)})`, what)
 }
 
 /** An error of ours: its message holds nothing that is not ours. */

@@ -86,7 +86,7 @@ export function conceal(span: SdkSpan, isEvent: boolean, captureContent: boolean
   const look = (all: Attributes = {}, ofLibrary = isLibrarys): void => {
     for (const name in all) {
       const { isListed, isContent, isCredential, isUrl } = judge(name)
-      const isText = !/^[nb]/.test(typeof all[name])
+      const isText = typeof all[name] === 'string' || typeof all[name] === 'object'
       if (ofLibrary ? !isListed : isText && (isCredential || (isContent && !captureContent))) {
         delete all[name]
         concealed.add(name)

@@ -18,6 +18,7 @@ export function shown<Value extends AttributeValue>(value: Value, hidden: Hidden
 
 export function hide(span: SdkSpan, hidden: Hidden): void {
   redactSpan((name, value) => {
-    return FIXED.test(name) ? value : shown(value, hidden, name === 'name' || isListed(name))
+    const isText = typeof value === 'string' || typeof value === 'object'
+    return !isText || FIXED.test(name) ? value : shown(value, hidden, name === 'name' || isListed(name))
   }, span)
 }

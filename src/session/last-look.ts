@@ -55,7 +55,7 @@ export function lookAt(span: SdkSpan, open: OpenSpan, session: Subject): boolean
 }
 
 function identityOf({ tags, groupId, id }: Subject): Attributes {
-  return { [key.TAGS]: [...tags], [key.SESSION_ID]: groupId ?? id }
+  return { [key.TAGS]: tags as string[], [key.SESSION_ID]: groupId ?? id }
 }
 
 /** What the user has said: his event, his attributes of every span, which replace none of ours. */
@@ -71,7 +71,7 @@ function describeSpan(span: SdkSpan, open: OpenSpan, identity: Attributes, sessi
   } else if (agent && Object.keys(span.attributes).some((name) => /^(gen_ai\.[^c]|tool\.)/.test(name))) {
     own = { ...identity, [key.AGENT_ID]: agent.id, [key.AGENT_NAME]: agent.name }
   }
-  span.setAttributes({ ...own, ...session.attributes, ...own })
+  if (own !== identity || session.attributes) span.setAttributes({ ...own, ...session.attributes, ...own })
   // AgentOps reads a span without a status as indeterminate: one that ended without an error went well.
   const isJudged = key.END_STATE in span.attributes || span.attributes[key.INCOMPLETE]
   if (!failed && span !== session.root && !isJudged) span.setStatus({ code: OK })

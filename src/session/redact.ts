@@ -43,9 +43,13 @@ export function redactAll(redact: Redact, attributes: Attributes | undefined): v
 /** Attributes of the span, its events and links; its name, its status and its events' names. */
 export function redactSpan(redact: Redact, span: ReadableSpan & { updateName(name: string): unknown }): void {
   redactAll(redact, span.attributes)
-  for (const { attributes } of [...span.events, ...span.links]) redactAll(redact, attributes)
-  for (const event of span.events) event.name = redactedText(redact, 'event.name', event.name)
-  span.updateName(redactedText(redact, 'name', span.name))
+  for (const event of span.events) {
+    redactAll(redact, event.attributes)
+    event.name = redactedText(redact, 'event.name', event.name)
+  }
+  for (const { attributes } of span.links) redactAll(redact, attributes)
+  const name = redactedText(redact, 'name', span.name)
+  if (name !== span.name) span.updateName(name)
   const { status } = span
   if (status.message) status.message = redactedText(redact, 'status.message', status.message)
 }

@@ -28,7 +28,7 @@ export class AttributeSet {
     if (value === undefined || value === null) return
     const { values } = this
     const isNew = !Object.hasOwn(values, name)
-    const copy = guard('an attribute', () => copyOf(value))
+    const copy = typeof value === 'object' ? guard('an attribute', () => copyOf(value)) : copyOf(value)
     // That name would be the prototype's.
     if (copy === undefined || !name || name === '__proto__' || (isNew && this.#size >= this.#limit)) {
       this.dropped++
