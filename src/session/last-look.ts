@@ -31,6 +31,9 @@ export interface Subject extends InstrumentedSession {
   readonly attributes: Attributes | undefined
 }
 
+/** Sessions whose `onSpan` runs: what it makes is not given to it, or it would go on for ever. */
+const asked: WeakSet<Subject> = new WeakSet()
+
 /** Gives whether the span has failed. */
 export function lookAt(span: SdkSpan, open: OpenSpan, session: Subject): boolean {
   const { instrumentations, captureContent, onSpan, redact, isRedactedLater } = session.config
@@ -46,7 +49,11 @@ export function lookAt(span: SdkSpan, open: OpenSpan, session: Subject): boolean
   })
   guard('concealing', () => conceal(span, isEvent, captureContent))
   guard('a span', () => describeSpan(span, open, identity, session))
-  if (onSpan) guard('onSpan', () => onSpan(span))
+  if (onSpan && !asked.has(session)) {
+    asked.add(session)
+    guard('onSpan', () => onSpan(span))
+    asked.delete(session)
+  }
   guard('a span', () => fitPage(span, session.groupId))
   const failed = span.status.code === ERROR
   hide(span, session.hidden)

@@ -16,7 +16,7 @@ import type { InstrumentationScope } from '@opentelemetry/core'
 import type { Resource } from '@opentelemetry/resources'
 import { apart } from '../runtime/apart.ts'
 import { fromMillis, since, toHrTime } from '../runtime/clock.ts'
-import { debug, guard } from '../runtime/diag.ts'
+import { debug, describe, guard } from '../runtime/diag.ts'
 import { ERROR, OK, UNSET } from '../runtime/otel.ts'
 import type { ReadableSpan, SpanProcessor } from '../runtime/sdk.ts'
 import type { SessionClock } from './clock.ts'
@@ -71,7 +71,7 @@ export class RecordingSpan implements Span, ReadableSpan {
   #isEnding = false
 
   constructor(init: SpanInit, owner: SpanOwner) {
-    this.name = init.name
+    this.name = describe(init.name)
     this.kind = init.kind
     this.parentSpanContext = init.parentSpanContext
     this.startTime = init.startTime
@@ -121,7 +121,7 @@ export class RecordingSpan implements Span, ReadableSpan {
       const { values, dropped } = new AttributeSet(MAX_EACH, isTime ? {} : attributesOrTime)
       const at = toHrTime(time ?? (isTime ? attributesOrTime : undefined)) ?? fromMillis(this.#owner.clock.now())
       this.droppedEventsCount += push(this.events, {
-        name,
+        name: describe(name),
         time: at,
         attributes: values,
         droppedAttributesCount: dropped,
@@ -141,14 +141,14 @@ export class RecordingSpan implements Span, ReadableSpan {
   setStatus(status: SpanStatus): this {
     return this.#change(() => {
       const { code, message } = status
-      if (code === UNSET || this.status.code === OK) return
+      if ((code !== OK && code !== ERROR) || this.status.code === OK) return
       this.status = code === ERROR && typeof message === 'string' ? { code, message } : { code }
     })
   }
 
   updateName(name: string): this {
     return this.#change(() => {
-      this.name = name
+      this.name = describe(name)
     })
   }
 

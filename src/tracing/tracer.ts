@@ -8,6 +8,7 @@ import {
   INVALID_SPAN_CONTEXT,
   isSpanContextValid,
   type Span,
+  type SpanKind,
   type SpanOptions,
   type Tracer,
   type TracerProvider,
@@ -74,15 +75,18 @@ class SessionTracer implements Tracer {
     this.#owner = owner
   }
 
-  startSpan(name: string, options: SpanOptions = {}, context: Context = activeContext()): Span {
+  startSpan(name: string, given?: SpanOptions | null, within?: Context | null): Span {
     const owner = this.#owner
+    const options = given ?? {}
+    const context = contextOr(within)
     const { clock, resource, sampler } = owner
     if (isTracingSuppressed(context)) return trace.wrapSpanContext({ ...INVALID_SPAN_CONTEXT })
     const outer = options.root ? trace.deleteSpan(context) : owner.parentOf(context)
     const named = trace.getSpanContext(outer)
     const parent = named && isSpanContextValid(named) ? named : undefined
     const traceId = parent?.traceId ?? owner.traceId
-    const kind = options.kind ?? INTERNAL
+    // A strict decoder refuses any other, with all that is in the request.
+    const kind = [1, 2, 3, 4].includes(options.kind as number) ? (options.kind as SpanKind) : INTERNAL
     const links = new LinkSet()
     const startLinks = options.links
     if (startLinks) guard('links', () => links.addAll(startLinks))
@@ -114,10 +118,15 @@ class SessionTracer implements Tracer {
   startActiveSpan<F extends (span: Span) => unknown>(name: string, ...rest: unknown[]): ReturnType<F> {
     const fn = rest.pop() as F
     const [options, parentContext] = rest as [SpanOptions?, Context?]
-    const context = parentContext ?? activeContext()
+    const context = contextOr(parentContext)
     const span = this.startSpan(name, options, context)
     return runIn(trace.setSpan(this.#owner.parentOf(context), span), () => fn(span)) as ReturnType<F>
   }
+}
+
+/** The running code's, where none is given. */
+function contextOr(context: Context | null | undefined): Context {
+  return typeof context?.getValue === 'function' ? context : activeContext()
 }
 
 /** 16 hexadecimal digits, as OpenTelemetry draws them: unique, not secret. */

@@ -126,6 +126,59 @@ test('onSpan may end its span, and the session, once more', async () => {
   expect(spans.map(({ name }) => name)).toEqual(['job.session'])
 })
 
+test('a span is begun with nothing where options, a context or a name should be', async () => {
+  const { report, spans } = await run({}, ({ tracer }) => {
+    for (const odd of [null, undefined, 5, 'text'] as never[]) {
+      tracer.startSpan('started', odd, odd).end()
+      tracer.startActiveSpan('active', odd, odd, (span) => span.end())
+      tracer.startSpan('kind', { kind: odd }).end()
+    }
+    for (const name of [null, undefined, 5, Symbol('name'), {}] as never[]) {
+      tracer
+        .startSpan(name)
+        .updateName(name)
+        .addEvent(name)
+        .setStatus({ code: name })
+        .setStatus({ code: 7 as never })
+        .end()
+    }
+  })
+  expect(report).toMatchObject({ sent: 18, dropped: 0, pending: 0 })
+  const names = spans.map(({ name }) => name)
+  for (const name of ['started', 'active', 'kind']) expect(names.filter((each) => each === name)).toHaveLength(4)
+  for (const name of ['null', 'undefined', '5', 'Symbol(name)', '[object Object]']) expect(names).toContain(name)
+  for (const { kind } of spans) expect([1, 6]).toContain(kind)
+  expect(spans.flatMap(({ events }) => events.map(({ name }) => name))).toEqual([
+    'null',
+    'undefined',
+    '5',
+    'Symbol(name)',
+    '[object Object]',
+  ])
+  for (const { status } of spans) expect(status.code).toBe(1)
+})
+
+test('spans that onSpan makes are sent, and are not given to it', async () => {
+  const seen: string[] = []
+  let own: Session | undefined
+  const { report, spans } = await run(
+    {
+      onSpan(span) {
+        seen.push((span as never as { name: string }).name)
+        own?.tool('looked up', () => 'a price')
+        own?.tracer.startSpan('inner').end()
+      },
+    },
+    (session) => {
+      own = session
+      session.tool('search', () => 'cats')
+    },
+  )
+  expect(seen).toEqual(['search.tool', 'job.session'])
+  expect(report).toMatchObject({ sent: 6, dropped: 0, pending: 0 })
+  expect(spans.filter(({ name }) => name === 'looked up.tool')).toHaveLength(2)
+})
+
 test('a sampler that decides nothing samples, and is named', async () => {
   for (const result of [5, {}, { decision: 3 }, Promise.resolve({ decision: 0 })]) {
     const { report } = await run({ sampler: { shouldSample: () => result as never } }, () => {})
