@@ -107,7 +107,7 @@ const ENTRIES: Entry[] = [
       `import { langChain, llmCalls } from 'agentops-edge/instrumentation'`,
     ),
     without: MODELS,
-    budget: { wrangler: 2_350, vite: 2_350 },
+    budget: { wrangler: 2_900, vite: 2_900 },
   },
   {
     name: '  mastraBridge, over llmCalls',
@@ -116,7 +116,7 @@ const ENTRIES: Entry[] = [
       `import { llmCalls, mastraBridge } from 'agentops-edge/instrumentation'\nconsole.log(mastraBridge())`,
     ),
     without: MODELS,
-    budget: { wrangler: 1_450, vite: 1_450 },
+    budget: { wrangler: 1_800, vite: 1_800 },
   },
   {
     name: '  cloudflareAgents, over llmCalls',
@@ -125,7 +125,7 @@ const ENTRIES: Entry[] = [
       `import { cloudflareAgents, llmCalls } from 'agentops-edge/instrumentation'`,
     ),
     without: MODELS,
-    budget: { wrangler: 1_000, vite: 1_000 },
+    budget: { wrangler: 1_050, vite: 1_050 },
   },
   {
     name: '  aiSdk, over fetchCalls and llmCalls',
@@ -137,7 +137,7 @@ const ENTRIES: Entry[] = [
       '{ instrumentations: { fetch: fetchCalls(), llm: llmCalls() } }',
       `import { fetchCalls, llmCalls } from 'agentops-edge/instrumentation'`,
     ),
-    budget: { wrangler: 2_850, vite: 2_850 },
+    budget: { wrangler: 3_050, vite: 3_050 },
   },
   {
     name: '  openaiAgents, over fetchCalls and llmCalls',
@@ -149,7 +149,7 @@ const ENTRIES: Entry[] = [
       '{ instrumentations: { fetch: fetchCalls(), llm: llmCalls() } }',
       `import { fetchCalls, llmCalls } from 'agentops-edge/instrumentation'`,
     ),
-    budget: { wrangler: 2_550, vite: 2_550 },
+    budget: { wrangler: 2_800, vite: 2_800 },
   },
   {
     name: '  sessionMetrics, over the metrics SDK',
