@@ -12,13 +12,14 @@ import type { Caller, FrameworkInstrumentation, InstrumentedSession } from '../s
 import { isOwn, mute } from './ai-sdk-spans.ts'
 import { sessionHere } from './fetch.ts'
 import {
+  action,
+  agent,
   close,
   contextOf,
   type FrameworkCall,
   type Opened,
   open,
-  openAction,
-  openAgent,
+  openCall,
   Running,
   showCall,
   text,
@@ -65,15 +66,6 @@ const CALLER = /* @__PURE__ */ createContextKey('agentops.ai-sdk.call')
 const runs: Running<Run> = /* @__PURE__ */ new Running()
 /** Calls around which the SDK lets nobody run: a request beside them is theirs. */
 const waiting: WeakMap<InstrumentedSession, Set<Call>> = new WeakMap()
-/** OpenTelemetry's names of providers, where they are not the SDK's. */
-const PROVIDERS: Readonly<Record<string, string>> = {
-  'amazon-bedrock': 'aws.bedrock',
-  azure: 'azure.ai.openai',
-  google: 'gcp.gemini',
-  mistral: 'mistral_ai',
-  workersai: 'cloudflare.workers_ai',
-  xai: 'x_ai',
-}
 const USAGE = {
   prompt: 'inputTokens',
   completion: 'outputTokens',
@@ -142,10 +134,9 @@ function hooks(): Record<string, Hook> {
   const toolStart = running((run, { toolCall }) => {
     const { toolCallId, toolName, input } = toolCall
     const event: PlainEvent = { eventType: 'tools', name: toolName, toolCallId }
-    if (run.session.config.captureContent) event.params = input
     // Version 6 tells of an answer after the tools that it asked for.
     for (const call of run.calls.values()) call.endedAt ??= run.session.now()
-    run.tools.set(toolCall, open(run.session, event, contextIn(run)))
+    run.tools.set(toolCall, open(run.session, event, { outer: contextIn(run), params: () => input }))
   })
 
   /** Version 7 says what came of it in `toolOutput`. */
@@ -155,8 +146,7 @@ function hooks(): Record<string, Hook> {
     run.tools.delete(toolCall)
     const { output, error } = toolOutput ?? old
     const isFailed = toolOutput ? toolOutput.type === 'tool-error' : old.success === false
-    if (run.session.config.captureContent) tool.event.returns = output
-    close(tool, isFailed ? (error ?? null) : undefined)
+    close(tool, { returns: output, error: isFailed ? (error ?? null) : undefined })
   })
 
   const stepEnd = running((run, { response, finishReason: finish, usage, toolCalls: calls, text }, id) => {
@@ -195,7 +185,7 @@ function hooks(): Record<string, Hook> {
       }
       const { context } = run.opened ?? begin(run, event)
       if (run.step) close(run.step)
-      run.step = openAction(run.session, `step ${Number(event.stepNumber ?? 0) + 1}`, context)
+      run.step = open(run.session, action(`step ${Number(event.stepNumber ?? 0) + 1}`), { outer: context })
       modelOf(run, event)
       if (isOld) call(run, id, true)
     }),
@@ -211,7 +201,7 @@ function hooks(): Record<string, Hook> {
     onStepFinish: (event, id) => event.callId === undefined && stepEnd(event, id),
     onStepError: running((run, { error }, id) => {
       answered(run, id, {}, error)
-      if (run.step) close(run.step, error)
+      if (run.step) close(run.step, { error })
     }),
     onObjectStepStart: running((run, event, id) => {
       modelOf(run, event)
@@ -223,7 +213,7 @@ function hooks(): Record<string, Hook> {
     // Those of one `embedMany` run side by side.
     onEmbedStart: running((run, { embedCallId }) => void call(run, embedCallId, true)),
     onEmbedEnd: running((run, { embedCallId, usage }) => {
-      answered(run, embedCallId, { usage: { inputTokens: usage?.tokens } }, undefined, 'embeddings')
+      answered(run, embedCallId, { usage: { inputTokens: usage?.tokens } })
     }),
     onToolExecutionStart: toolStart,
     onToolExecutionEnd: toolEnd,
@@ -238,20 +228,18 @@ function hooks(): Record<string, Hook> {
 
 function begin(run: Run, event: Json): Opened {
   const { session, name, operation, context } = run
-  run.opened = name ? openAgent(session, name, context) : openAction(session, operation, context)
-  if (session.config.captureContent) run.opened.event.params = event.messages ?? event.prompt
+  const params = (): unknown => event.messages ?? event.prompt
+  run.opened = open(session, name ? agent(name) : action(operation), { outer: context, params })
   return run.opened
 }
 
 function end(id: unknown, event: Json, error?: unknown): void {
   const run = runs.take(id)
   if (!run) return
-  const { opened, step, calls, session } = run
-  for (const call of calls.keys()) answered(run, call, {}, error, opened ? undefined : 'embeddings')
-  if (step) close(step, error)
-  if (!opened) return
-  if (session.config.captureContent) opened.event.returns = event.text ?? event.object
-  close(opened, error)
+  const { opened, step, calls } = run
+  for (const call of calls.keys()) answered(run, call, {}, error)
+  if (step) close(step, { error })
+  if (opened) close(opened, { error, returns: event.text ?? event.object })
 }
 
 function contextIn({ step, opened, context }: Run): Context {
@@ -265,22 +253,17 @@ function modelOf(run: Run, { modelId, provider, model }: Json): void {
 
 /** `waits`: nobody can run around it. */
 function call(run: Run, id: unknown, waits?: boolean): Call {
-  const { session, model, provider: given } = run
-  const context = contextIn(run)
-  const [name = ''] = `${given ?? ''}`.split('.')
-  const provider = PROVIDERS[name] ?? name
-  const beside = trace.getSpanContext(run.context)?.spanId
-  const call: Call = {
-    ...{ session, context, begunAt: session.now(), model, provider, beside },
-    caller: waits ? { context } : {},
-  }
+  const { session, model, provider } = run
+  const operation = /^embed/.test(run.operation) ? 'embeddings' : undefined
+  const made = openCall(session, contextIn(run), { model, provider, operation, ...(!waits && { caller: {} }) })
+  const call: Call = { ...made, beside: trace.getSpanContext(run.context)?.spanId }
   run.calls.set(id, call)
   if (waits) waiting.set(session, (waiting.get(session) ?? new Set()).add(call))
   return call
 }
 
 /** A call is over: it is an event, unless a request has shown it. */
-function answered(run: Run, id: unknown, said: Json, error?: unknown, operation?: string): void {
+function answered(run: Run, id: unknown, said: Json, error?: unknown): void {
   const { session, calls } = run
   const call = calls.get(id)
   if (!call) return
@@ -289,7 +272,7 @@ function answered(run: Run, id: unknown, said: Json, error?: unknown, operation?
   const asked = said.calls?.map(({ toolCallId, toolName: name, input }: Json) => {
     return { id: toolCallId, name, arguments: toText(input) }
   })
-  showCall(call, { ...said, calls: asked, usage: usageOf(said.usage, USAGE), error }, operation, call.endedAt)
+  showCall(call, { ...said, calls: asked, usage: usageOf(said.usage, USAGE), error }, call.endedAt)
 }
 
 function executeTool({ callId, toolCallId, execute }: Json): unknown {

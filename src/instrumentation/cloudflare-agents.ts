@@ -2,7 +2,6 @@
  * Cloudflare's Agents SDK: the agent of a session, named by its class, and what the SDK says on its diagnostics channels as
  * actions of the session that is running. Nothing of the SDK is imported.
  */
-import type { PlainEvent } from '../events/event.ts'
 import { debug, guard } from '../runtime/diag.ts'
 import { builtinModule } from '../runtime/platform.ts'
 import { activeContext } from '../runtime/scope.ts'
@@ -10,7 +9,7 @@ import * as key from '../runtime/semconv.ts'
 import { currentSession } from '../session/current.ts'
 import type { AgentsInstrumentation, InstrumentedSession } from '../session/instruments.ts'
 import { CALLER } from './around.ts'
-import { closeRun, openRun } from './runs.ts'
+import { action, agent, close, open } from './framework.ts'
 
 /** What the SDK publishes. */
 interface Published {
@@ -69,16 +68,16 @@ function enter(
   if (!('getCallableMethods' in object) && !('setState' in object)) return undefined
   // It is not there before the SDK has been told.
   const conversation = guard('the name of an agent', () => (object as { name?: unknown }).name)
-  const run = openRun(session, { eventType: 'agents', name: className }, undefined, conversation)
+  const run = open(session, agent(className), { conversation })
   // What its code has begun may go on behind its answer; it lasts as long as its session.
-  session.closing.add(() => closeRun(run))
+  session.closing.add(() => close(run))
   Object.assign(session.events.running(run.span) ?? {}, { progress: () => 'native' })
   // Whatever models are called inside, they are of this conversation.
   return run.context.setValue(CALLER, { attributes: { [key.CONVERSATION_ID]: run.span.attributes[key.CONVERSATION] } })
 }
 
 function record(message: unknown): void {
-  const { type, agent, name, payload } = Object(message) as Published
+  const { type, agent: its, name, payload } = Object(message) as Published
   const session = currentSession()
   if (!session?.config.instrumentations.cloudflareAgents || session.state === 'ended' || typeof type !== 'string')
     return
@@ -96,14 +95,14 @@ function record(message: unknown): void {
     if (error !== undefined) session.conclude('Fail', said ?? `${method} has failed`)
     return
   }
-  const event: PlainEvent = { eventType: 'actions', actionType: type }
+  const event = action(type)
   const entries = Object.entries(payload ?? {}).filter(([of, value]) => {
     return captureContent || (LISTED.test(of) && Object(value) !== value)
   })
   if (entries.length) event.params = Object.fromEntries(entries)
-  const conversation = agent === undefined ? undefined : name
+  const conversation = its === undefined ? undefined : name
   const failure = error !== undefined || /[:_](error|failed)$/.test(type)
-  closeRun(openRun(session, event, activeContext(), conversation), {
+  close(open(session, event, { outer: activeContext(), conversation }), {
     error: failure ? Object.assign(new Error(said ?? type), { name: type }) : undefined,
   })
 }

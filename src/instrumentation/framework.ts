@@ -1,10 +1,11 @@
-/** What captures of frameworks share: their agents, tools and model calls as events, each of which the framework ends. */
+/** What captures of frameworks share: their agents, steps, tools and model calls as events, each of which the framework ends. */
 import { type Context, trace } from '@opentelemetry/api'
 import { controlFlowOf } from '../events/control-flow.ts'
-import type { PlainEvent } from '../events/event.ts'
+import { errorType, type PlainEvent } from '../events/event.ts'
 import { activeContext } from '../runtime/scope.ts'
 import type { SdkSpan } from '../runtime/sdk.ts'
 import * as key from '../runtime/semconv.ts'
+import { cut } from '../runtime/serialize.ts'
 import type { Caller, InstrumentedSession } from '../session/instruments.ts'
 import { countsOf, type Spent, usageAttributes } from './around.ts'
 import { failed } from './fetch.ts'
@@ -12,6 +13,9 @@ import { askerOf, coming, wants } from './tool-calls.ts'
 import { isCount, type Json, type ToolCall } from './wires/wire.ts'
 
 const MAX_RUNNING = 5000
+const MAX_NAME = 256
+/** Types of errors by which a caller leaves. */
+const LEFT = /^(AbortError|APIUserAbortError)$/
 
 /** What runs, by the framework's id of it: no longer than its session, and of what never ends not more than so many. */
 export class Running<Item extends { readonly session: InstrumentedSession }> {
@@ -20,6 +24,11 @@ export class Running<Item extends { readonly session: InstrumentedSession }> {
 
   get(id: unknown): Item | undefined {
     return this.#items.get(id)
+  }
+
+  /** Of `session`, the oldest first. */
+  of(session: InstrumentedSession): Item[] {
+    return [...this.#items.values()].filter((item) => item.session === session)
   }
 
   set(id: unknown, item: Item): void {
@@ -50,6 +59,15 @@ export interface Opened {
   readonly context: Context
 }
 
+interface Beginning {
+  /** Default: where the running code is. */
+  outer?: Context
+  /** The framework's name for it: a thread, a group. */
+  conversation?: unknown
+  /** Called where contents are recorded. */
+  params?: (() => unknown) | undefined
+}
+
 /** A model's call that a framework makes; its request's event shows it, where there is one. */
 export interface FrameworkCall {
   readonly session: InstrumentedSession
@@ -58,8 +76,13 @@ export interface FrameworkCall {
   readonly context: Context
   /** Milliseconds since the epoch. */
   readonly begunAt: number
+  /** Default `chat`. */
+  readonly operation?: string
   model?: unknown
+  /** As the framework calls it. */
   provider?: unknown
+  /** Called where contents are recorded. */
+  readonly prompt?: () => unknown
 }
 
 /** What a framework says that a model answered. */
@@ -75,36 +98,71 @@ export interface Said {
   error?: unknown
 }
 
+/** OpenTelemetry's names of providers, where they are not the frameworks', in which `amazon-` may come first and `ai` last. */
+const PROVIDERS: Readonly<Record<string, string>> = {
+  azure: 'azure.ai.openai',
+  bedrock: 'aws.bedrock',
+  google: 'gcp.gemini',
+  google_genai: 'gcp.gemini',
+  google_vertexai: 'gcp.vertex_ai',
+  mistral: 'mistral_ai',
+  workersai: 'cloudflare.workers_ai',
+  xai: 'x_ai',
+}
+
 /** The context of the running code, which may have no span of the session. */
 export function contextOf(session: InstrumentedSession): Context {
   return session.within(trace.getSpan(activeContext()) ?? session.root)
 }
 
-export function open(session: InstrumentedSession, event: PlainEvent, outer?: Context): Opened {
+export const agent = (name: unknown): PlainEvent => ({ eventType: 'agents', name: cut(`${name}`, MAX_NAME) })
+export const action = (what: unknown): PlainEvent => ({ eventType: 'actions', actionType: cut(`${what}`, MAX_NAME) })
+
+export function open(
+  session: InstrumentedSession,
+  event: PlainEvent,
+  { outer = contextOf(session), conversation, params }: Beginning = {},
+): Opened {
+  if (session.config.captureContent) event.params = params?.()
+  if (event.eventType === 'agents') {
+    event.agentId = crypto.randomUUID()
+    session.agents.set(event.agentId, `${event.name}`)
+  }
   const { span, context } = session.begin(event, outer)
+  // On a span that is no model's call AgentOps would take a `gen_ai.*` for one.
+  span.setAttributes({ [key.CONVERSATION]: text(conversation) })
   return { session, event, span, context }
 }
 
-export function openAgent(session: InstrumentedSession, name: string, outer: Context): Opened {
-  const agentId = crypto.randomUUID()
-  session.agents.set(agentId, name)
-  return open(session, { eventType: 'agents', name, agentId }, outer)
-}
-
-export function openAction(session: InstrumentedSession, actionType: string, outer?: Context): Opened {
-  return open(session, { eventType: 'actions', actionType }, outer)
-}
-
-/** `error`: why it failed, unless its caller left it. */
-export function close({ session, span }: Opened, error?: unknown): void {
+/** `error`: why it failed, unless its caller left it. `returns`: contents. */
+export function close({ session, event, span }: Opened, said: { error?: unknown; returns?: unknown } = {}): void {
+  const { error, returns } = said
   if (!span.isRecording()) return
-  if (error !== undefined && !controlFlowOf(error)) failed(span, session, error)
+  if (session.config.captureContent && returns !== undefined) event.returns = returns
+  if (error !== undefined) failedBy(span, session, error)
   span.end()
 }
 
+/** A framework has errors of its own for a run that its caller left. */
+function failedBy(span: SdkSpan, session: InstrumentedSession, error: unknown): void {
+  if (controlFlowOf(error)) return
+  const { message } = Object(error) as { message?: unknown }
+  const isLeft = LEFT.test(errorType(error)) || /^Abort(ed)?$/.test(`${message}`)
+  failed(span, session, isLeft ? new DOMException('', 'AbortError') : error)
+}
+
+export function openCall(
+  session: InstrumentedSession,
+  context: Context,
+  { conversation, ...more }: { conversation?: unknown } & Partial<FrameworkCall>,
+): FrameworkCall {
+  const caller = { context, attributes: { [key.CONVERSATION_ID]: text(conversation) } }
+  return { session, context, caller, begunAt: session.now(), ...more }
+}
+
 /** What a framework says of a call is an event where no request has shown it. `at`: when it was over. */
-export function showCall(call: FrameworkCall, said: Said, operation = 'chat', at: number = call.session.now()): void {
-  const { session, caller, context, begunAt: initTimestamp } = call
+export function showCall(call: FrameworkCall, said: Said, at: number = call.session.now()): void {
+  const { session, caller, context, operation = 'chat', begunAt: initTimestamp, prompt } = call
   const { captureContent } = session.config
   const { id, usage, finish, calls = [], error } = said
   if (caller.isSeen) return
@@ -116,21 +174,26 @@ export function showCall(call: FrameworkCall, said: Said, operation = 'chat', at
   const event: PlainEvent = { eventType: 'llms', operation, initTimestamp, endTimestamp: at, ...countsOf(usage ?? {}) }
   event.model = call.model
   event.responseModel = said.model ?? undefined
-  if (captureContent) event.prompt = said.prompt
-  if (finish || answer.content || calls.length) event.completion = [{ ...answer, tool_calls: named }]
+  if (captureContent) event.prompt = said.prompt ?? prompt?.()
+  if (finish || answer.content || calls.length) {
+    event.completion = [{ ...answer, tool_calls: named.length ? named : undefined }]
+  }
   const { span } = session.begin(event, context)
+  // Some name the API, too: openai.chat.
+  const [name = ''] = `${call.provider ?? ''}`.replace(/^amazon\W?_?|(?<=mistral)ai$/, '').split('.')
+  const provider = text(PROVIDERS[name] ?? name)
   span.setAttributes({
     ...usageAttributes(usage ?? {}),
     ...caller.attributes,
-    [key.GEN_AI_PROVIDER]: text(call.provider),
-    [key.GEN_AI_SYSTEM]: text(call.provider),
+    [key.GEN_AI_PROVIDER]: provider,
+    [key.GEN_AI_SYSTEM]: provider,
     [key.GEN_AI_RESPONSE_ID]: text(id),
     [key.GEN_AI_FINISH_REASONS]: finish ? [`${finish}`] : undefined,
   })
   // From here on tools of the session are looked at.
   coming(session)()
   wants(session, calls as ToolCall[], askerOf(session, span, initTimestamp))
-  if (error !== undefined) failed(span, session, error)
+  if (error !== undefined) failedBy(span, session, error)
   span.end(at)
 }
 
@@ -148,5 +211,5 @@ export function usageOf(given: Json, names: Readonly<Record<string, string>>): S
 }
 
 export function text(value: unknown): string | undefined {
-  return typeof value === 'string' && value ? value.slice(0, 256) : undefined
+  return typeof value === 'string' && value ? value.slice(0, MAX_NAME) : undefined
 }

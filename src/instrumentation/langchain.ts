@@ -7,10 +7,24 @@ import { type Context, createContextKey, trace } from '@opentelemetry/api'
 import type { Message, PlainEvent } from '../events/event.ts'
 import { debug, guard, warn } from '../runtime/diag.ts'
 import { activeContext, runIn } from '../runtime/scope.ts'
+import * as key from '../runtime/semconv.ts'
+import { toText } from '../runtime/serialize.ts'
 import type { Caller, FrameworkInstrumentation, InstrumentedSession } from '../session/instruments.ts'
 import { around } from './around.ts'
 import { sessionHere } from './fetch.ts'
-import { closeModel, closeRun, contextHere, type ModelRun, openModel, openRun, type Run } from './runs.ts'
+import {
+  action,
+  agent,
+  close,
+  contextOf,
+  type FrameworkCall,
+  type Opened,
+  open,
+  openCall,
+  Running,
+  showCall,
+  usageOf,
+} from './framework.ts'
 import { attempt } from './wires/wire.ts'
 
 /** Of `@langchain/core/context`. */
@@ -38,6 +52,8 @@ const INSTALLED: unique symbol = /* @__PURE__ */ Symbol.for('agentops-edge.langc
 const STORAGE = Symbol.for('ls:tracing_async_local_storage')
 const VARIABLES = Symbol.for('lc:context_variables')
 const CHILD = Symbol.for('lc:child_config')
+/** Whose handlers are told of a graph's pauses. */
+const GRAPH = Symbol.for('langgraph.graph_callback_handler')
 /** The run that a context is inside of. */
 const RUN: symbol = /* @__PURE__ */ createContextKey('agentops.langchain.run')
 
@@ -45,14 +61,20 @@ const RUN: symbol = /* @__PURE__ */ createContextKey('agentops.langchain.run')
 interface Place {
   session: InstrumentedSession
   context: Context
-  run?: Run
-  model?: ModelRun
-  forget(): void
+  opened?: Opened
+  call?: FrameworkCall
 }
 
-/** Those that have not ended, by their ids; a session that closes takes its own out, and of sessions that never do not more than so many are kept. */
-const MAX_PLACES = 5000
-const places: Map<string, Place> = new Map()
+const places: Running<Place> = /* @__PURE__ */ new Running()
+/** Of a message's counts, else of what the whole answer's say. */
+const USAGE = {
+  prompt: 'usage.input_tokens|tokens.promptTokens',
+  completion: 'usage.output_tokens|tokens.completionTokens',
+  total: 'usage.total_tokens',
+  cache_read: 'usage.input_token_details.cache_read',
+  cache_creation: 'usage.input_token_details.cache_creation',
+  reasoning: 'usage.output_token_details.reasoning',
+}
 
 /**
  * Makes agents, graphs' nodes, tools, retrievers and models of LangChain and LangGraph events of the session. Called once,
@@ -120,7 +142,7 @@ function install(storage: Storage, { registerConfigureHook, setContextVariable }
       return guard('a store of LangChain', () => withOurs(store)) ?? store
     },
     run(this: Storage, store: Store | undefined, ...rest: unknown[]) {
-      const inside = guard('a run of LangChain', () => contextOf(store))
+      const inside = guard('a run of LangChain', () => insideOf(store))
       const call = (): unknown => run.call(this, store, ...rest)
       return inside ? runIn(inside, call) : call()
     },
@@ -133,7 +155,7 @@ function sessionOf(): InstrumentedSession | undefined {
 }
 
 /** Where what runs with this store belongs; undefined where it is there already. */
-function contextOf(store: Store | undefined): Context | undefined {
+function insideOf(store: Store | undefined): Context | undefined {
   const id = attempt(() => store?.extra?.[CHILD]?.callbacks?.getParentRunId?.())
   const place = id ? places.get(id) : undefined
   return place && activeContext().getValue(RUN) !== id ? place.context : undefined
@@ -145,38 +167,33 @@ function placeOf(id: string, parent: string | undefined): Place | undefined {
   if (!session || session.state === 'ended') return undefined
   const active = activeContext()
   // The user's own spans between the two stay there.
-  const outer = above && active.getValue(RUN) !== parent ? above.context : contextHere(session)
-  const place: Place = { session, context: outer.setValue(RUN, id), forget: () => void places.delete(id) }
-  session.closing.add(place.forget)
-  if (places.size >= MAX_PLACES) places.values().next().value?.forget()
+  const outer = above && active.getValue(RUN) !== parent ? above.context : contextOf(session)
+  const place: Place = { session, context: outer.setValue(RUN, id) }
   places.set(id, place)
   return place
 }
 
-/** `make` gives the event, whose contents may be recorded or not. */
-function open(id: string, parent: string | undefined, make: (contents: boolean) => PlainEvent, meta: Json): void {
+function begin(id: string, parent: string | undefined, event: PlainEvent, params: () => unknown, meta: Json): void {
   const place = placeOf(id, parent)
   if (!place) return
-  const { session, context } = place
-  place.run = openRun(session, make(session.config.captureContent), context, meta?.thread_id)
-  place.context = place.run.context
-}
-
-function take(id: string): Place | undefined {
-  const place = places.get(id)
-  place?.forget()
-  place?.session.closing.delete(place.forget)
-  return place
+  place.opened = open(place.session, event, { outer: place.context, conversation: meta?.thread_id, params })
+  place.context = place.opened.context
 }
 
 function ended(id: string, said: { error?: unknown; returns?: unknown }): void {
-  const run = take(id)?.run
-  if (run) closeRun(run, said)
+  const opened = places.take(id)?.opened
+  if (opened) close(opened, said)
 }
 
-/** Errors by which a graph goes on elsewhere, or waits for somebody: no failures. */
-function failed(error: unknown, id: string): void {
-  ended(id, Object(error).is_bubble_up === true ? {} : { error: error ?? new Error('unknown') })
+/** Errors by which a graph goes on elsewhere, or waits for somebody, are no failures. `parent`: of a node, its graph. */
+function failed(error: unknown, id: string, parent?: string): void {
+  const { is_bubble_up, interrupts } = Object(error)
+  if (is_bubble_up && interrupts) for (const run of [id, parent]) mark(run, key.INTERRUPTED)
+  ended(id, is_bubble_up === true ? { returns: interrupts } : { error: error ?? new Error('unknown') })
+}
+
+function mark(id: string | undefined, attribute: string): void {
+  places.get(id)?.opened?.span.setAttribute(attribute, true)
 }
 
 /** Messages as every provider has them, of the framework's own; anything else as it is. */
@@ -192,13 +209,13 @@ function messageOf(value: unknown): unknown {
   const { content, tool_calls, getType } = Object(value) as Record<string, unknown>
   if (typeof getType !== 'function') return value
   const type = `${attempt(() => getType.call(value))}`
-  const calls = (Array.isArray(tool_calls) ? tool_calls : []).map(({ id, name, args }) => ({
-    id,
-    name,
-    arguments: args,
-  }))
+  const calls = callsOf(tool_calls)
   const message: Message = { role: ROLES[type] ?? type, content, tool_calls: calls.length ? calls : undefined }
   return message
+}
+
+function callsOf(given: unknown): { id?: string; name?: string; arguments: unknown }[] {
+  return (Array.isArray(given) ? given : []).map(({ id, name, args }) => ({ id, name, arguments: args }))
 }
 
 /** The end of a class's path, which is its name. */
@@ -226,19 +243,14 @@ const METHODS: Record<string, (...args: never[]) => void> = {
       return
     }
     // What the framework calls a graph that nobody has named.
-    const agent = isGraph && (meta?.lc_agent_name ?? (name === 'LangGraph' ? undefined : name))
-    open(
-      id,
-      parent,
-      (contents) => ({
-        ...(agent ? { eventType: 'agents', name: agent } : { eventType: 'actions', actionType: name ?? lastOf(chain) }),
-        params: contents ? plain(inputs) : undefined,
-      }),
-      meta,
-    )
+    const its = isGraph && (meta?.lc_agent_name ?? (name === 'LangGraph' ? undefined : name))
+    begin(id, parent, its ? agent(its) : action(name ?? lastOf(chain)), () => plain(inputs), meta)
   },
   handleChainEnd: (outputs: unknown, id: string) => ended(id, { returns: plain(outputs) }),
   handleChainError: failed,
+  // Of the graph that nothing of the framework's is around, also where it was made to wait before or after a node.
+  handleInterrupt: ({ runId }: { runId?: string }) => mark(runId, key.INTERRUPTED),
+  handleResume: ({ runId }: { runId?: string }) => mark(runId, key.RESUMED),
 
   handleToolStart(
     ...[tool, input, id, parent, , meta, name, toolCallId]: [
@@ -252,16 +264,8 @@ const METHODS: Record<string, (...args: never[]) => void> = {
       string?,
     ]
   ) {
-    const params = (): unknown => attempt(() => JSON.parse(input)) ?? input
-    open(
-      id,
-      parent,
-      (contents) => ({
-        ...{ eventType: 'tools', name: name ?? tool?.name ?? lastOf(tool), toolCallId },
-        params: contents ? params() : undefined,
-      }),
-      meta,
-    )
+    const event: PlainEvent = { eventType: 'tools', name: name ?? tool?.name ?? lastOf(tool), toolCallId }
+    begin(id, parent, event, () => attempt(() => JSON.parse(input)) ?? input, meta)
   },
   handleToolEnd(output: unknown, id: string) {
     const { content, status } = Object(output)
@@ -272,61 +276,54 @@ const METHODS: Record<string, (...args: never[]) => void> = {
   handleRetrieverStart(
     ...[retriever, query, id, parent, , meta, name]: [Json, string, string, string?, string[]?, Json?, string?]
   ) {
-    const actionType = name ?? lastOf(retriever)
-    open(id, parent, (contents) => ({ eventType: 'actions', actionType, params: contents ? query : undefined }), meta)
+    begin(id, parent, action(name ?? lastOf(retriever)), () => query, meta)
   },
   handleRetrieverEnd: (documents: unknown, id: string) => ended(id, { returns: documents }),
   handleRetrieverError: failed,
 
   handleChatModelStart: (_: Json, messages: unknown[][], ...rest: ModelStart) =>
-    startModel('chat', messages?.flat().map(messageOf), ...rest),
-  handleLLMStart: (_: Json, prompts: string[], ...rest: ModelStart) => startModel('text_completion', prompts, ...rest),
+    startModel('chat', () => messages?.flat().map(messageOf), ...rest),
+  handleLLMStart: (_: Json, prompts: string[], ...rest: ModelStart) =>
+    startModel('text_completion', () => prompts, ...rest),
   handleLLMEnd(output: unknown, id: string) {
-    const model = take(id)?.model
-    if (!model) return
+    const call = places.take(id)?.call
+    if (!call) return
     const { generations, llmOutput } = Object(output)
     const { message, text } = Object(generations?.[0]?.[0])
-    const { usage_metadata: usage, response_metadata: response, id: answer } = Object(message)
-    const { tokenUsage } = Object(llmOutput)
-    closeModel(model, {
+    const { usage_metadata: usage, response_metadata: response, id: answer, content, tool_calls } = Object(message)
+    showCall(call, {
       id: answer,
       model: response?.model_name ?? response?.model,
       finish: response?.finish_reason ?? response?.stop_reason,
-      usage: {
-        prompt: usage?.input_tokens ?? tokenUsage?.promptTokens,
-        completion: usage?.output_tokens ?? tokenUsage?.completionTokens,
-        total: usage?.total_tokens,
-        cache_read: usage?.input_token_details?.cache_read,
-        cache_creation: usage?.input_token_details?.cache_creation,
-        reasoning: usage?.output_token_details?.reasoning,
-      },
-      completion: message ? [messageOf(message)] : text,
+      usage: usageOf({ usage, tokens: llmOutput?.tokenUsage }, USAGE),
+      calls: callsOf(tool_calls).map((call) => ({ ...call, arguments: toText(call.arguments) })),
+      text: content ?? text,
     })
   },
   handleLLMError(error: unknown, id: string) {
-    const model = take(id)?.model
-    if (model) closeModel(model, { error: error ?? new Error('unknown') })
+    const call = places.take(id)?.call
+    if (call) showCall(call, { error: error ?? new Error('unknown') })
   },
 }
 
 type ModelStart = [id: string, parent?: string, extra?: Json, tags?: string[], meta?: Json]
 
-function startModel(operation: string, prompt: unknown, ...[id, parent, extra, , meta]: ModelStart): void {
+function startModel(operation: string, prompt: () => unknown, ...[id, parent, extra, , meta]: ModelStart): void {
   const place = placeOf(id, parent)
   // An `llm` event of the user's around it is this call.
   if (!place || around(place.session)) return
   const { session, context } = place
   const { model = meta?.ls_model_name, model_name = model } = Object(extra?.invocation_params)
-  const event: PlainEvent = { eventType: 'llms', operation, model: model_name }
-  if (session.config.captureContent) event.prompt = prompt as Message[]
-  place.model = openModel(session, event, context, { conversation: meta?.thread_id, provider: meta?.ls_provider })
+  const { thread_id: conversation, ls_provider: provider } = meta ?? {}
+  place.call = openCall(session, context, { conversation, operation, provider, model: model_name, prompt })
 }
 
 /** Of the models' calls that run the one that belongs where the request is made, else the first of this model. */
 function caller(session: InstrumentedSession, name: string | undefined): Caller | undefined {
   const here = places.get(`${activeContext().getValue(RUN)}`)?.context
-  const calls = [...places.values()].flatMap(({ session: its, model }) => (its === session && model ? [model] : []))
-  const named = calls.filter(({ event }) => !event.model || !name || event.model === name)
+  const named = places
+    .of(session)
+    .flatMap(({ call }) => (call && (!call.model || !name || call.model === name) ? [call] : []))
   const waiting = named.filter(({ caller }) => !caller.isSeen)
   return (
     waiting.find(({ context }) => trace.getSpan(context) === (here && trace.getSpan(here))) ??
@@ -337,7 +334,7 @@ function caller(session: InstrumentedSession, name: string | undefined): Caller 
 
 /** The framework tells one by `name`, `copy` and `awaitHandlers`; without the last it would be told later. */
 function handler(): object {
-  const own: object = { name: NAME, awaitHandlers: true, raiseError: false, copy: () => own }
+  const own: object = { name: NAME, awaitHandlers: true, raiseError: false, [GRAPH]: true, copy: () => own }
   for (const [name, method] of Object.entries(METHODS)) {
     Object.assign(own, { [name]: (...args: never[]) => guard('a run of LangChain', () => method(...args)) })
   }

@@ -9,7 +9,19 @@ import { runIn } from '../runtime/scope.ts'
 import type { InstrumentedSession } from '../session/instruments.ts'
 import { CALLER } from './around.ts'
 import { sessionHere } from './fetch.ts'
-import { closeModel, closeRun, contextHere, type ModelRun, openModel, openRun, type Run } from './runs.ts'
+import {
+  action,
+  agent,
+  close,
+  contextOf,
+  type FrameworkCall,
+  type Opened,
+  open,
+  openCall,
+  Running,
+  showCall,
+  usageOf,
+} from './framework.ts'
 
 type Json = Readonly<Record<string, unknown>>
 
@@ -61,11 +73,19 @@ interface Place {
   context: Context
   /** Its conversation. */
   thread?: unknown
-  run?: Run
-  model?: ModelRun
+  opened?: Opened
+  call?: FrameworkCall
   /** The step's, whose request is its model's. */
-  calls?: ModelRun
-  forget(): void
+  its?: FrameworkCall
+}
+
+const places: Running<Place> = /* @__PURE__ */ new Running()
+const USAGE = {
+  prompt: 'inputTokens',
+  completion: 'outputTokens',
+  cache_read: 'inputDetails.cacheRead',
+  cache_creation: 'inputDetails.cacheWrite',
+  reasoning: 'outputDetails.reasoning',
 }
 
 const IGNORED = /^(model_generation|model_chunk)$/
@@ -83,96 +103,65 @@ const TOOL = /(^|_)tool_call$/
  * ```
  */
 export function mastraBridge(): MastraBridge {
-  /** Those that have not ended, by their ids; a session that closes takes its own out. */
-  const places: Map<string, Place> = new Map()
+  const above = (span: MastraSpan | undefined): Place | undefined => span && (places.get(span.id) ?? above(span.parent))
 
-  const above = (span: MastraSpan | undefined): Place | undefined => {
-    for (let at = span; at; at = at.parent) if (places.has(at.id)) return places.get(at.id)
-    return undefined
-  }
-
-  const open = (options: MastraSpanOptions): ReturnType<MastraBridge['createSpan']> => {
+  const begin = (options: MastraSpanOptions): ReturnType<MastraBridge['createSpan']> => {
     const { type, parent } = options
     if (typeof type !== 'string') return debug('mastraBridge: this version of Mastra tells of its spans in another way')
     const outer = above(parent)
     const session = outer?.session ?? sessionHere()
     if (!session || session.state === 'ended') return undefined
-    const context = outer?.context ?? contextHere(session)
-    const place: Place = { session, context, forget: () => void places.delete(spanId) }
+    const { input } = options
     const { conversationId, model, provider } = Object(options.attributes) as Json
-    const { threadId = conversationId ?? outer?.thread } = Object(options.metadata) as Json
-    place.thread = threadId
+    const { threadId: conversation = conversationId ?? outer?.thread } = Object(options.metadata) as Json
+    const place: Place = { session, context: outer?.context ?? contextOf(session), thread: conversation }
     if (type === 'model_inference') {
-      const event: PlainEvent = { eventType: 'llms', operation: 'chat', model }
-      if (session.config.captureContent) event.prompt = messagesOf(options.input)
-      // Mastra names the API, too: openai.chat.
-      const said = { conversation: threadId, provider: `${provider ?? ''}`.split('.')[0] }
-      place.model = openModel(session, event, context, said)
-      if (outer) outer.calls = place.model
+      const prompt = (): unknown => Object(input).messages ?? input
+      place.call = openCall(session, place.context, { conversation, model, provider, prompt })
+      if (outer) outer.its = place.call
     } else if (!IGNORED.test(type) && !options.isEvent) {
-      place.run = openRun(session, eventOf(options, session.config.captureContent), context, threadId)
-      place.context = place.run.context
+      place.opened = open(session, eventOf(options), { outer: place.context, conversation, params: () => input })
+      place.context = place.opened.context
     }
-    const spanId = place.run?.span.spanContext().spanId ?? crypto.randomUUID().replaceAll('-', '').slice(0, 16)
+    const spanId = place.opened?.span.spanContext().spanId ?? crypto.randomUUID().replaceAll('-', '').slice(0, 16)
     places.set(spanId, place)
-    session.closing.add(place.forget)
     return { spanId, traceId: session.traceId, parentSpanId: parent?.id }
   }
 
-  const take = (id: string): Place | undefined => {
-    const place = places.get(id)
-    place?.forget()
-    place?.session.closing.delete(place.forget)
-    return place
-  }
-
-  const close = ({ type, exportedSpan: span }: MastraTracingEvent): void => {
-    const place = type === 'span_ended' ? take(span.id) : undefined
-    if (!place) return
+  const end = ({ type, exportedSpan: span }: MastraTracingEvent): void => {
+    const { opened, call } = (type === 'span_ended' && places.take(span.id)) || {}
     const { errorInfo: info, attributes, output } = span
     const error = info && Object.assign(new Error(info.message), { name: info.name ?? 'Error' })
     const { usage, finishReason, responseModel, responseId, success } = Object(attributes)
-    if (place.run) {
+    const said = Object(output).text ?? output
+    if (opened) {
       const failure = success === false ? new Error('the tool has failed') : undefined
-      closeRun(place.run, { returns: Object(output).text ?? output, error: error ?? failure })
+      close(opened, { returns: said, error: error ?? failure })
     }
-    if (!place.model) return
-    const { inputTokens: prompt, outputTokens: completion, inputDetails, outputDetails } = Object(usage)
-    closeModel(place.model, {
-      id: responseId,
-      model: responseModel,
-      finish: finishReason,
-      usage: {
-        prompt,
-        completion,
-        cache_read: inputDetails?.cacheRead || undefined,
-        cache_creation: inputDetails?.cacheWrite || undefined,
-        reasoning: outputDetails?.reasoning || undefined,
-      },
-      completion: Object(output).text ?? output,
-      error,
-    })
+    if (!call) return
+    const answer = { id: responseId, model: responseModel, finish: finishReason, text: said, error }
+    showCall(call, { ...answer, usage: usageOf(usage, USAGE) })
   }
 
-  const contextOf = (id: string): Context | undefined => {
+  const insideOf = (id: string): Context | undefined => {
     const place = places.get(id)
-    return place?.calls ? place.context.setValue(CALLER, place.calls.caller) : place?.context
+    return place?.its ? place.context.setValue(CALLER, place.its.caller) : place?.context
   }
   const within = <T>(id: string, fn: () => T): T => {
-    const context = guard('a span of Mastra', () => contextOf(id))
+    const context = guard('a span of Mastra', () => insideOf(id))
     return context ? runIn(context, fn) : fn()
   }
   return {
     name: 'agentops',
-    createSpan: (options) => guard('a span of Mastra', () => open(options)),
+    createSpan: (options) => guard('a span of Mastra', () => begin(options)),
     executeInContext: within,
     executeInContextSync: within,
-    onTracingEvent: (event) => void guard('a span of Mastra', () => close(event)),
+    onTracingEvent: (event) => void guard('a span of Mastra', () => end(event)),
     // It has begun already: it ends with its name alone.
     releaseSpan: (id) =>
       void guard('a span of Mastra', () => {
-        const run = take(id)?.run
-        if (run) closeRun(run)
+        const opened = places.take(id)?.opened
+        if (opened) close(opened)
       }),
     // The session sends what it has.
     flush: async () => {},
@@ -180,20 +169,9 @@ export function mastraBridge(): MastraBridge {
   }
 }
 
-function eventOf(
-  { type, name, entityName, entityId, attributes, input }: MastraSpanOptions,
-  contents: boolean,
-): PlainEvent {
+function eventOf({ type, name, entityName, entityId, attributes }: MastraSpanOptions): PlainEvent {
   const named = entityName ?? entityId
-  const params = contents ? input : undefined
-  if (type === 'agent_run' && named) return { eventType: 'agents', name: named, params }
-  if (TOOL.test(type)) {
-    return { eventType: 'tools', name: named ?? name, toolCallId: Object(attributes).toolCallId, params }
-  }
-  const step = type === 'model_step' && `step ${Number(Object(attributes).stepIndex ?? 0) + 1}`
-  return { eventType: 'actions', actionType: step || (named ?? name), params }
-}
-
-function messagesOf(input: unknown): PlainEvent['prompt'] {
-  return (Object(input).messages ?? input) as PlainEvent['prompt']
+  if (type === 'agent_run' && named) return agent(named)
+  if (TOOL.test(type)) return { eventType: 'tools', name: named ?? name, toolCallId: Object(attributes).toolCallId }
+  return action(type === 'model_step' ? `step ${Number(Object(attributes).stepIndex ?? 0) + 1}` : (named ?? name))
 }

@@ -3,21 +3,22 @@
  * no request shows. The SDK keeps its provider of traces, and where it is in one, on `globalThis`, so nothing of it is imported.
  */
 import { type Context, trace } from '@opentelemetry/api'
+import type { PlainEvent } from '../events/event.ts'
 import { debug, guard, warn } from '../runtime/diag.ts'
 import { activeContext, runIn } from '../runtime/scope.ts'
 import type { SdkSpan } from '../runtime/sdk.ts'
-import * as key from '../runtime/semconv.ts'
 import { cut } from '../runtime/serialize.ts'
 import type { Caller, FrameworkInstrumentation, InstrumentedSession } from '../session/instruments.ts'
 import { sessionHere } from './fetch.ts'
 import {
+  action,
+  agent,
   close,
   contextOf,
   type FrameworkCall,
   type Opened,
   open,
-  openAction,
-  openAgent,
+  openCall,
   Running,
   type Said,
   showCall,
@@ -223,26 +224,24 @@ function showing(
   { groupId }: Partial<NonNullable<Place['trace']>> = {},
 ): Shown {
   const { type, name, turn, server } = data
-  const conversation = typeof groupId === 'string' && groupId ? cut(groupId, 256) : undefined
+  const conversation = groupId
   if (type === 'response' || type === 'generation') {
-    const attributes = { [key.CONVERSATION_ID]: conversation }
-    const call = { session, caller: { context, attributes }, context, begunAt: session.now() }
-    return { session, context, call }
+    return { session, context, call: openCall(session, context, { conversation }) }
   }
   // A run to which the user gave no name is its agents.
   if (type === 'task' && name === UNNAMED) return { session, context }
-  let opened: Opened
-  if (type === 'agent') opened = openAgent(session, cut(name, 256), context)
-  else if (type === 'function') opened = open(session, { eventType: 'tools', name }, context)
-  else {
-    const what = {
-      turn: `turn ${turn}`,
-      guardrail: `guardrail ${name}`,
-      mcp_tools: `list tools ${server ?? ''}`.trim(),
-    }
-    opened = openAction(session, cut(what[type as 'turn'] ?? name ?? type, 256), context)
+  const what = {
+    turn: `turn ${turn}`,
+    guardrail: `guardrail ${name}`,
+    mcp_tools: `list tools ${server ?? ''}`.trim(),
   }
-  if (conversation) opened.span.setAttribute(key.CONVERSATION, conversation)
+  const event: PlainEvent =
+    type === 'agent'
+      ? agent(name)
+      : type === 'function'
+        ? { eventType: 'tools', name }
+        : action(what[type as 'turn'] ?? name ?? type)
+  const opened = open(session, event, { outer: context, conversation })
   own.add(opened.span)
   return { session, context: opened.context, opened }
 }
@@ -259,7 +258,6 @@ function end({ spanId, spanData, error }: Span): void {
   const { session, event, span } = opened
   if (type === 'function' && session.config.captureContent) {
     event.params = attempt(() => JSON.parse(spanData.input)) ?? spanData.input
-    event.returns = spanData.output
   }
   if (type === 'guardrail') event.returns = { triggered: spanData.triggered === true }
   if (type === 'handoff' && spanData.to_agent) {
@@ -267,7 +265,7 @@ function end({ spanId, spanData, error }: Span): void {
     span.updateName(`${event.actionType}.operation`)
     answers(session, { name: `transfer_to_${spanData.to_agent}`.replace(/\W/g, '_'), digest: undefined }, span)
   }
-  close(opened, failure)
+  close(opened, { error: failure, returns: type === 'function' ? spanData.output : undefined })
 }
 
 /** What it has is the error's text alone. */

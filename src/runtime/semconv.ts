@@ -48,6 +48,10 @@ export const WORKFLOW_ATTEMPT = 'agentops.workflow.step.attempt'
 export const KEPT = 'agentops.keep.reason'
 /** It had not ended when its session did, or broke off. */
 export const INCOMPLETE = 'agentops.incomplete'
+/** It waits for somebody's answer or approval, and may be resumed later. */
+export const INTERRUPTED = 'agentops.interrupted'
+/** It goes on where an interrupted one stopped. */
+export const RESUMED = 'agentops.resumed'
 
 export const ACTION_TYPE = 'action.type'
 export const ACTION_LOGS = 'action.logs'

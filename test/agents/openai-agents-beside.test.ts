@@ -1,38 +1,11 @@
 /** OpenAI's Agents SDK in what a scenario does not show: over the wire and without, nested, failing, apart, switched off. */
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { expect, test } from 'vitest'
 import { type Answer, chat, refused } from '../scenarios/say.ts'
-import { type Run, type RunningScenarios, startScenarios } from '../scenarios/server.ts'
-import { countOf, type Node, treeOf } from '../scenarios/tree.ts'
-import { useBackend } from '../support/backend.ts'
-import { bundleWith, installFramework } from '../support/frameworks.ts'
-import type { RunningWorker } from '../support/workerd.ts'
+import { countOf } from '../scenarios/tree.ts'
+import { find, outline, useTasks } from './beside.ts'
 
-const backend = useBackend()
-let models: RunningScenarios
-let worker: RunningWorker
-beforeAll(async () => {
-  models = await startScenarios()
-  const entry = 'test/scenarios/openai-agents/beside.js'
-  const modules = await bundleWith(await installFramework('openai-agents'), entry)
-  worker = await backend.start({ entry, modules, compatibilityFlags: ['nodejs_compat'] })
-}, 300_000)
-afterAll(() => models.close())
+const { ran, ranAlone, worker } = useTasks('openai-agents', 'test/scenarios/openai-agents/beside.js')
 
-async function ran(task: string, said: readonly Answer[], query = 'wire'): Promise<{ tree: Node; run: Run }> {
-  const run = models.run(said)
-  const response = await fetch(`${worker.url}/${task}?base=${run.base}&${query}`)
-  const id = await response.text()
-  expect([response.status, id]).toEqual([200, expect.stringMatching(/^[0-9a-f-]{36}$/)])
-  return { tree: treeOf(await backend.session((session) => session.id === id)), run }
-}
-
-/** Names, each as deep as it stands. */
-const outline = (node: Node, depth = 0): string[] => [
-  `${'  '.repeat(depth)}${node.name}`,
-  ...node.children.flatMap((child) => outline(child, depth + 1)),
-]
-const find = (node: Node, name: string): Node | undefined =>
-  node.name === name ? node : node.children.map((child) => find(child, name)).find(Boolean)
 const hello = [chat({ text: 'hello' }, [3, 2])]
 const nested: readonly Answer[] = [
   chat({ calls: [['call_1', 'ask_colleague', { question: 'how warm?' }]] }, [30, 9]),
@@ -102,7 +75,7 @@ test('where its tracing is off only the requests are seen, and one line says so'
     const { tree } = await ran(task, hello)
     expect(outline(tree)).toEqual(['GET.session', '  chat.llm'])
   }
-  expect(worker.logs.filter((line) => line.includes('openaiAgents: a model’s call'))).toHaveLength(1)
+  expect(worker().logs.filter((line) => line.includes('openaiAgents: a model’s call'))).toHaveLength(1)
 })
 
 test('it is told by the SDK again after other processors were set, or its provider was shut down', async () => {
@@ -114,9 +87,6 @@ test('it is told by the SDK again after other processors were set, or its provid
 })
 
 test('the first run of the core alone, whose provider is made with it', async () => {
-  const entry = 'test/scenarios/openai-agents/core.js'
-  const modules = await bundleWith(await installFramework('openai-agents'), entry)
-  const { url } = await backend.start({ entry, modules, compatibilityFlags: ['nodejs_compat'] })
-  const id = await (await fetch(url)).text()
-  expect(outline(treeOf(await backend.session((session) => session.id === id)))).toEqual(SIMPLE.slice(0, 3))
+  const tree = await ranAlone('test/scenarios/openai-agents/core.js')
+  expect(outline(tree)).toEqual(SIMPLE.slice(0, 3))
 })

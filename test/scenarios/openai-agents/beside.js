@@ -11,11 +11,11 @@ import {
   setTracingDisabled,
   tool,
 } from '@openai/agents'
-import { currentSession, tool as ownTool } from 'agentops-edge'
-import { llmCalls, openaiAgents } from 'agentops-edge/instrumentation'
-import { instrument } from 'agentops-edge/workers'
+import { tool as ownTool } from 'agentops-edge'
+import { openaiAgents } from 'agentops-edge/instrumentation'
 import OpenAI from 'openai'
 import { z } from 'zod'
+import { tasks } from '../tasks.js'
 
 const modelOf = (base) =>
   new OpenAIChatCompletionsModel(new OpenAI({ apiKey: 'key', baseURL: `${base}/v1`, maxRetries: 0 }), 'gpt-4o-mini')
@@ -69,20 +69,4 @@ const TASKS = {
   },
 }
 
-export default instrument(
-  {
-    async fetch(request) {
-      const { pathname, searchParams } = new URL(request.url)
-      await TASKS[pathname.slice(1)](searchParams.get('base'), searchParams)
-      return new Response(currentSession()?.id)
-    },
-  },
-  (_, trigger) => {
-    const query = new URL(trigger.kind === 'fetch' ? trigger.request.url : 'http://none').searchParams
-    return {
-      debug: true,
-      captureContent: query.has('contents'),
-      instrumentations: { openaiAgents: openaiAgents(), ...(query.has('wire') && { llm: llmCalls() }) },
-    }
-  },
-)
+export default tasks({ openaiAgents: openaiAgents() }, TASKS)
