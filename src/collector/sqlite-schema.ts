@@ -46,7 +46,7 @@ export async function openDatabase(file: string): Promise<DatabaseSync> {
   try {
     database = new DatabaseSync(file, { timeout: 5000 })
   } catch (error) {
-    throw refuse(`cannot be opened (${describe(error)})`)
+    throw refuse(`${faultOf(error)} (${describe(error)})`)
   }
   try {
     const number = (pragma: string): number =>
@@ -58,7 +58,7 @@ export async function openDatabase(file: string): Promise<DatabaseSync> {
     } catch (error) {
       throw error instanceof Error && error.message.startsWith(file)
         ? error
-        : refuse(`is no database, or damaged (${describe(error)})`)
+        : refuse(`${faultOf(error)} (${describe(error)})`)
     }
     const version = number('user_version')
     if (!isNew && version > VERSION) {
@@ -75,6 +75,15 @@ export async function openDatabase(file: string): Promise<DatabaseSync> {
     return database
   } catch (error) {
     database.close()
-    throw error
+    throw error instanceof Error && error.message.startsWith(file)
+      ? error
+      : refuse(`${faultOf(error)} (${describe(error)})`)
   }
+}
+
+/** By SQLite's result codes: busy, locked; read-only, cannot be opened, and a full disk. */
+function faultOf(error: unknown): string {
+  const code = Number((error as { errcode?: number }).errcode) & 0xff
+  if (code === 5 || code === 6) return 'is locked by another program: end that one'
+  return code === 8 || code === 14 || code === 13 ? 'cannot be opened or written' : 'is no database, or damaged'
 }

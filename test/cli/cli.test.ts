@@ -173,6 +173,48 @@ test('dev refuses a file that is not its own', async () => {
   expect(await run(['dev', '--port', '0', '--db', db])).toEqual([1, expect.stringContaining('it is left as it is')])
 })
 
+test('dev says what keeps it from a file: that it is locked, or cannot be written', async () => {
+  const db = join(folder, 'locked.db')
+  const other = new DatabaseSync(db)
+  other.exec('CREATE TABLE a (b); PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE')
+  onTestFinished(() => other.close())
+  const [locked, none] = await Promise.all([
+    run(['dev', '--port', '0', '--db', db]),
+    run(['dev', '--port', '0', '--db', folder]),
+  ])
+  expect(locked).toEqual([1, expect.stringContaining('is locked by another program')])
+  expect(none).toEqual([1, expect.stringContaining('cannot be opened or written')])
+})
+
+test('a disk without room is answered 503 and said; what was answered 200 is kept', async () => {
+  const db = join(folder, 'full.db')
+  const limit = `trap '' XFSZ; ulimit -f 1600; exec "${NODE}" "${COMMAND}" dev --port 0 --db "${db}"`
+  const child = spawn('sh', ['-c', limit], { env: ownEnvironment({}) })
+  let printed = ''
+  for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk) => (printed += chunk))
+  const ended = new Promise((done) => child.on('close', done))
+  onTestFinished(async () => {
+    child.kill('SIGKILL')
+    await ended
+  })
+  const url = await waitFor('the url', () => /http:\/\/127\.0\.0\.1:\d+/.exec(printed)?.[0])
+  const statuses: number[] = []
+  let told = ''
+  for (let n = 1; n <= 20; n++) {
+    const one = otlpOf({ traceId: traceIdOf(n), name: 'x'.repeat(200_000), start: Date.now(), ms: 5 })
+    const headers = { 'content-type': 'application/json' }
+    const answer = await fetch(`${url}/v1/traces`, { method: 'POST', body: JSON.stringify(one), headers })
+    statuses.push(answer.status)
+    if (answer.status === 503) told = await answer.text()
+  }
+  const kept = statuses.filter((status) => status === 200).length
+  expect(statuses.filter((status) => status === 503)).toHaveLength(20 - kept)
+  expect(kept).toBeGreaterThan(0)
+  expect(told).toMatch(/disk I\/O error|disk is full/)
+  expect(await (await fetch(url)).text()).toContain(`${kept} session`)
+  expect(printed).toContain('agentops-edge: the spans cannot be stored now: ')
+})
+
 test('tail prints each session as it ends, and nothing that moves the cursor or turns the line', async () => {
   const url = await backend()
   const tail = start(['tail', '--url', url, '--contents'])
