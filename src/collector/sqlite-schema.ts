@@ -1,15 +1,15 @@
 /** The database file: its tables, and who may open it. */
 import type { DatabaseSync } from 'node:sqlite'
 import { describe } from '../runtime/diag.ts'
-import { count, STEP, SUMS, TABLES } from './sql-schema.ts'
+import { count, SERVICE, STEP, SUMS, TABLES } from './sql-schema.ts'
 
 /** "AgOE": this file is one of ours. */
 const APPLICATION_ID = 0x41674f45
 /** One higher with each change of the tables. */
-export const VERSION = 2
+export const VERSION = 3
 
 /** Sessions of before the overview get their sums. */
-const UPGRADE = [
+const OVERVIEW = [
   'ALTER TABLE traces ADD COLUMN environment TEXT',
   ...SUMS,
   ...count(1, 'true').map(({ sql }) => sql),
@@ -69,7 +69,7 @@ export async function openDatabase(file: string): Promise<DatabaseSync> {
     database.exec(
       'PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA cache_size = -65536; PRAGMA wal_autocheckpoint = 8000',
     )
-    const made = isNew ? TABLES : version < VERSION ? UPGRADE : []
+    const made = isNew ? TABLES : [...(version < 2 ? OVERVIEW : []), ...(version < 3 ? SERVICE : [])]
     const marks = [`PRAGMA application_id = ${APPLICATION_ID}`, `PRAGMA user_version = ${VERSION}`]
     if (made.length) database.exec(['BEGIN', ...made, ...marks, 'COMMIT'].join(';\n'))
     return database

@@ -40,7 +40,9 @@ const micros = (value) => {
   if (ms === 0) return '0 ms'
   if (ms < 10) return ms.toFixed(1) + ' ms'
   if (ms < 1000) return Math.round(ms) + ' ms'
-  return (ms / 1000).toFixed(ms < 10000 ? 2 : 1) + ' s'
+  if (ms < 60000) return (ms / 1000).toFixed(ms < 10000 ? 2 : 1) + ' s'
+  const [whole, unit] = ms < 3600000 ? [ms / 1000, ' min'] : [ms / 60000, ' h']
+  return whole < 2880 ? Math.floor(whole / 60) + ':' + String(Math.floor(whole % 60)).padStart(2, '0') + unit : Math.floor(whole / 1440) + ' days'
 }
 const draw = () => {
   for (const svg of $$('.track')) svg.setAttribute('viewBox', from + ' 0 ' + width + ' 10')
@@ -81,6 +83,15 @@ addEventListener('dblclick', (event) => { if (event.target.closest('.minimap, .t
 addEventListener('click', (event) => {
   const by = event.target.closest('[data-zoom]')?.dataset.zoom
   if (by) by === '0' ? zoom(0, WIDTH) : zoomBy(Number(by))
+})
+
+// To the clipboard.
+addEventListener('click', async (event) => {
+  const button = event.target.closest('[data-copy]')
+  if (!button) return
+  const said = button.textContent
+  button.textContent = await navigator.clipboard.writeText(button.dataset.copy).then(() => 'Copied', () => 'No clipboard')
+  setTimeout(() => { button.textContent = said }, 1500)
 })
 
 // Folding.
@@ -209,6 +220,7 @@ const refresh = async () => {
     if ($('#panel') && $('#panel', then)) $('#panel', then).replaceWith($('#panel'))
     now.replaceChildren(...then.childNodes)
     for (const row of $$('tr[data-id]', now)) if (!known.has(row.dataset.id + row.dataset.rev)) row.classList.add('fresh')
+    document.title = page.title
     const total = $('#total', page)
     if (total && $('#total')) $('#total').textContent = total.textContent
     if (key) {
@@ -222,15 +234,28 @@ const refresh = async () => {
     if (isDue) { isDue = false; setTimeout(refresh, 300) }
   }
 }
-if (watched) {
-  const source = new EventSource('/live')
-  let wasLost = false
+let source
+let wasLost = false
+const listen = () => {
+  source = new EventSource('/live')
   source.addEventListener('open', () => { status.textContent = 'live'; status.classList.add('on'); if (wasLost) refresh(); wasLost = false })
-  source.addEventListener('error', () => { status.textContent = 'not connected'; status.classList.remove('on'); wasLost = true })
+  source.addEventListener('error', () => {
+    status.textContent = 'not connected'; status.classList.remove('on'); wasLost = true
+    // A browser gives up where the answer was an error.
+    if (source?.readyState === 2) { close(); setTimeout(() => { if (!document.hidden && !source) listen() }, 3000) }
+  })
   source.addEventListener('stored', (event) => {
     const { changed } = JSON.parse(event.data)
     if (watched === 'sessions' || changed.includes(watched)) refresh()
   })
+}
+const close = () => { source?.close(); source = undefined }
+if (watched) {
+  // A browser has six connections to one host: tabs that nobody looks at leave them to the others.
+  document.addEventListener('visibilitychange', () => {
+    if (!document.hidden) { if (!source) listen() } else { close(); wasLost = true }
+  })
+  if (!document.hidden) listen()
 }
 applyFolds()
 $('tr.selected')?.scrollIntoView({ block: 'nearest' })
