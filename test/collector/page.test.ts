@@ -111,6 +111,30 @@ test('a session that has not come yet is shown as soon as it does', async () => 
   await until(`document.querySelector('h1').textContent === 'POST /soon' && document.title.startsWith('POST /soon')`)
 })
 
+test('what is unfolded stays so while more comes, and Escape leads back to the list as it was', async () => {
+  const list = `${backend.url}/?tag=beta`
+  await page.goto(list)
+  await page.goto(`${backend.url}/conversations/desk-ada`)
+  await live()
+  await page.evaluate(`document.querySelector('#live details').open = true`)
+  const [told] = deskSessions().slice(1)
+  await send({ ...(told as DeskSession), traceId: traceIdOf(53), name: 'POST /third' })
+  await until(`[...document.querySelectorAll('.turn')].some((turn) => turn.textContent.includes('POST /third'))`)
+  expect(await page.evaluate(`document.querySelector('#live details').open`)).toBe(true)
+  await page.keyboard.press('Escape')
+  await page.waitForURL(list)
+})
+
+test('times are those of whoever reads', async () => {
+  const other = await browser.newPage({ timezoneId: 'Asia/Tokyo' })
+  await other.goto(`${backend.url}/traces/${ASKED}`)
+  const [shown, meant] = await other.evaluate<[string, string]>(
+    `[document.querySelector('time').textContent, new Date(document.querySelector('time').dateTime).toTimeString().slice(0, 8)]`,
+  )
+  expect(shown.endsWith(meant)).toBe(true)
+  expect(await other.evaluate('new Date(0).getHours()')).toBe(9)
+})
+
 test('a tab that nobody looks at holds no connection, and has caught up when somebody does', async () => {
   await page.goto(backend.url)
   await live()
