@@ -20,7 +20,7 @@ const COMMANDS: Readonly<Record<string, string[]>> = {
   // Of no use beside anything else: `npm run soak`.
   SOAK: ['test/outbox/{many,cuts,content,minutes}.test.ts', 'test/lambda/outages.test.ts', 'test/long/lambda.test.ts'],
   // In a real Chromium, with other exporters, on ClickHouse's engine: `npm run test:desk`.
-  DESK: ['test/collector/{page,exporters,flood,clickhouse}.test.ts', 'test/cli/packed.test.ts'],
+  DESK: ['test/collector/{page,exporters,flood,faults,clickhouse}.test.ts', 'test/cli/packed.test.ts'],
   // Frameworks of agents: `npm run test:agents`.
   AGENTS: ['test/agents/*.test.ts', 'test/examples/agents-sdk.test.ts'],
   // Next.js with each bundler, in development, beside other SDKs: `npm run test:next`.

@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises'
 import { parseEnv } from 'node:util'
 import { readConfig } from '../options/read.ts'
 import { type Finding, probe } from './probe.ts'
-import { clean, style, UserError } from './terminal.ts'
+import { clean, style, UsageError, within } from './terminal.ts'
 
 export interface CheckOptions {
   envFile?: string | string[]
@@ -16,7 +16,8 @@ const NOWHERE = 'npx agentops-edge dev prints a line for this machine; AgentOps 
 const FILES = ['.dev.vars', '.env.local', '.env']
 
 export async function check({ envFile, wait, json }: CheckOptions): Promise<void> {
-  const named = [envFile ?? []].flat().map(String)
+  const waitMs = within('--wait', wait, 0, 3600) * 1000
+  const named = [envFile ?? []].flat()
   const { env, files } = await readEnvironment(named)
   const findings: Finding[] = []
   const complaints: string[] = []
@@ -42,7 +43,6 @@ export async function check({ envFile, wait, json }: CheckOptions): Promise<void
   } else if (destination) {
     const key = destination.apiKey ? `, with a key, whose token comes from ${destination.tokenUrl}` : ', without a key'
     add({ check: 'settings', ok: true, says: `sessions go to ${shown(destination.url)}${key} (by ${from})` })
-    const waitMs = Math.max(Number(wait) || 0, 0) * 1000
     await probe(
       destination,
       (finding) => add({ ...finding, says: clean(destination.hidden.from(finding.says)) }),
@@ -70,7 +70,7 @@ async function readEnvironment(named: string[]): Promise<{ env: Record<string, s
   const files: string[] = []
   for (const file of named.length ? named : FILES) {
     const text = await readFile(file, 'utf8').catch(() => undefined)
-    if (text === undefined && named.length) throw new UserError(`--env-file ${file}: cannot be read`)
+    if (text === undefined && named.length) throw new UsageError(`--env-file ${file}: cannot be read`)
     if (text === undefined) continue
     files.push(file)
     for (const [name, value] of Object.entries(parseEnv(text))) if (value !== undefined) env[name] ??= value

@@ -3,7 +3,7 @@ import { mkdir, writeFile } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { clickhouseStore } from '../collector/clickhouse/index.ts'
 import { type Backend, startBackend, type TraceStore } from '../collector/index.ts'
-import { style, UserError } from './terminal.ts'
+import { style, UsageError, UserError, within } from './terminal.ts'
 
 export interface DevOptions {
   port: number
@@ -19,9 +19,10 @@ const TRIES = 20
 
 export async function dev({ port, db, maxAge, maxSize, host, json }: DevOptions): Promise<void> {
   const { CLICKHOUSE_URL: url } = process.env
-  const wanted = within('--port', port, 0, 65_535)
+  const wanted = within('--port', port, 0, 65_535, true)
+  if (!db) throw new UsageError('--db: expected the name of a file, got none')
   const options = {
-    db: `${db}`,
+    db,
     maxAgeMs: within('--max-age', maxAge, 0.01, 36_500) * 24 * 3600_000,
     maxBytes: within('--max-size', maxSize, 1, 1e6) * 1e6,
     hosts: [host ?? []].flat().map(String),
@@ -41,7 +42,8 @@ export async function dev({ port, db, maxAge, maxSize, host, json }: DevOptions)
 
 /** `CLICKHOUSE_URL` holds a password: it is not repeated. */
 function openClickHouse(url: string, maxAge: number): TraceStore {
-  if (!URL.canParse(url)) throw new UserError('CLICKHOUSE_URL: expected https://user:password@host:8443/database')
+  if (!/^https?:\/\//.test(url) || !URL.canParse(url))
+    throw new UsageError('CLICKHOUSE_URL: expected https://user:password@host:8443/database')
   return clickhouseStore({ url, days: Math.ceil(maxAge), isGrouping: true })
 }
 
@@ -89,12 +91,6 @@ function say(url: string, wanted: number, db: string): void {
   A key goes before it: take AGENTOPS_API_KEY out there while you try.
   ${style('Nothing shows up?  npx agentops-edge check    In the terminal:  npx agentops-edge tail', 'dim')}
 `)
-}
-
-function within(name: string, value: unknown, least: number, most: number): number {
-  const number = Number(value)
-  if (number >= least && number <= most) return number
-  throw new UserError(`${name}: expected a number from ${least} to ${most}, got ${value}`)
 }
 
 function once(work: () => Promise<void>): () => void {

@@ -5,11 +5,13 @@ import { check } from './check.ts'
 import { dev } from './dev.ts'
 import { show } from './show.ts'
 import { tail } from './tail.ts'
-import { clean, UserError } from './terminal.ts'
+import { clean, complain, UsageError, UserError } from './terminal.ts'
 
 export const DEFAULT_PORT = 4318
 
 export async function main(argv: string[]): Promise<void> {
+  // Whoever reads may have seen enough: `| head -1`.
+  for (const stream of [process.stdout, process.stderr]) stream.on('error', () => process.exit())
   const cli = cac('agentops-edge')
   const url = `http://127.0.0.1:${DEFAULT_PORT}`
   cli
@@ -48,17 +50,33 @@ export async function main(argv: string[]): Promise<void> {
     if (options.help || options.version) return
     if (!cli.matchedCommand) {
       const [unknown] = cli.args
-      if (unknown !== undefined) console.log(`agentops-edge: there is no command "${clean(unknown)}"\n`)
+      if (unknown !== undefined) complain(`agentops-edge: there is no command "${clean(unknown)}"\n`)
       cli.outputHelp()
       process.exitCode = unknown === undefined ? 0 : 2
       return
     }
+    Object.assign(options, asWritten(argv))
     await cli.runMatchedCommand()
   } catch (error) {
     const { name, message } = error as Error
-    const isWrongCall = name === 'CACError'
-    console.log(`agentops-edge: ${clean(message)}`)
-    if (!isWrongCall && !(error instanceof UserError)) console.log((error as Error).stack)
+    const isWrongCall = name === 'CACError' || error instanceof UsageError
+    complain(`agentops-edge: ${clean(message)}`)
+    if (!isWrongCall && !(error instanceof UserError)) complain(`${(error as Error).stack}`)
     process.exitCode = isWrongCall ? 2 : 1
   }
+}
+
+/** Options that are texts: the parser makes numbers of those that look like one, `1.0` and an empty one, too. */
+const TEXTS = ['db', 'host', 'env-file', 'url', 'state', 'tag']
+
+function asWritten(argv: string[]): Record<string, string | string[]> {
+  const found: Record<string, string | string[]> = {}
+  argv.forEach((argument, n) => {
+    const [, name = '', value = argv[n + 1]] = /^--([a-z-]+)(?:=(.*))?$/s.exec(argument) ?? []
+    if (!TEXTS.includes(name) || value === undefined || (value === argv[n + 1] && value.startsWith('-'))) return
+    const as = name === 'env-file' ? 'envFile' : name
+    // Those of which there may be several are the only ones that are read as a list.
+    found[as] = name === 'host' || name === 'env-file' ? [...(found[as] ?? []), value] : value
+  })
+  return found
 }

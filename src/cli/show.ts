@@ -2,15 +2,10 @@
 
 import { toCollected } from '../collector/collected.ts'
 import { contentsOf, errorOf } from '../collector/conventions.ts'
-import {
-  type CollectedSession,
-  type CollectedSpan,
-  type RawSpan,
-  renderWaterfall,
-  type SessionRow,
-} from '../collector/index.ts'
+import type { CollectedSession, CollectedSpan, RawSpan, SessionRow } from '../collector/index.ts'
 import { type ChatMessage, inputMessages, outputMessages, textOf } from '../collector/messages.ts'
-import { clean, STATE_STYLES, style, UserError } from './terminal.ts'
+import { waterfallOf } from '../collector/waterfall.ts'
+import { clean, originOf, STATE_STYLES, style, UserError } from './terminal.ts'
 
 export interface ShowOptions {
   url: string
@@ -25,32 +20,39 @@ interface Answer {
 
 const MAX_CONTENT = 2000
 
-export async function show(trace: string, { url, contents, json }: ShowOptions): Promise<void> {
-  const found = await sessionOf(`${url}`, `${trace}`)
-  if (!found) throw new UserError(`${clean(`${trace}`)}: no such session at ${url}`)
+export async function show(trace: string, options: ShowOptions): Promise<void> {
+  const { contents, json } = options
+  // What is at hand is often the page's address, as `session.url` has it.
+  const id = /^https?:.*?([0-9a-f]{32}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})/i.exec(trace)?.[1] ?? trace
+  const url = originOf('--url', options.url)
+  const found = await sessionOf(url, id)
+  if (!found) throw new UserError(`${clean(id)}: no such session at ${url}`)
   console.log(json ? JSON.stringify(found) : textOfSession(found, !!contents))
 }
 
 /** Undefined where the backend does not have it. */
 export async function sessionOf(url: string, trace: string): Promise<Answer | undefined> {
-  const response = await ask(`${url}/api/traces/${encodeURIComponent(trace)}`)
-  if (response.status === 404) return undefined
-  if (!response.ok) throw new UserError(`${url} answered ${response.status}: is that agentops-edge dev?`)
-  return (await response.json()) as Answer
+  const response = await ask(url, `/api/traces/${encodeURIComponent(trace)}`, /json/)
+  return response.ok ? ((await response.json()) as Answer) : undefined
 }
 
-export async function ask(url: string, init?: RequestInit): Promise<Response> {
+/** An answer of this `type`: 200 or 404. Whoever else listens there gives another. */
+export async function ask(url: string, path: string, type: RegExp): Promise<Response> {
+  let response: Response
   try {
-    return await fetch(url, init)
+    response = await fetch(url + path)
   } catch {
-    const at = URL.canParse(url) ? new URL(url).origin : url
-    throw new UserError(`${at}: nobody answers. Start it with: npx agentops-edge dev`)
+    throw new UserError(`${url}: nobody answers. Start it with: npx agentops-edge dev, or name it with --url`)
   }
+  const { status, headers } = response
+  if ((status === 200 || status === 404) && type.test(headers.get('content-type') ?? '')) return response
+  await response.body?.cancel()
+  throw new UserError(`${url} answered ${status}: is that agentops-edge dev? Name it with --url`)
 }
 
 export function textOfSession({ session, spans }: Answer, hasContents: boolean): string {
   const collected: CollectedSession = toCollected(session.sessionId, session.traceId, spans)
-  const [headline = '', ...lines] = renderWaterfall(collected).split('\n')
+  const [headline = '', ...lines] = waterfallOf(collected, session.state).split('\n')
   const colour = STATE_STYLES[session.state] ?? 'dim'
   const text = [
     style(headline, 'bold', colour),

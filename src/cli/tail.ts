@@ -1,7 +1,7 @@
 /** `tail`: each session of the local backend as it ends. */
 import { createParser } from 'eventsource-parser'
 import { ask, sessionOf, textOfSession } from './show.ts'
-import { style, UserError } from './terminal.ts'
+import { originOf, style, UsageError } from './terminal.ts'
 
 export interface TailOptions {
   url: string
@@ -12,21 +12,24 @@ export interface TailOptions {
 }
 
 const RETRY_MS = 1000
+/** What a session may have ended as. */
+const STATES = ['success', 'fail', 'indeterminate']
 
 export async function tail(options: TailOptions): Promise<void> {
-  const { url, json } = options
-  let response = await ask(`${url}/live`)
-  if (!response.ok || !/event-stream/.test(response.headers.get('content-type') ?? '')) {
-    throw new UserError(`${url} answered ${response.status}: is that agentops-edge dev?`)
+  const { state, json } = options
+  const url = originOf('--url', options.url)
+  if (state !== undefined && !STATES.includes(state.toLowerCase())) {
+    throw new UsageError(`--state: expected Success, Fail or Indeterminate, got ${state}`)
   }
+  let response = await ask(url, '/live', /event-stream/)
   if (!json) console.log(style(`waiting for sessions at ${url}; Ctrl-C ends`, 'dim'))
   for (;;) {
-    await follow(response, options)
+    await follow(response, { ...options, url })
     if (!json) console.log(style('not connected; trying again', 'dim'))
     for (;;) {
       await new Promise((resolve) => setTimeout(resolve, RETRY_MS))
-      const again = await fetch(`${url}/live`).catch(() => undefined)
-      if (!again?.ok) continue
+      const again = await ask(url, '/live', /event-stream/).catch(() => undefined)
+      if (!again) continue
       response = again
       break
     }
@@ -55,7 +58,7 @@ async function print(trace: string, { url, state, tag, contents, json }: TailOpt
   const found = await sessionOf(url, trace)
   if (!found) return
   const { session } = found
-  if (state && session.state.toLowerCase() !== `${state}`.toLowerCase()) return
-  if (tag !== undefined && !session.tags.includes(`${tag}`)) return
+  if (state && session.state.toLowerCase() !== state.toLowerCase()) return
+  if (tag !== undefined && !session.tags.includes(tag)) return
   console.log(json ? JSON.stringify(session) : `\n${textOfSession(found, !!contents)}`)
 }

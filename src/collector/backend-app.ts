@@ -47,6 +47,9 @@ export function createBackend({ store, access, take, maxSpanBytes }: BackendAppO
     warn(`the backend: ${new URL(c.req.url).pathname.slice(0, 100)} failed: ${describe(error)}`)
     return c.text('this failed; the log of the backend says why', 500)
   })
+  app.notFound((c) =>
+    c.text(`nothing takes ${c.req.method} ${c.req.path.slice(0, 100)}: OTLP goes to /v1/traces by POST`, 404),
+  )
   app.use(async (c, next) => {
     await next()
     c.res.headers.set('content-security-policy', POLICY)

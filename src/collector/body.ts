@@ -9,7 +9,7 @@ export class BodyError extends Error {}
 /** Rejects as soon as more has come, or been unpacked, than the limit: of a small body that unpacks into a huge one the rest is never unpacked. */
 export async function readBody(request: Request, most: number = MAX_BODY_BYTES): Promise<Uint8Array> {
   if (!request.body) return new Uint8Array()
-  const encoding = (request.headers.get('content-encoding') ?? '').toLowerCase()
+  const encoding = (request.headers.get('content-encoding') ?? '').toLowerCase().replace(/^x-/, '')
   if (Number(request.headers.get('content-length')) > most) throw new BodyError(`the body has more than ${most} bytes`)
   let body = request.body.pipeThrough(limit(most, `the body has more than ${most} bytes`))
   if (encoding === 'gzip' || encoding === 'deflate') {

@@ -1,6 +1,6 @@
 /** What is asked of ClickHouse's tables for a list, and what its rows say. */
 import { INCOMPLETE } from '../runtime/semconv.ts'
-import { summarize } from './conventions.ts'
+import { serviceOf, summarize } from './conventions.ts'
 import type { CollectedSpan } from './otlp.ts'
 import {
   LABELS,
@@ -53,9 +53,9 @@ export function conditions(filter: SessionFilter): { having: string; values: Val
   const { state, text = '', sessionId, before, after } = filter
   const terms: string[] = []
   const values: Values = {}
-  const add = (term: string, name: string, value: unknown): void => {
+  const add = (term: string, name = '', value?: unknown): void => {
     terms.push(term)
-    values[name] = value
+    if (name) values[name] = value
   }
   const fresh = Date.now() - RUNNING_MS
   const isFresh = 'max(Updated) >= fromUnixTimestamp64Milli({fresh:Int64})'
@@ -85,7 +85,7 @@ export function conditions(filter: SessionFilter): { having: string; values: Val
       'patterns',
       patterns,
     )
-  }
+  } else if (text.trim()) add('false') // As the other stores, whose index has words only.
   if (sessionId !== undefined) {
     add(`if(${ROOT}.1 = '', TraceId, ${ROOT}.1) = {session:String}`, 'session', sessionId)
   }
@@ -124,7 +124,8 @@ export function toSpanRow(span: CollectedSpan): SpanRow {
   return {
     ...summarize(span),
     ...{ spanId: span.spanId, parentId: span.parentSpanId, name: span.name, status: span.status.code, start },
-    duration: Number(span.end / 1000n) - start,
+    duration: Math.max(Number(span.end / 1000n) - start, 0),
+    service: serviceOf(span),
     incomplete: !!span.attributes[INCOMPLETE],
   }
 }

@@ -165,6 +165,12 @@ export function environmentOf({ resource }: CollectedSpan): string | undefined {
   return told === undefined ? undefined : `${told}`
 }
 
+/** `service.name`. */
+export function serviceOf({ resource }: CollectedSpan): string | undefined {
+  const told = resource[key.SERVICE_NAME] ?? undefined
+  return told === undefined ? undefined : `${told}`
+}
+
 function tokensOf(attributes: PlainAttributes): Pick<SpanSummary, 'inputTokens' | 'outputTokens'> {
   const count = (...names: string[]): number | undefined => {
     const value = Number(first(attributes, ...names))
@@ -200,6 +206,8 @@ export function contentsOf({ attributes }: CollectedSpan): Contents {
         'traceloop.entity.input',
         'input.value',
         'agent.input',
+        'db.query.text',
+        'db.statement',
       ),
     ),
     output: parsed(

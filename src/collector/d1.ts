@@ -1,5 +1,5 @@
 /** The store over Cloudflare's D1. It has the tables of `sql-schema.ts`, from a migration. */
-import { BusyError } from './busy.ts'
+import { BusyError, busyOr } from './busy.ts'
 import type { RawSpan } from './otlp.ts'
 import { polling } from './polling.ts'
 import { reads } from './sql-reader.ts'
@@ -47,9 +47,7 @@ export function d1Store(database: D1Binding, { maxWaiting = 20_000 }: { maxWaiti
       const { size_after } = (answers.at(-1)?.meta ?? {}) as { size_after?: number }
       return { rows: answers.map(({ results }) => results as Row[]), bytes: Number(size_after ?? 0) }
     } catch (error) {
-      // "D1 DB is overloaded. Requests queued for too long.", "Too many requests queued."
-      if (/overloaded|too many requests/i.test(`${error}`)) throw new BusyError('D1 is overloaded', 5)
-      throw error
+      throw busyOr(error, 'D1')
     }
   }
   const query = async (sql: string, ...values: SqlValue[]): Promise<Row[]> =>

@@ -5,7 +5,7 @@
  */
 import { type Context, Hono } from 'hono'
 import { sign, verify } from 'hono/jwt'
-import { describe } from '../runtime/diag.ts'
+import { describe, warn } from '../runtime/diag.ts'
 import { isUuid } from '../runtime/uuid.ts'
 import { BodyError, readBody } from './body.ts'
 import { BusyError } from './busy.ts'
@@ -24,6 +24,8 @@ export interface Intake {
   maxSpanBytes?: number
 }
 
+const UNAUTHORIZED =
+  'Unauthorized: expected a token that this backend gives or knows as "authorization: Bearer", or where it needs none, no such header'
 const TOKEN_LIFETIME_S = 30 * 24 * 3600
 
 export function ingest(intake: Intake): Hono {
@@ -42,17 +44,17 @@ export function ingest(intake: Intake): Hono {
   // Taken, so that nothing is said to be lost; they are not shown.
   for (const path of ['/v1/metrics', '/v1/logs']) {
     app.post(path, async (c) => {
-      if (!(await isAuthorized(c, intake))) return c.text('Unauthorized', 401)
+      if (!(await isAuthorized(c, intake))) return c.text(UNAUTHORIZED, 401)
       onRequest?.(c.req.raw, 0)
       return isProtobuf(c) ? answer(c, 200, encodeTraceResponse(0, '')) : c.json({})
     })
   }
 
   app.post('/v1/traces', async (c) => {
-    if (!(await isAuthorized(c, intake))) return c.text('Unauthorized', 401)
+    if (!(await isAuthorized(c, intake))) return c.text(UNAUTHORIZED, 401)
     const type = c.req.header('content-type') ?? ''
     if (!isProtobuf(c) && !/^application\/json\b/i.test(type)) {
-      return c.text('expected application/json or application/x-protobuf', 415)
+      return c.text(`expected application/json or application/x-protobuf, got ${type || 'no content type'}`, 415)
     }
     let read: ReadSpans
     try {
@@ -69,6 +71,7 @@ export function ingest(intake: Intake): Hono {
     } catch (error) {
       const message = `the spans cannot be stored now: ${describe(error)}`
       const isBusy = error instanceof BusyError
+      if (!isBusy) warn(`the spans cannot be stored now: ${describe(error)}`)
       if (isBusy) c.header('retry-after', `${error.retryAfter}`)
       // gRPC's numbers: RESOURCE_EXHAUSTED, UNAVAILABLE.
       const [status, code] = isBusy ? ([429, 8] as const) : ([503, 14] as const)

@@ -167,14 +167,11 @@ function toPart(value: PlainValue): MessagePart {
 
 function toCall(call: Fields): MessagePart {
   const called = { ...call, ...fields(call.function ?? null) }
-  const id = call.id ?? call.call_id ?? call.toolCallId
-  const value = called.arguments ?? called.input ?? called.args ?? null
-  return {
-    kind: 'call',
-    id: id ? `${id}` : undefined,
-    name: `${called.name ?? called.toolName ?? 'tool'}`,
-    value: parse(value),
-  }
+  const value = parse(called.arguments ?? called.input ?? called.args ?? null)
+  const name = `${called.name ?? called.toolName ?? 'tool'}`
+  // Some write none: then a call is known by what it asks for.
+  const id = call.id || call.call_id || call.toolCallId || `${name} ${textOf(value)}`
+  return { kind: 'call', id: `${id}`, name, value }
 }
 
 function listOf(value: PlainValue | undefined): PlainValue[] {

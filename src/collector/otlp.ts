@@ -60,27 +60,44 @@ export interface ReadSpans {
   reason?: string
 }
 
+/** What is said to whoever sends; the engine's own errors speak of this code. */
+class OtlpError extends TypeError {}
+
+const WRONG_TYPE = 'a field whose type is not the one that OTLP has'
+
 /** Throws where the body is no OTLP trace request, or none of its spans can be kept. In JSON a null is a field that is not there. */
 export function readOtlp(body: unknown): ReadSpans {
   const { resourceSpans } = (body ?? {}) as WireRequest
-  if (!Array.isArray(resourceSpans)) throw new TypeError('resourceSpans is missing')
+  if (!Array.isArray(resourceSpans)) {
+    const isSnake = !!(body as { resource_spans?: unknown } | null)?.resource_spans
+    throw new OtlpError(`resourceSpans is missing${isSnake ? ': expected that name for resource_spans' : ''}`)
+  }
   const read: ReadSpans = { spans: [], raw: [], rejected: 0 }
-  for (const { resource, scopeSpans } of resourceSpans) {
-    const attributes = readAttributes(resource?.attributes)
-    for (const { scope, spans } of scopeSpans ?? []) {
-      for (const span of spans ?? []) {
-        try {
-          read.spans.push(toSpan({ span, scope }, attributes))
-          read.raw.push({ resource, scope, span })
-        } catch (error) {
-          read.rejected++
-          read.reason ??= error instanceof TypeError ? error.message : 'a span has times that are no integers'
+  try {
+    for (const { resource, scopeSpans } of resourceSpans) {
+      const attributes = readAttributes(resource?.attributes)
+      for (const { scope, spans } of scopeSpans ?? []) {
+        for (const span of spans ?? []) {
+          try {
+            read.spans.push(toSpan({ span, scope }, attributes))
+            read.raw.push({ resource, scope, span })
+          } catch (error) {
+            read.rejected++
+            read.reason ??= reasonOf(error)
+          }
         }
       }
     }
+  } catch (error) {
+    throw error instanceof OtlpError ? error : new OtlpError(`it has ${WRONG_TYPE}`)
   }
-  if (read.rejected && !read.spans.length) throw new TypeError(read.reason)
+  if (read.rejected && !read.spans.length) throw new OtlpError(read.reason)
   return read
+}
+
+function reasonOf(error: unknown): string {
+  if (error instanceof OtlpError) return error.message
+  return `a span has ${error instanceof TypeError ? WRONG_TYPE : 'times that are no integers'}`
 }
 
 /** One span as `readOtlp` gives it. */
@@ -93,7 +110,7 @@ export function toSpan(
     `${id ?? ''}`.toLowerCase(),
   ) as [string, string, string]
   if (!/^(?!0+$)[0-9a-f]{32}$/.test(traceId) || !/^(?!0+$)[0-9a-f]{16}$/.test(spanId)) {
-    throw new TypeError('a span has no valid ids')
+    throw new OtlpError('a span has no valid ids: expected a traceId of 32 hex digits and a spanId of 16')
   }
   const start = BigInt(wire.startTimeUnixNano ?? 0)
   return {
@@ -107,21 +124,26 @@ export function toSpan(
     attributes: readAttributes(wire.attributes),
     status: {
       code: enumOf(status?.code, CODES),
-      message: status?.message === undefined ? undefined : `${status.message}`,
+      message: textOf(status?.message),
     },
     events: (events ?? []).map((event) => ({
-      name: event.name,
+      name: textOf(event.name) ?? '',
       time: BigInt(event.timeUnixNano ?? 0),
       attributes: readAttributes(event.attributes),
     })),
     links: (links ?? []).map((link) => ({
-      traceId: link.traceId,
-      spanId: link.spanId,
+      traceId: textOf(link.traceId) ?? '',
+      spanId: textOf(link.spanId) ?? '',
       attributes: readAttributes(link.attributes),
     })),
     resource: attributes,
-    scope: scope ?? { name: '' },
+    scope: { name: textOf(scope?.name) ?? '', version: textOf(scope?.version) },
   }
+}
+
+/** Whatever a sender puts where a text belongs. */
+function textOf(value: unknown): string | undefined {
+  return value === undefined || value === null ? undefined : `${value}`
 }
 
 const KINDS = ['UNSPECIFIED', 'INTERNAL', 'SERVER', 'CLIENT', 'PRODUCER', 'CONSUMER']
@@ -142,7 +164,7 @@ function readAttributes(list?: KeyValue[] | null, depth = 0): PlainAttributes {
 
 function readValue(value?: Record<string, unknown> | null, depth = 0): PlainValue {
   if (!value) return null
-  if (depth > MAX_DEPTH) throw new TypeError(`a span has values that are nested more than ${MAX_DEPTH} deep`)
+  if (depth > MAX_DEPTH) throw new OtlpError(`a span has values that are nested more than ${MAX_DEPTH} deep`)
   if (value.arrayValue) {
     const { values } = value.arrayValue as { values?: Record<string, unknown>[] | null }
     return (values ?? []).map((item) => readValue(item, depth + 1))

@@ -3,7 +3,7 @@
  * the database is. Cloudflare's Queues: 128 KB a message, 256 KB a batch that is sent.
  */
 import { describe, warn } from '../runtime/diag.ts'
-import { BusyError } from './busy.ts'
+import { BusyError, busyOr } from './busy.ts'
 import { type RawSpan, type ReadSpans, readOtlp } from './otlp.ts'
 import type { TraceStore } from './trace-store.ts'
 
@@ -30,7 +30,12 @@ const RETRY_S = 10
 export function toQueue(queue: QueueBinding, store: TraceStore): (read: ReadSpans) => Promise<void> {
   const send = async (raw: RawSpan[]): Promise<void> => {
     const message = await gzip(raw)
-    if (message.byteLength <= MAX_MESSAGE) return void (await queue.send(message, { contentType: 'bytes' }))
+    if (message.byteLength <= MAX_MESSAGE) {
+      await queue.send(message, { contentType: 'bytes' }).catch((error: unknown) => {
+        throw busyOr(error, 'the queue')
+      })
+      return
+    }
     if (raw.length === 1) return await store.write(readOtlp(requestOf(raw)))
     const half = raw.length >> 1
     await send(raw.slice(0, half))

@@ -58,7 +58,7 @@ export function reads(query: (sql: string, ...values: SqlValue[]) => Promise<Row
         .map((word) => `"${word}"`)
         .join(' AND ')}*`
       add(`id IN (SELECT trace FROM spans WHERE id IN (${found}))`, match, depth)
-    }
+    } else if (text.trim()) add('0') // The index has words only: what has none is found nowhere.
     if (sessionId !== undefined) add('session_id = ?', sessionId)
     if (before !== undefined) add('start < ?', before)
     if (after !== undefined) add('start >= ?', after)
@@ -81,7 +81,7 @@ export function reads(query: (sql: string, ...values: SqlValue[]) => Promise<Row
     },
     async spans(traceId, limit) {
       const columns =
-        'span_id, parent_id, type, name, label, status, start, duration, model, input_tokens, output_tokens, cost, note, call_id, incomplete'
+        'span_id, parent_id, type, name, label, status, start, duration, model, input_tokens, output_tokens, cost, note, call_id, incomplete, service'
       const sql = `SELECT ${columns} FROM spans WHERE trace = (SELECT id FROM traces WHERE trace_id = ?) ORDER BY start, id LIMIT ?`
       return (await query(sql, traceId, limit)).map(toSpanRow)
     },
@@ -213,6 +213,7 @@ function toSpanRow(row: Row): SpanRow {
     cost: number(row.cost),
     note: text(row.note),
     callId: text(row.call_id),
+    service: text(row.service),
     incomplete: !!row.incomplete,
   }
 }

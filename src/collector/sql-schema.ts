@@ -29,6 +29,9 @@ export const SUMS: readonly string[] = [
   'INSERT INTO marks VALUES (0, 0)',
 ]
 
+/** Whose a span is. New since version 3. */
+export const SERVICE: readonly string[] = ['ALTER TABLE spans ADD COLUMN service TEXT']
+
 // Times are whole microseconds: nanoseconds do not fit into a JavaScript number; the span as it came has them.
 export const TABLES: readonly string[] = [
   `CREATE TABLE traces (
@@ -53,6 +56,7 @@ export const TABLES: readonly string[] = [
   'CREATE TABLE facets (kind TEXT NOT NULL, value TEXT NOT NULL, sessions INTEGER NOT NULL, PRIMARY KEY (kind, value)) STRICT, WITHOUT ROWID',
   "CREATE VIRTUAL TABLE words USING fts5 (text, content='', contentless_delete=1, detail=none)",
   ...SUMS,
+  ...SERVICE,
 ]
 
 /** The facet that counts all sessions: counting their rows takes longer with each. */

@@ -3,7 +3,7 @@
  * themselves which spans are new, so that nothing has to be read before, and nobody else's spans can come between.
  */
 import * as key from '../runtime/semconv.ts'
-import { environmentOf, first, modelOf, SAYS, type SpanSummary, summarize } from './conventions.ts'
+import { environmentOf, first, modelOf, SAYS, type SpanSummary, serviceOf, summarize } from './conventions.ts'
 import type { CollectedSpan, PlainAttributes, RawSpan } from './otlp.ts'
 import { ADD_SUMS, ALL, count, type Row, rowsOf, type SqlValue, STEP, type Statement } from './sql-schema.ts'
 import type { Stored } from './trace-store.ts'
@@ -43,7 +43,7 @@ interface NewTrace extends Naming {
 }
 
 const SPAN_COLUMNS =
-  'span_id parent_id type name label status start duration model input_tokens output_tokens cost note call_id incomplete raw'
+  'span_id parent_id type name label status start duration model input_tokens output_tokens cost note call_id incomplete service raw'
 const NAMING = 'rank named_at name session_id service environment route state reason'
 const TOUCHED = 'trace_id IN (SELECT value FROM json_each(?))'
 const NEW = 'spans.id > (SELECT span FROM marks)'
@@ -75,13 +75,15 @@ export function writing(added: readonly NewSpan[], now: number): Statement[] {
     spans.push([
       ...[...ids, span.parentSpanId ?? null, type, cut(span.name), cut(label), span.status.code, start, end - start],
       ...[cut(model), inputTokens, outputTokens, cost, summary.note ?? null, cut(summary.callId)],
-      ...[span.attributes[key.INCOMPLETE] ? 1 : null, JSON.stringify(raw)],
+      ...[span.attributes[key.INCOMPLETE] ? 1 : null, cut(serviceOf(span)), JSON.stringify(raw)],
     ])
     words.push([...ids, wordsOf(span)])
     if (type !== 'model' && type !== 'tool') continue
     const named = type === 'model' ? (model ?? label) : label
-    const service = span.resource[key.SERVICE_NAME] ?? ''
-    calls.push([...ids, ...[named, `${service}`, environmentOf(span) ?? ''].map((text) => text.slice(0, MAX_LABEL))])
+    calls.push([
+      ...ids,
+      ...[named, serviceOf(span) ?? '', environmentOf(span) ?? ''].map((text) => text.slice(0, MAX_LABEL)),
+    ])
   }
   const ids = JSON.stringify([...traces.keys()])
   const all = [...traces]
@@ -225,18 +227,18 @@ function newTrace(start: number, end: number): NewTrace {
 
 /** A session is named and judged by its root: a session's, else a span without a parent or one that a request began. */
 function name(trace: Naming, span: CollectedSpan, start: number): void {
-  const { attributes, parentSpanId, kind, resource, status } = span
+  const { attributes, parentSpanId, kind, status } = span
   const isSession = attributes[key.SPAN_KIND] === 'session'
   const rank = isSession ? 4 : !parentSpanId ? 3 : kind === 2 || kind === 5 ? 2 : 1
   if (rank < trace.rank || (rank === trace.rank && start >= trace.namedAt)) return
-  const service = resource[key.SERVICE_NAME]
+  const service = serviceOf(span)
   const route = attributes[key.HTTP_ROUTE]
   const id = first(attributes, ...SAYS.sessionId)
   trace.rank = rank
   trace.namedAt = start
   trace.name = cut(span.name.replace(/\.session$/, '')) || '(no name)'
   if (id !== undefined) trace.sessionId = `${id}`.slice(0, 256)
-  if (service !== undefined) trace.service = cut(`${service}`)
+  if (service !== undefined) trace.service = cut(service)
   trace.environment = cut(environmentOf(span)) ?? trace.environment
   if (route !== undefined) trace.route = cut(`${route}`)
   if (rank < 2) return
@@ -252,13 +254,13 @@ function cut<T extends string | null | undefined>(text: T): T extends string ? s
 }
 
 function labelsOf(span: CollectedSpan, { type, label }: SpanSummary): [kind: string, value: string][] {
-  const { attributes, resource } = span
+  const { attributes } = span
   const labels: [string, unknown][] = [
     ...[attributes[key.TAGS] ?? []].flat().map((tag): [string, unknown] => ['tag', tag]),
     ['route', attributes[key.HTTP_ROUTE]],
     ['model', modelOf(attributes)],
     ['tool', type === 'tool' ? label : undefined],
-    ['service', resource[key.SERVICE_NAME]],
+    ['service', serviceOf(span)],
     ['environment', environmentOf(span)],
   ]
   return labels.flatMap(([kind, value]) => (value === undefined ? [] : [[kind, `${value}`.slice(0, MAX_LABEL)]]))

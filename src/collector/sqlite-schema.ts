@@ -1,15 +1,15 @@
 /** The database file: its tables, and who may open it. */
 import type { DatabaseSync } from 'node:sqlite'
 import { describe } from '../runtime/diag.ts'
-import { count, STEP, SUMS, TABLES } from './sql-schema.ts'
+import { count, SERVICE, STEP, SUMS, TABLES } from './sql-schema.ts'
 
 /** "AgOE": this file is one of ours. */
 const APPLICATION_ID = 0x41674f45
 /** One higher with each change of the tables. */
-export const VERSION = 2
+export const VERSION = 3
 
 /** Sessions of before the overview get their sums. */
-const UPGRADE = [
+const OVERVIEW = [
   'ALTER TABLE traces ADD COLUMN environment TEXT',
   ...SUMS,
   ...count(1, 'true').map(({ sql }) => sql),
@@ -46,7 +46,7 @@ export async function openDatabase(file: string): Promise<DatabaseSync> {
   try {
     database = new DatabaseSync(file, { timeout: 5000 })
   } catch (error) {
-    throw refuse(`cannot be opened (${describe(error)})`)
+    throw refuse(`${faultOf(error)} (${describe(error)})`)
   }
   try {
     const number = (pragma: string): number =>
@@ -58,7 +58,7 @@ export async function openDatabase(file: string): Promise<DatabaseSync> {
     } catch (error) {
       throw error instanceof Error && error.message.startsWith(file)
         ? error
-        : refuse(`is no database, or damaged (${describe(error)})`)
+        : refuse(`${faultOf(error)} (${describe(error)})`)
     }
     const version = number('user_version')
     if (!isNew && version > VERSION) {
@@ -69,12 +69,21 @@ export async function openDatabase(file: string): Promise<DatabaseSync> {
     database.exec(
       'PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA cache_size = -65536; PRAGMA wal_autocheckpoint = 8000',
     )
-    const made = isNew ? TABLES : version < VERSION ? UPGRADE : []
+    const made = isNew ? TABLES : [...(version < 2 ? OVERVIEW : []), ...(version < 3 ? SERVICE : [])]
     const marks = [`PRAGMA application_id = ${APPLICATION_ID}`, `PRAGMA user_version = ${VERSION}`]
     if (made.length) database.exec(['BEGIN', ...made, ...marks, 'COMMIT'].join(';\n'))
     return database
   } catch (error) {
     database.close()
-    throw error
+    throw error instanceof Error && error.message.startsWith(file)
+      ? error
+      : refuse(`${faultOf(error)} (${describe(error)})`)
   }
+}
+
+/** By SQLite's result codes: busy, locked; read-only, cannot be opened, and a full disk. */
+function faultOf(error: unknown): string {
+  const code = Number((error as { errcode?: number }).errcode) & 0xff
+  if (code === 5 || code === 6) return 'is locked by another program: end that one'
+  return code === 8 || code === 14 || code === 13 ? 'cannot be opened or written' : 'is no database, or damaged'
 }

@@ -51,7 +51,10 @@ export class SqliteWriter {
       this.#database.exec('COMMIT')
       return answers
     } catch (error) {
-      this.#database.exec('ROLLBACK')
+      // SQLite has done so itself where the disk is full: what says so must not be lost.
+      try {
+        this.#database.exec('ROLLBACK')
+      } catch {}
       throw error
     }
   }

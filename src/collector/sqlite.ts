@@ -1,5 +1,5 @@
 /** The store over SQLite: one connection that writes, here, and one that reads, in a thread of its own. */
-import { guard } from '../runtime/diag.ts'
+import { describe, guard, warn } from '../runtime/diag.ts'
 import { BusyError } from './busy.ts'
 import type { RawSpan } from './otlp.ts'
 import { reads } from './sql-reader.ts'
@@ -111,7 +111,11 @@ export async function openSqlite(file: string, options: SqliteOptions = {}): Pro
       isClosed = true
       while (waiting.length) commit()
       await reader.close()
-      database.exec('PRAGMA wal_checkpoint(TRUNCATE)')
+      try {
+        database.exec('PRAGMA wal_checkpoint(TRUNCATE)')
+      } catch (error) {
+        warn(`${file}: its log stays beside it until it is opened again (${describe(error)})`)
+      }
       database.close()
     },
   }

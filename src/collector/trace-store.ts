@@ -53,6 +53,7 @@ export interface SpanRow {
   cost?: number
   note?: string
   callId?: string
+  service?: string
   incomplete?: boolean
 }
 

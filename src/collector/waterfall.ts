@@ -7,6 +7,11 @@ const BAR = 32
 const NAME = 34
 
 export function renderWaterfall(session: CollectedSession): string {
+  return waterfallOf(session)
+}
+
+/** `state`: what a store says of it; spans of other makers do not say themselves. */
+export function waterfallOf(session: CollectedSession, state?: string): string {
   const { root, spans } = session
   const first = root ?? spans[0]
   if (!first) return `session ${session.id}: no spans`
@@ -21,14 +26,14 @@ export function renderWaterfall(session: CollectedSession): string {
     return `  ${pad(name, NAME)} ${bar} ${millis(row.end - row.start).padStart(9)}  ${details(row)}`.trimEnd()
   })
   // Names come from requests: a terminal must not obey them, nor turn them around.
-  return [headline(session, first), `  session ${session.id} · trace ${session.traceId}`, ...lines]
+  return [headline(session, first, state), `  session ${session.id} · trace ${session.traceId}`, ...lines]
     .map((line) => line.replace(/[\p{C}\p{Zl}\p{Zp}]/gu, ' '))
     .join('\n')
 }
 
-function headline(session: CollectedSession, root: CollectedSpan): string {
+function headline(session: CollectedSession, root: CollectedSpan, told: string | undefined): string {
   const { attributes } = root
-  const state = attributes[key.END_STATE] ?? 'running'
+  const state = told ?? attributes[key.END_STATE] ?? 'running'
   const reason = attributes[key.END_STATE_REASON]
   const tokens = sum(session.spans, key.GEN_AI_PROMPT_TOKENS) + sum(session.spans, key.GEN_AI_COMPLETION_TOKENS)
   const tags = [attributes[key.TAGS] ?? []].flat()

@@ -79,20 +79,69 @@ test('help, version, and what it does not know', async () => {
     1,
     expect.stringContaining('npx agentops-edge dev'),
   ])
-  expect(await run(['dev', '--port', 'high'])).toEqual([
+})
+
+test('a value that cannot be meant is told, with what is expected, and ends with 2', async () => {
+  const wrong: [args: string[], says: string][] = [
+    [['dev', '--port', 'high'], '--port: expected a whole number from 0 to 65535, got high'],
+    [['dev', '--port', '80.5'], '--port: expected a whole number'],
+    [['dev', '--db', ''], '--db: expected the name of a file'],
+    [['dev', '--max-age', '0'], '--max-age: expected a number from 0.01'],
+    [['tail', '--state', 'Done'], '--state: expected Success, Fail or Indeterminate, got Done'],
+    [['tail', '--url', 'nonsense'], '--url: expected an address'],
+    [['check', '--wait', 'long'], '--wait: expected a number from 0'],
+  ]
+  const told = await Promise.all(wrong.map(([args]) => run(args)))
+  expect(told).toEqual(wrong.map(([, says]) => [2, expect.stringContaining(says)]))
+})
+
+test('who is not asked for is told apart from a backend without the session; what goes wrong is on stderr', async () => {
+  const other = await serve((_, response) => response.writeHead(404, { 'content-type': 'text/plain' }).end('none'))
+  expect(await run(['show', traceIdOf(1), '--url', other])).toEqual([
     1,
-    expect.stringContaining('--port: expected a number from 0 to 65535'),
+    expect.stringContaining('answered 404: is that agentops-edge dev?'),
   ])
+  const missing = start(['show', 'abc', '--json', '--url', await backend()])
+  let out = ''
+  missing.process.stdout?.on('data', (chunk) => (out += chunk))
+  expect([await missing.ended, out]).toEqual([1, ''])
+})
+
+test('a session of other makers, by the address of its page, in a state that no span says', async () => {
+  const url = await backend()
+  const traceId = traceIdOf(3)
+  const nanos = `${Date.now()}000000`
+  const span = { traceId, spanId: '00f067aa0ba902b7', name: 'GET /', startTimeUnixNano: nanos, endTimeUnixNano: nanos }
+  await send(url, { resourceSpans: [{ scopeSpans: [{ spans: [span] }] }] })
+  const { host } = new URL(url)
+  const [code, shown] = await run(['show', `${url}/sessions?trace_id=${traceId}`, '--url', `${host}/`])
+  expect([code, shown]).toEqual([0, expect.stringContaining('GET / · Success')])
+})
+
+test('tail ends where nobody reads it any more, and a tag is a text', async () => {
+  const url = await backend()
+  const tail = start(['tail', '--json', '--tag', '1.0', '--url', url])
+  await new Promise((resolve) => setTimeout(resolve, 1500))
+  const of = (n: number): object =>
+    otlpOf({ traceId: traceIdOf(n), name: 'a', start: Date.now(), ms: 5, tags: ['1.0'] })
+  await send(url, of(1))
+  await waitFor('the session', () => tail.printed().includes('"tags":["1.0"]'))
+  tail.process.stdout?.destroy()
+  for (let n = 2; tail.process.exitCode === null; n++) {
+    await send(url, of(n))
+    await new Promise((resolve) => setTimeout(resolve, 300))
+  }
+  expect([await tail.ended, tail.printed()]).toEqual([0, expect.not.stringContaining('EPIPE')])
 })
 
 test('an older Node is told what is needed; the oldest that will do runs it', async () => {
   await installRuntimes()
-  const on = (runtime: Runtime): Promise<{ stdout: string }> =>
+  const on = (runtime: Runtime): Promise<{ stderr: string }> =>
     promisify(execFile)(resolve(RUNTIMES[runtime][0]), [COMMAND, 'show', 'x', '--url', 'http://127.0.0.1:1']).catch(
       (error) => error,
     )
-  expect((await on('Node 20')).stdout).toMatch(/^agentops-edge needs Node 22\.15 or newer; this is v20/)
-  expect((await on('Node 22')).stdout).toContain('nobody answers')
+  expect((await on('Node 20')).stderr).toMatch(/^agentops-edge needs Node 22\.15 or newer; this is v20/)
+  expect((await on('Node 22')).stderr).toContain('nobody answers')
 })
 
 test('dev takes the next port where one is taken, keeps its sessions, and ends with 0', async () => {
@@ -122,6 +171,48 @@ test('dev refuses a file that is not its own', async () => {
   const db = join(folder, 'theirs.db')
   await writeFile(db, 'not a database'.repeat(100))
   expect(await run(['dev', '--port', '0', '--db', db])).toEqual([1, expect.stringContaining('it is left as it is')])
+})
+
+test('dev says what keeps it from a file: that it is locked, or cannot be written', async () => {
+  const db = join(folder, 'locked.db')
+  const other = new DatabaseSync(db)
+  other.exec('CREATE TABLE a (b); PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE')
+  onTestFinished(() => other.close())
+  const [locked, none] = await Promise.all([
+    run(['dev', '--port', '0', '--db', db]),
+    run(['dev', '--port', '0', '--db', folder]),
+  ])
+  expect(locked).toEqual([1, expect.stringContaining('is locked by another program')])
+  expect(none).toEqual([1, expect.stringContaining('cannot be opened or written')])
+})
+
+test('a disk without room is answered 503 and said; what was answered 200 is kept', async () => {
+  const db = join(folder, 'full.db')
+  const limit = `trap '' XFSZ; ulimit -f 1600; exec "${NODE}" "${COMMAND}" dev --port 0 --db "${db}"`
+  const child = spawn('sh', ['-c', limit], { env: ownEnvironment({}) })
+  let printed = ''
+  for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk) => (printed += chunk))
+  const ended = new Promise((done) => child.on('close', done))
+  onTestFinished(async () => {
+    child.kill('SIGKILL')
+    await ended
+  })
+  const url = await waitFor('the url', () => /http:\/\/127\.0\.0\.1:\d+/.exec(printed)?.[0])
+  const statuses: number[] = []
+  let told = ''
+  for (let n = 1; n <= 20; n++) {
+    const one = otlpOf({ traceId: traceIdOf(n), name: 'x'.repeat(200_000), start: Date.now(), ms: 5 })
+    const headers = { 'content-type': 'application/json' }
+    const answer = await fetch(`${url}/v1/traces`, { method: 'POST', body: JSON.stringify(one), headers })
+    statuses.push(answer.status)
+    if (answer.status === 503) told = await answer.text()
+  }
+  const kept = statuses.filter((status) => status === 200).length
+  expect(statuses.filter((status) => status === 503)).toHaveLength(20 - kept)
+  expect(kept).toBeGreaterThan(0)
+  expect(told).toMatch(/disk I\/O error|disk is full/)
+  expect(await (await fetch(url)).text()).toContain(`${kept} session`)
+  expect(printed).toContain('agentops-edge: the spans cannot be stored now: ')
 })
 
 test('tail prints each session as it ends, and nothing that moves the cursor or turns the line', async () => {

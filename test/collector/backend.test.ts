@@ -101,6 +101,11 @@ describe('bodies', () => {
     expect(process.memoryUsage().rss - before).toBeLessThan(300e6)
   })
 
+  test('gzip under its old name', async () => {
+    const body = gzipSync(JSON.stringify(otlpOf(session())))
+    expect((await send('/v1/traces', body, { ...JSON_TYPE, 'content-encoding': 'x-gzip' })).status).toBe(200)
+  })
+
   test('an encoding that nobody here reads is refused with a reason', async () => {
     const response = await send('/v1/traces', '{}', { ...JSON_TYPE, 'content-encoding': 'br' })
     expect([response.status, await response.text()]).toEqual([400, expect.stringContaining('gzip, deflate')])
@@ -112,7 +117,9 @@ describe('bodies', () => {
     const spans = body.resourceSpans[0]?.scopeSpans[0]?.spans ?? []
     if (spans[0]) spans[0].spanId = 'no id'
     const answer = await (await send('/v1/traces', JSON.stringify(body))).json()
-    expect(answer).toEqual({ partialSuccess: { rejectedSpans: '1', errorMessage: 'a span has no valid ids' } })
+    expect(answer).toEqual({
+      partialSuccess: { rejectedSpans: '1', errorMessage: expect.stringContaining('no valid ids') },
+    })
     expect(await get(`/api/traces/${one.traceId}`)).toMatchObject({ session: { spans: 1 } })
   })
 
@@ -140,6 +147,21 @@ describe('bodies', () => {
     ]) {
       expect((await send('/v1/traces', text)).status).toBe(400)
     }
+    const wrong: object[] = [{ attributes: [null] }, { attributes: { a: 1 } }, { events: [null] }, { links: 5 }]
+    for (const fields of wrong) {
+      const { resourceSpans } = JSON.parse(JSON.stringify(otlpOf(session())))
+      Object.assign(resourceSpans[0].scopeSpans[0].spans[0], fields)
+      const answer = await send('/v1/traces', JSON.stringify({ resourceSpans }))
+      expect([answer.status, await answer.text()]).toEqual([400, expect.stringContaining('not the one that OTLP has')])
+    }
+    // What is no text where one belongs is shown, and costs nobody the page.
+    const blank = session()
+    const nameless = JSON.parse(JSON.stringify(otlpOf(blank)))
+    const [span] = nameless.resourceSpans[0].scopeSpans[0].spans
+    Object.assign(span, { name: { a: 1 }, events: [{}, { name: [5] }], links: [{}], status: { message: null } })
+    nameless.resourceSpans[0].scopeSpans[0].scope = { name: { b: 2 } }
+    expect((await send('/v1/traces', JSON.stringify(nameless))).status).toBe(200)
+    expect((await fetch(`${backend.url}/traces/${blank.traceId}`)).status).toBe(200)
     expect(
       (await send('/v1/traces', Uint8Array.of(10, 5, 1), { 'content-type': 'application/x-protobuf' })).status,
     ).toBe(400)

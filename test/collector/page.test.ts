@@ -102,6 +102,72 @@ test('a session appears while the page is open, runs, and ends', async () => {
   await until(`document.querySelector('.spans').textContent.includes('late')`)
 })
 
+test('a session that has not come yet is shown as soon as it does', async () => {
+  const session = { traceId: traceIdOf(51), name: 'POST /soon', start: Date.now(), ms: 4 }
+  await page.goto(`${backend.url}/traces/${session.traceId}`)
+  await live()
+  expect(await page.locator('main').innerText()).toContain('No such session')
+  await send(session)
+  await until(`document.querySelector('h1').textContent === 'POST /soon' && document.title.startsWith('POST /soon')`)
+})
+
+test('what is unfolded stays so while more comes, and Escape leads back to the list as it was', async () => {
+  const list = `${backend.url}/?tag=beta`
+  await page.goto(list)
+  await page.goto(`${backend.url}/conversations/desk-ada`)
+  await live()
+  await page.evaluate(`document.querySelector('#live details').open = true`)
+  const [told] = deskSessions().slice(1)
+  await send({ ...(told as DeskSession), traceId: traceIdOf(53), name: 'POST /third' })
+  await until(`[...document.querySelectorAll('.turn')].some((turn) => turn.textContent.includes('POST /third'))`)
+  expect(await page.evaluate(`document.querySelector('#live details').open`)).toBe(true)
+  await page.keyboard.press('Escape')
+  await page.waitForURL(list)
+})
+
+test('times are those of whoever reads', async () => {
+  const other = await browser.newPage({ timezoneId: 'Asia/Tokyo' })
+  await other.goto(`${backend.url}/traces/${ASKED}`)
+  const [shown, meant] = await other.evaluate<[string, string]>(
+    `[document.querySelector('time').textContent, new Date(document.querySelector('time').dateTime).toTimeString().slice(0, 8)]`,
+  )
+  expect(shown.endsWith(meant)).toBe(true)
+  expect(await other.evaluate('new Date(0).getHours()')).toBe(9)
+})
+
+test('a tab that nobody looks at holds no connection, and has caught up when somebody does', async () => {
+  await page.goto(backend.url)
+  await live()
+  const look = (isHidden: boolean): Promise<unknown> =>
+    page.evaluate(
+      `Object.defineProperty(document, 'hidden', { value: ${isHidden}, configurable: true }); document.dispatchEvent(new Event('visibilitychange'))`,
+    )
+  await look(true)
+  expect(await page.evaluate('source')).toBe(undefined)
+  await send({ traceId: traceIdOf(52), name: 'POST /meanwhile', start: Date.now(), ms: 4 })
+  await look(false)
+  await until(`document.querySelector('tr[data-id="${traceIdOf(52)}"]')`)
+})
+
+test('on a telephone nothing is wider than it, and every page is in reach', async () => {
+  await page.setViewportSize({ width: 400, height: 800 })
+  try {
+    for (const path of [
+      '/',
+      '/overview',
+      `/traces/${ASKED}`,
+      `/traces/${ASKED}?view=chat`,
+      '/conversations/desk-ada',
+    ]) {
+      await page.goto(backend.url + path)
+      expect([path, await page.evaluate('document.documentElement.scrollWidth')]).toEqual([path, 400])
+      expect(await page.locator('.bar nav a').nth(1).isVisible()).toBe(true)
+    }
+  } finally {
+    await page.setViewportSize({ width: 1280, height: 820 })
+  }
+})
+
 test('the waterfall: what failed is open, a click opens another event, a drag zooms, rows fold', async () => {
   await page.goto(`${backend.url}/traces/${ASKED}`)
   expect(await page.locator('.story').innerText()).toMatch(/What do Ada's orders cost[\s\S]*23\.10 EUR/)

@@ -95,6 +95,20 @@ describe.each(STORES)('%s', (_, start) => {
     expect(await get(`/api/sessions?tag=two&model=gpt-4o-2024-08-06`)).toHaveLength(1)
   })
 
+  test('where another service takes over, the waterfall says so; the others have no mark', async () => {
+    const [first, second] = [session({ service: 'shop' }), session({ service: 'mailer' })]
+    const two = otlpOf({ ...second, traceId: first.traceId, isRunning: true, spans: [{ name: 'send', at: 1, ms: 1 }] })
+    await post({ resourceSpans: [...otlpOf(first).resourceSpans, ...two.resourceSpans] })
+    await kept(first.traceId, 2)
+    const html = await page(`/traces/${first.traceId}`)
+    expect([...html.matchAll(/class="service"><bdi>([^<]*)/g)].map(([, name]) => name)).toEqual(['mailer'])
+  })
+
+  test('what has no words in it is found nowhere', async () => {
+    await take(session())
+    expect(await get(`/api/sessions?q=${encodeURIComponent('😀 %_')}`)).toEqual([])
+  })
+
   test('a span that comes twice in one request counts once', async () => {
     const at = noon - (40 * QUARTER) / 1000
     const one = { ...asked(), start: at, service: 'twice' }

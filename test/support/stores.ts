@@ -17,9 +17,13 @@ export async function onSqlite(maxWaiting?: number): Promise<RunningStore> {
 }
 
 /** The Worker of `examples/backend-worker`, with its queue, in workerd. */
-export async function onD1(bindings: Record<string, string> = {}, miniflare: object = {}): Promise<RunningWorker> {
+export async function onD1(
+  bindings: Record<string, string> = {},
+  miniflare: object = {},
+  entry = 'examples/backend-worker/src/index.ts',
+): Promise<RunningWorker> {
   const worker = await startWorker({
-    entry: 'examples/backend-worker/src/index.ts',
+    entry,
     compatibilityFlags: [],
     bindings,
     queueProducers: { INGEST: 'ingest' },

@@ -5,7 +5,7 @@
 import { scaleLinear, scaleTime } from 'd3-scale'
 import { line } from 'd3-shape'
 import type { FC } from 'hono/jsx'
-import { plain } from './format.ts'
+import { plain, tick } from './format.ts'
 
 export interface Series {
   name: string
@@ -34,7 +34,7 @@ export interface ChartProps {
 }
 
 const [WIDTH, HEIGHT] = [560, 170]
-const [LEFT, RIGHT, TOP, BOTTOM] = [56, 18, 10, 22]
+const [LEFT, RIGHT, TOP, BOTTOM] = [64, 18, 10, 22]
 
 export const Chart: FC<ChartProps> = ({ title, sum, times, series, shape, format, hrefs, labels }) => {
   const count = times.length - 1
@@ -79,7 +79,7 @@ export const Chart: FC<ChartProps> = ({ title, sum, times, series, shape, format
             <>
               <line x1={LEFT} x2={WIDTH - RIGHT} y1={y(value)} y2={y(value)} />
               <text x={LEFT - 8} y={y(value) + 4} text-anchor="end">
-                {format(value) || '0'}
+                {tick(format(value)) || '0'}
               </text>
             </>
           ))}

@@ -10,6 +10,9 @@ import { Text, Value } from './value.tsx'
 /** Of one message list; the middle of a longer one is left out. */
 const MAX_MESSAGES = 200
 
+/** What an answer ends by where nothing has cut it off. */
+const USUAL_END = /^(stop|stop_sequence|end_turn|tool[-_]?(calls?|use)|function_call|completed|eos)$/i
+
 /** One model call's messages, all of them. */
 export const Messages: FC<{ span: CollectedSpan; results: Results; base: string }> = ({ span, results, base }) => {
   const asked = inputMessages(span.attributes)
@@ -113,6 +116,9 @@ const Bubble: FC<{ message: ChatMessage; results: Results; base: string }> = ({ 
     <article class={`message r-${role}`}>
       <p class="who">{plain(message.role)}</p>
       {body}
+      {message.finishReason && !USUAL_END.test(message.finishReason) && (
+        <p class="cut">ended by: {plain(message.finishReason)}</p>
+      )}
     </article>
   )
 }

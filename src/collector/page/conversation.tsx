@@ -3,7 +3,7 @@ import type { FC } from 'hono/jsx'
 import type { CollectedSpan } from '../otlp.ts'
 import type { SessionRow } from '../trace-store.ts'
 import { Thread } from './chat.tsx'
-import { clock, count, duration, iso, plain, plural } from './format.ts'
+import { clock, count, duration, iso, money, plain, plural } from './format.ts'
 import { Layout } from './layout.tsx'
 import { State } from './list.tsx'
 
@@ -21,6 +21,7 @@ export const ConversationPage: FC<ConversationProps> = ({ id, turns }) => {
   // Each request repeats the conversation before it.
   const seen = new Map<string, number>()
   const tokens = sum(({ inputTokens, outputTokens }) => inputTokens + outputTokens)
+  const cost = sum((session) => session.cost)
   return (
     <Layout title={`Conversation ${plain(id)}`} live="sessions">
       <div class="head">
@@ -28,7 +29,7 @@ export const ConversationPage: FC<ConversationProps> = ({ id, turns }) => {
         <code>{plain(id)}</code>
       </div>
       <p class="muted" id="total">
-        {plural(turns.length, 'session')}, {count(tokens)} tokens
+        {plural(turns.length, 'session')}, {count(tokens)} tokens{cost > 0 && `, ${money(cost)}`}
       </p>
       <div id="live" class="conversation">
         {turns.map(({ session, spans }) => (

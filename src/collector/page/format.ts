@@ -9,7 +9,13 @@ export function duration(micros: number): string {
   if (ms < 60_000) return `${(ms / 1000).toFixed(ms < 10_000 ? 2 : 1)} s`
   const minutes = Math.floor(ms / 60_000)
   if (minutes < 60) return `${minutes} min ${String(Math.floor((ms % 60_000) / 1000)).padStart(2, '0')} s`
-  return `${Math.floor(minutes / 60)} h ${String(minutes % 60).padStart(2, '0')} min`
+  const hours = Math.floor(minutes / 60)
+  return hours < 48 ? `${hours} h ${String(minutes % 60).padStart(2, '0')} min` : `${Math.floor(hours / 24)} days`
+}
+
+/** What `duration` or `money` wrote, as short as an axis has room for: `1:20 min`, `$0.60`. */
+export function tick(text: string): string {
+  return text.replace(/^(\d+) (min|h) (\d\d) \w+$/, '$1:$3 $2').replace(/^(\$\d+\.\d\d\d*?)0+$/, '$1')
 }
 
 /** `14:03:22`, with the date where it was another day. Microseconds since the Unix epoch. */

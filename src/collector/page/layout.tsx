@@ -5,10 +5,12 @@ export interface LayoutProps {
   title: string
   /** What the script listens for: any session, one trace (its id), or nothing. */
   live?: string
+  /** The path of the entry of the navigation that this is. */
+  here?: string
   children?: Child
 }
 
-export const Layout: FC<LayoutProps> = ({ title, live, children }) => (
+export const Layout: FC<LayoutProps> = ({ title, live, here, children }) => (
   <html lang="en">
     <head>
       <meta charset="utf-8" />
@@ -33,8 +35,12 @@ export const Layout: FC<LayoutProps> = ({ title, live, children }) => (
           agentops-edge
         </a>
         <nav aria-label="Main">
-          <a href="/">Sessions</a>
-          <a href="/overview">Overview</a>
+          <a href="/" aria-current={here === '/' ? 'page' : undefined}>
+            Sessions
+          </a>
+          <a href="/overview" aria-current={here === '/overview' ? 'page' : undefined}>
+            Overview
+          </a>
         </nav>
         <span class="grow" />
         <span id="status" class="status" role="status" />
@@ -86,6 +92,21 @@ export const Layout: FC<LayoutProps> = ({ title, live, children }) => (
       </dialog>
     </body>
   </html>
+)
+
+/** `live`: as of the layout; what is missing is shown when it arrives. */
+export const Missing: FC<{ what: string; why: string; live?: string }> = ({ what, why, live }) => (
+  <Layout title={`No such ${what}`} live={live}>
+    <div id="live">
+      <div class="empty">
+        <h1>No such {what}</h1>
+        <p class="muted">{why}</p>
+        <p>
+          <a href="/">All sessions</a>
+        </p>
+      </div>
+    </div>
+  </Layout>
 )
 
 export const ICON = `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 20 20" fill="#3b5bdb"><rect x="1" y="3" width="18" height="3.4" rx="1.7"/><rect x="4" y="8.3" width="9" height="3.4" rx="1.7"/><rect x="9" y="13.6" width="8" height="3.4" rx="1.7"/></svg>`

@@ -14,6 +14,8 @@ import { Layout } from './layout.tsx'
 
 export const STATES: readonly SessionState[] = ['Success', 'Fail', 'Indeterminate', 'Running', 'Unfinished']
 
+/** Of one session, shown. */
+const MAX_TAGS = 12
 /** Filters that are always there, and those that are where there is something to choose. */
 const USUAL: readonly Label[] = ['tag', 'route', 'model']
 const MAYBE: readonly Label[] = ['service', 'environment']
@@ -32,7 +34,7 @@ export const ListPage: FC<ListProps> = ({ rows, facets, filter, next, endpoint }
   const { state, text, before, after } = filter
   const isFiltered = !!(state || text || after !== undefined || LABELS.some((label) => filter[label]))
   return (
-    <Layout title="Sessions" live={before === undefined && after === undefined ? 'sessions' : undefined}>
+    <Layout title="Sessions" here="/" live={before === undefined && after === undefined ? 'sessions' : undefined}>
       <div class="head">
         <h1>Sessions</h1>
         <span class="muted" id="total">
@@ -197,11 +199,16 @@ export const State: FC<{ row: Pick<SessionRow, 'state' | 'errors'> }> = ({ row }
 
 export const Tags: FC<{ tags: string[] }> = ({ tags }) => (
   <>
-    {tags.slice(0, 12).map((tag) => (
+    {tags.slice(0, MAX_TAGS).map((tag) => (
       <a class="tag" href={`/?tag=${encodeURIComponent(tag)}`}>
         <bdi>{plain(tag)}</bdi>
       </a>
     ))}
+    {tags.length > MAX_TAGS && (
+      <span class="muted" title={plain(tags.slice(MAX_TAGS).join(', '))}>
+        +{tags.length - MAX_TAGS}
+      </span>
+    )}
   </>
 )
 

@@ -49,7 +49,7 @@ export const OverviewPage: FC<OverviewProps> = ({ overview, facets, range }) => 
       hrefOf: (at) => linkTo({ ...during(at), [kind]: name }),
     }))
   return (
-    <Layout title="Overview">
+    <Layout title="Overview" here="/overview">
       <div class="head">
         <h1>Overview</h1>
         <span class="muted">

@@ -11,10 +11,11 @@ import { LABELS, type SessionFilter, type SessionRow, type SpanRow, type TraceSt
 import { Thread } from './chat.tsx'
 import { ConversationPage, MAX_TURNS } from './conversation.tsx'
 import { count, plain, plural } from './format.ts'
-import { ICON, Layout } from './layout.tsx'
+import { ICON, Layout, Missing } from './layout.tsx'
 import { ListPage, STATES } from './list.tsx'
 import { treeOf } from './order.ts'
 import { OverviewPage } from './overview.tsx'
+import { MAX_RAW, RawView } from './raw.tsx'
 import { SCRIPT } from './script.ts'
 import { SessionPage, VIEWS, type View } from './session.tsx'
 import { SpanPanel } from './span.tsx'
@@ -26,8 +27,6 @@ const PAGE = 50
 const MAX_SPANS = 100_000
 /** Model calls and tools of a chat. */
 const MAX_CHAT = 400
-/** Spans of the raw view. */
-const MAX_RAW = 200
 /** Characters of what was asked and answered at the head. */
 const STORY = 1200
 
@@ -70,7 +69,10 @@ export function pages(store: TraceStore): Hono {
   app.get('/traces/:id', async (c) => {
     const id = traceIdOf(c.req.param('id'))
     const [session, spans] = await Promise.all([store.session(id), store.spans(id, MAX_SPANS)])
-    if (!session) return missing(c, 'session', `No spans of the trace ${plain(id.slice(0, 64))} have arrived.`)
+    if (!session) {
+      const why = `No spans of the trace ${plain(id.slice(0, 64))} have arrived. As soon as they do, they are shown here.`
+      return show(c, <Missing what="session" why={why} live={id.slice(0, 64)} />, 404)
+    }
     const view = VIEWS.find((name) => name === c.req.query('view')) ?? 'waterfall'
     const selected = spans.find(({ spanId }) => spanId === c.req.query('span')) ?? worthALook(spans)
     const [story, body, conversation] = await Promise.all([
@@ -93,7 +95,7 @@ export function pages(store: TraceStore): Hono {
     const spans = await store.spans(id, MAX_SPANS)
     const span = spans.find(({ spanId }) => spanId === c.req.param('span'))
     const panel = span && (await panelOf(store, id, span, spans, c.req.query('view') ?? 'waterfall'))
-    if (!panel) return missing(c, 'event', 'It has not arrived, or is no longer kept.')
+    if (!panel) return show(c, <Missing what="event" why="It has not arrived, or is no longer kept." />, 404)
     return show(
       c,
       <Layout title="Event">
@@ -110,7 +112,8 @@ export function pages(store: TraceStore): Hono {
   app.get('/conversations/:id', async (c) => {
     const id = c.req.param('id')
     const sessions = await store.sessions({ sessionId: id, limit: MAX_TURNS, ascending: true })
-    if (!sessions.length) return missing(c, 'conversation', 'No session of it has arrived.')
+    if (!sessions.length)
+      return show(c, <Missing what="conversation" why="No session of it has arrived." live="sessions" />, 404)
     const turns = await Promise.all(
       sessions.map(async (session) => {
         const raw = await store.raw(session.traceId, { types: ['model', 'tool'], limit: MAX_CHAT })
@@ -119,6 +122,10 @@ export function pages(store: TraceStore): Hono {
     )
     return show(c, <ConversationPage id={id} turns={turns} />)
   })
+
+  app.get('*', (c) =>
+    show(c, <Missing what="page" why="Agents send what they do to /v1/traces, by POST; it is shown under /." />, 404),
+  )
   return app
 }
 
@@ -128,22 +135,6 @@ function show(c: Context, page: Child, status: 200 | 404 = 200): Response | Prom
 
 function asset(c: Context, text: string, type: string): Response {
   return c.body(text, 200, { 'content-type': `${type}; charset=utf-8`, 'cache-control': 'no-cache' })
-}
-
-function missing(c: Context, what: string, why: string): Response | Promise<Response> {
-  return show(
-    c,
-    <Layout title={`No such ${what}`}>
-      <div class="empty">
-        <h1>No such {what}</h1>
-        <p class="muted">{why}</p>
-        <p>
-          <a href="/">All sessions</a>
-        </p>
-      </div>
-    </Layout>,
-    404,
-  )
 }
 
 /** What a request asks a list for; what cannot be meant is left out. */
@@ -203,22 +194,7 @@ async function bodyOf(c: Context, store: TraceStore, { session, spans, view, sel
   const base = `/traces/${session.traceId}`
   if (view === 'raw') {
     const raw = await store.raw(session.traceId, { limit: MAX_RAW })
-    return (
-      <>
-        <p>
-          <a href={`${base}/otlp.json`} download={`${session.traceId}.json`}>
-            Download as OTLP
-          </a>
-          {session.spans > MAX_RAW && <span class="muted"> The first {MAX_RAW} spans:</span>}
-        </p>
-        {raw.map((span) => (
-          <details class="json">
-            <summary>{plain(`${toSpan(span).name} ${span.span.spanId}`)}</summary>
-            <pre class="text">{plain(JSON.stringify(span, null, 2).slice(0, 20_000))}</pre>
-          </details>
-        ))}
-      </>
-    )
+    return <RawView raw={raw} spans={session.spans} base={base} />
   }
   if (view === 'chat') {
     const raw = await store.raw(session.traceId, { types: ['model', 'tool'], limit: MAX_CHAT })
@@ -263,7 +239,7 @@ async function bodyOf(c: Context, store: TraceStore, { session, spans, view, sel
             </button>
             <span class="muted">drag over the bars to zoom</span>
           </div>
-          <Minimap rows={rows} start={session.start} length={length} />
+          <Minimap rows={tree} start={session.start} length={length} />
         </>
       )}
       <Rows
@@ -271,6 +247,7 @@ async function bodyOf(c: Context, store: TraceStore, { session, spans, view, sel
         start={session.start}
         length={length}
         selected={selected?.spanId}
+        service={session.service}
         base={base}
         view={view as 'waterfall' | 'tree'}
       />

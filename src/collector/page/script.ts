@@ -22,7 +22,27 @@ const fetched = async (url) => {
   return new DOMParser().parseFromString(await response.text(), 'text/html')
 }
 
-// Filters apply as they are chosen.
+// Times are the reader's own; the overview says whose its are.
+const pad = (value) => String(value).padStart(2, '0')
+const times = () => {
+  if (location.pathname === '/overview') return
+  for (const element of $$('time')) {
+    const time = new Date(element.dateTime)
+    if (isNaN(time)) continue
+    const day = time.getFullYear() + '-' + pad(time.getMonth() + 1) + '-' + pad(time.getDate())
+    const isToday = time.toDateString() === new Date().toDateString()
+    element.textContent = (isToday ? '' : day + ' ') + [time.getHours(), time.getMinutes(), time.getSeconds()].map(pad).join(':')
+    element.title = time.toString()
+  }
+}
+times()
+
+// Filters apply as they are chosen, and are there again for who comes back to the list.
+let list = ''
+try {
+  if (location.pathname === '/') sessionStorage.setItem('list', location.search)
+  list = sessionStorage.getItem('list') ?? ''
+} catch {}
 for (const select of $$('.filters select')) select.addEventListener('change', () => select.form.requestSubmit())
 $('.filters')?.addEventListener('submit', (event) => {
   event.preventDefault()
@@ -40,7 +60,9 @@ const micros = (value) => {
   if (ms === 0) return '0 ms'
   if (ms < 10) return ms.toFixed(1) + ' ms'
   if (ms < 1000) return Math.round(ms) + ' ms'
-  return (ms / 1000).toFixed(ms < 10000 ? 2 : 1) + ' s'
+  if (ms < 60000) return (ms / 1000).toFixed(ms < 10000 ? 2 : 1) + ' s'
+  const [whole, unit] = ms < 3600000 ? [ms / 1000, ' min'] : [ms / 60000, ' h']
+  return whole < 2880 ? Math.floor(whole / 60) + ':' + String(Math.floor(whole % 60)).padStart(2, '0') + unit : Math.floor(whole / 1440) + ' days'
 }
 const draw = () => {
   for (const svg of $$('.track')) svg.setAttribute('viewBox', from + ' 0 ' + width + ' 10')
@@ -83,6 +105,15 @@ addEventListener('click', (event) => {
   if (by) by === '0' ? zoom(0, WIDTH) : zoomBy(Number(by))
 })
 
+// To the clipboard.
+addEventListener('click', async (event) => {
+  const button = event.target.closest('[data-copy]')
+  if (!button) return
+  const said = button.textContent
+  button.textContent = await navigator.clipboard.writeText(button.dataset.copy).then(() => 'Copied', () => 'No clipboard')
+  setTimeout(() => { button.textContent = said }, 1500)
+})
+
 // Folding.
 const applyFolds = () => {
   let hiddenBelow = Infinity
@@ -122,6 +153,7 @@ const select = async (row, isPushed = true) => {
     if (mine !== selection) return
     panel.replaceChildren(...$('#panel', page).childNodes)
     panel.scrollTop = 0
+    times()
     if (isPushed) history.replaceState(null, '', link.href)
   } catch { location.href = link.href }
 }
@@ -164,7 +196,7 @@ addEventListener('keydown', (event) => {
     '+': () => zoomBy(0.5), '=': () => zoomBy(0.5), '-': () => zoomBy(2), 0: () => zoom(0, WIDTH),
     '/': () => { const search = $('input[type=search]'); search ? search.focus() : (location.href = '/') },
     '?': () => $('#help').showModal(),
-    Escape: () => { if (location.pathname !== '/') location.href = '/' },
+    Escape: () => { if (location.pathname !== '/') location.href = '/' + list },
   }[event.key]
   const tab = /^[1-4]$/.test(event.key) && $('.tabs [data-key="' + event.key + '"]')
   if (tab) location.href = tab.href
@@ -195,6 +227,8 @@ const watched = document.body.dataset.live
 const status = $('#status')
 let isBusy = false
 let isDue = false
+let last
+const folds = () => $$('#live details').filter((details) => !details.closest('#panel'))
 const refresh = async () => {
   if (isBusy) { isDue = true; return }
   isBusy = true
@@ -202,15 +236,22 @@ const refresh = async () => {
     const page = await fetched(location.href)
     const [now, then] = [$('#live'), $('#live', page)]
     if (!now || !then) return
+    document.title = page.title
+    const total = $('#total', page)
+    if (total && $('#total')) $('#total').textContent = total.textContent
+    if (last === then.innerHTML) return
+    last = then.innerHTML
+    // What comes is below: what was unfolded stays so.
+    const open = folds().map((details) => details.open)
     const focused = document.activeElement
     const key = focused?.closest?.('tr')?.dataset
     const known = new Set($$('tr[data-id]', now).map((row) => row.dataset.id + row.dataset.rev))
     // What is open in the panel stays as it is being read.
     if ($('#panel') && $('#panel', then)) $('#panel', then).replaceWith($('#panel'))
     now.replaceChildren(...then.childNodes)
+    folds().forEach((details, n) => { details.open = open[n] ?? details.open })
+    times()
     for (const row of $$('tr[data-id]', now)) if (!known.has(row.dataset.id + row.dataset.rev)) row.classList.add('fresh')
-    const total = $('#total', page)
-    if (total && $('#total')) $('#total').textContent = total.textContent
     if (key) {
       const row = key.id ? $('tr[data-id="' + CSS.escape(key.id) + '"]') : key.span && $('#s' + CSS.escape(key.span))
       if (row && focused.classList.contains('row-link')) $('.row-link', row).focus({ preventScroll: true })
@@ -222,15 +263,28 @@ const refresh = async () => {
     if (isDue) { isDue = false; setTimeout(refresh, 300) }
   }
 }
-if (watched) {
-  const source = new EventSource('/live')
-  let wasLost = false
+let source
+let wasLost = false
+const listen = () => {
+  source = new EventSource('/live')
   source.addEventListener('open', () => { status.textContent = 'live'; status.classList.add('on'); if (wasLost) refresh(); wasLost = false })
-  source.addEventListener('error', () => { status.textContent = 'not connected'; status.classList.remove('on'); wasLost = true })
+  source.addEventListener('error', () => {
+    status.textContent = 'not connected'; status.classList.remove('on'); wasLost = true
+    // A browser gives up where the answer was an error.
+    if (source?.readyState === 2) { close(); setTimeout(() => { if (!document.hidden && !source) listen() }, 3000) }
+  })
   source.addEventListener('stored', (event) => {
     const { changed } = JSON.parse(event.data)
     if (watched === 'sessions' || changed.includes(watched)) refresh()
   })
+}
+const close = () => { source?.close(); source = undefined }
+if (watched) {
+  // A browser has six connections to one host: tabs that nobody looks at leave them to the others.
+  document.addEventListener('visibilitychange', () => {
+    if (!document.hidden) { if (!source) listen() } else { close(); wasLost = true }
+  })
+  if (!document.hidden) listen()
 }
 applyFolds()
 $('tr.selected')?.scrollIntoView({ block: 'nearest' })

@@ -56,7 +56,10 @@ export const SessionPage: FC<SessionProps> = ({ session, view, question, answer,
             </Fact>
           )}
           <Fact name="Trace">
-            <code>{traceId}</code>
+            <code>{traceId}</code>{' '}
+            <button type="button" class="quiet copy" data-copy={traceId} aria-label="Copy the trace id">
+              Copy
+            </button>
           </Fact>
         </dl>
         {(question || answer) && (

@@ -1,7 +1,15 @@
 /** One event: what went in, what came out, what went wrong, and on demand everything that was sent of it. */
 import type { Child, FC } from 'hono/jsx'
 import type { Results } from '../calls.ts'
-import { callIdOf, contentsOf, type Failure, failuresOf, type SpanSummary, summarize } from '../conventions.ts'
+import {
+  callIdOf,
+  contentsOf,
+  type Failure,
+  failuresOf,
+  type SpanSummary,
+  serviceOf,
+  summarize,
+} from '../conventions.ts'
 import { inputMessages, outputMessages } from '../messages.ts'
 import type { CollectedSpan, PlainAttributes, PlainValue } from '../otlp.ts'
 import { Messages } from './chat.tsx'
@@ -24,6 +32,8 @@ export const SpanPanel: FC<SpanProps> = ({ span, results, caller, base, view }) 
   const { attributes, status } = span
   const { input, output } = contentsOf(span)
   const failures = failuresOf(span)
+  // Of what has neither contents nor failures, its attributes are all that there is to read.
+  const isBare = summary.type !== 'model' && input === undefined && output === undefined && !failures.length
   const isChat = summary.type === 'model' && <Messages span={span} results={results} base={base} />
   return (
     <section class={`panel t-${summary.type}`} aria-label="Event">
@@ -77,7 +87,7 @@ export const SpanPanel: FC<SpanProps> = ({ span, results, caller, base, view }) 
           ))}
         </Fold>
       )}
-      <Fold title={`Attributes (${Object.keys(attributes).length})`}>
+      <Fold title={`Attributes (${Object.keys(attributes).length})`} open={isBare && !!Object.keys(attributes).length}>
         <Attributes attributes={attributes} />
       </Fold>
       <Fold title="Resource and scope">
@@ -100,6 +110,8 @@ const Facts: FC<{ span: CollectedSpan; summary: SpanSummary }> = ({ span, summar
     ['Started', <time datetime={iso(start)}>{clock(start)}</time>],
     ['Took', duration(Number((span.end - span.start) / 1000n))],
   ]
+  const service = serviceOf(span)
+  if (service) facts.push(['Service', <bdi>{plain(service)}</bdi>])
   if (summary.model && summary.type !== 'model') facts.push(['Model', <bdi>{plain(summary.model)}</bdi>])
   if (inputTokens !== undefined || outputTokens !== undefined) {
     facts.push(['Tokens', `${count(inputTokens ?? 0)} in, ${count(outputTokens ?? 0)} out`])
@@ -140,8 +152,8 @@ const Part: FC<{ title: string; value: PlainValue | undefined }> = ({ title, val
     </div>
   )
 
-const Fold: FC<{ title: string; children?: Child }> = ({ title, children }) => (
-  <details class="fold-part">
+const Fold: FC<{ title: string; open?: boolean; children?: Child }> = ({ title, open, children }) => (
+  <details class="fold-part" open={open}>
     <summary>{title}</summary>
     {children}
   </details>

@@ -50,16 +50,19 @@ button:hover, select:hover { border-color: var(--muted); }
 .brand svg { fill: var(--accent); }
 .bar nav { display: flex; gap: 16px; }
 .bar nav a { color: var(--muted); }
+.bar nav a[aria-current] { color: var(--text); font-weight: 550; }
 .status { color: var(--muted); font-size: 12px; }
 .status::before { content: ""; display: inline-block; width: 7px; height: 7px; border-radius: 50%; margin-right: 6px; background: var(--grey); }
 .status.on::before { background: var(--green); }
+.status:empty::before { display: none; }
 main { padding: 20px 24px 60px; max-width: 1600px; margin: 0 auto; }
 .head { display: flex; align-items: baseline; gap: 12px; flex-wrap: wrap; margin-bottom: 12px; }
 .head .state { font-size: 14px; }
+.head .tag { margin-right: -5px; }
 
 .filters { display: flex; gap: 8px; flex-wrap: wrap; margin-bottom: 14px; align-items: center; }
-.filters select { max-width: 190px; }
-.wide { flex: 1 1 260px; }
+.filters select { max-width: 156px; padding: 5px 6px; }
+.wide { flex: 1 1 220px; }
 .wide input { width: 100%; }
 .empty { padding: 48px 24px; border: 1px dashed var(--line); border-radius: 10px; text-align: center; }
 .empty pre { display: inline-block; background: var(--sunk); border: 1px solid var(--line); padding: 10px 16px; border-radius: 8px; margin: 12px 0; }
@@ -90,10 +93,11 @@ tr.fresh { animation: fresh 2.5s ease-out; }
 @keyframes pulse { 50% { opacity: .3; } }
 @media (prefers-reduced-motion: reduce) { * { animation: none !important; } }
 .errors { color: var(--red); font-size: 12px; }
-.why { padding: 2px 0 10px; overflow-wrap: anywhere; }
+.why { padding: 2px 0 10px; overflow-wrap: anywhere; max-height: 9em; overflow: auto; }
 
 .facts { display: flex; flex-wrap: wrap; gap: 4px 26px; margin: 0 0 14px; }
 .facts dd { margin: 0; overflow-wrap: anywhere; }
+.copy { color: var(--muted); font-size: 12px; padding: 0 4px; }
 .story { display: grid; grid-template-columns: 1fr 1fr; gap: 16px 28px; padding: 14px 18px; margin-bottom: 16px; border: 1px solid var(--line); border-radius: 10px; background: var(--raised); overflow-wrap: anywhere; }
 .story .who { margin-bottom: 2px; }
 .story p + p { white-space: pre-line; max-height: 9em; overflow: auto; }
@@ -121,6 +125,7 @@ tr.fresh { animation: fresh 2.5s ease-out; }
 .indent { display: flex; align-items: center; min-width: 0; }
 .indent .row-link { color: var(--text); overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
 .failed .row-link { color: var(--red); }
+.service { flex: none; max-width: 45%; overflow: hidden; text-overflow: ellipsis; white-space: nowrap; font-size: 12px; color: var(--muted); margin-right: 6px; }
 .flag { flex: none; font-size: 11px; color: var(--amber); margin-left: 7px; }
 .fold, .leaf { flex: none; width: 18px; height: 18px; padding: 0; border: 0; background: none; }
 .fold::before { content: "▾"; color: var(--muted); font-size: 11px; }
@@ -134,7 +139,10 @@ tr.fresh { animation: fresh 2.5s ease-out; }
 .track rect, .minimap .t-agent, .minimap rect { fill: var(--c); }
 .t-session .track rect, .t-agent .track rect { opacity: .55; }
 .failed .track rect { opacity: 1; }
-.ticks { display: flex; justify-content: space-between; font-weight: 400; font-size: 11px; }
+.ticks { display: grid; grid-template-columns: repeat(4, minmax(0, 1fr)); font-weight: 400; font-size: 11px; position: relative; }
+.ticks span { overflow: hidden; }
+.ticks span:last-child { position: absolute; right: 0; background: var(--bg); padding-left: 5px; }
+.bar-cell .track { background: repeating-linear-gradient(to right, color-mix(in srgb, var(--line) 60%, transparent) 0 1px, transparent 1px 25%); }
 .minimap { position: relative; height: 44px; margin-bottom: 8px; border: 1px solid var(--line); border-radius: 6px; overflow: hidden; background: var(--raised); cursor: crosshair; touch-action: none; }
 .minimap svg { position: absolute; inset: 0; width: 100%; height: 100%; }
 .minimap .window rect { fill: var(--accent); fill-opacity: .12; }
@@ -154,6 +162,7 @@ tr[hidden] { display: none; }
 .failure { background: var(--red-soft); color: var(--red); border-radius: 8px; padding: 8px 12px; overflow-wrap: anywhere; }
 .failure details { color: var(--text); margin-top: 6px; }
 .raw { color: var(--muted); }
+.raw-span { padding: 3px 0; border-bottom: 1px solid color-mix(in srgb, var(--line) 55%, transparent); }
 
 .chat { display: flex; flex-direction: column; gap: 10px; max-width: 860px; }
 .message { padding: 9px 14px; border-radius: 10px; border: 1px solid var(--line); background: var(--raised); overflow-wrap: anywhere; min-width: 0; }
@@ -171,6 +180,7 @@ tr[hidden] { display: none; }
 .call-name { font-weight: 550; }
 .call-name .muted { font-weight: 400; }
 .result { margin-top: 6px; }
+.cut { color: var(--amber); font-size: 12px; }
 .turn { padding: 16px 0 22px; border-bottom: 1px solid var(--line); }
 .turn header { display: flex; gap: 14px; align-items: baseline; margin-bottom: 12px; flex-wrap: wrap; }
 .conversation .chat { margin-left: 20px; }
@@ -218,10 +228,23 @@ dialog dd { margin: 0; }
   .bar { padding: 8px 14px; }
 }
 @media (max-width: 720px) {
-  .sessions th:nth-child(n+5), .sessions td:nth-child(n+5), .bar nav { display: none; }
-  .sessions td:first-child { width: 96px; }
+  .sessions th:nth-child(n+5), .sessions td:nth-child(n+5) { display: none; }
+  .sessions { table-layout: fixed; }
+  .sessions th:nth-child(1) { width: 92px; } .sessions th:nth-child(3) { width: 86px; } .sessions th:nth-child(4) { width: 66px; }
+  .sessions td:first-child { width: auto; }
+  .sessions td:first-child, .sessions .when { white-space: normal; }
+  .state { flex-wrap: wrap; gap: 0 6px; font-size: 13px; }
+  .bar { gap: 12px; }
+  .bar nav { gap: 12px; }
+  .brand { font-size: 0; gap: 0; }
+  .filters .field { flex: 1 1 40%; }
+  .filters .wide { flex-basis: 100%; }
+  .filters select { width: 100%; max-width: none; }
+  .ticks span:not(:first-child, :last-child) { visibility: hidden; }
+  .chart .axis text { font-size: 14px; }
+  .charts > table { display: block; overflow-x: auto; }
   .spans th:nth-child(4), .spans td:nth-child(4) { display: none; }
-  .spans th:nth-child(1) { width: 46%; }
+  .spans th:nth-child(1) { width: 46%; } .spans th:nth-child(3) { width: 66px; }
 }
 ${indents}
 `

@@ -1,11 +1,13 @@
 /** A session's spans as rows: over time, or with what came out of each. */
 import type { FC } from 'hono/jsx'
 import type { SpanRow } from '../trace-store.ts'
-import { count, duration, plain } from './format.ts'
+import { count, duration, plain, tick } from './format.ts'
 import type { TreeRow } from './order.ts'
 
 /** Rows of one page: what a browser scrolls through without effort. */
 export const MAX_ROWS = 1000
+/** Bars of the minimap. */
+const MAX_MAPPED = 400
 /** Steps of indentation. */
 const MAX_DEPTH = 16
 /** The width of all bars, in units of their own. */
@@ -18,6 +20,8 @@ export interface RowsProps {
   /** Microseconds. */
   length: number
   selected?: string
+  /** The session's own: a span is marked where another service takes over. */
+  service?: string
   /** `/traces/<id>`. */
   base: string
   view: 'waterfall' | 'tree'
@@ -25,6 +29,7 @@ export interface RowsProps {
 
 export const Rows: FC<RowsProps> = (props) => {
   const { rows, start, length, view } = props
+  const services = new Map(rows.map(({ span }) => [span.spanId, span.service]))
   return (
     <table class={`spans ${view}`}>
       <thead>
@@ -47,16 +52,17 @@ export const Rows: FC<RowsProps> = (props) => {
       </thead>
       <tbody>
         {rows.map((row) => (
-          <Row row={row} {...props} />
+          <Row row={row} caller={services.get(`${row.span.parentId}`) ?? props.service} {...props} />
         ))}
       </tbody>
     </table>
   )
 }
 
-const Row: FC<{ row: TreeRow } & RowsProps> = ({ row, start, length, selected, base, view }) => {
+const Row: FC<{ row: TreeRow; caller?: string } & RowsProps> = (props) => {
+  const { row, caller, start, length, selected, base, view } = props
   const { span, depth, children, isOrphan } = row
-  const { spanId, type, label, note, status, incomplete } = span
+  const { spanId, type, label, note, status, service, incomplete } = span
   const isSelected = spanId === selected
   const tokens = (span.inputTokens ?? 0) + (span.outputTokens ?? 0)
   return (
@@ -74,6 +80,11 @@ const Row: FC<{ row: TreeRow } & RowsProps> = ({ row, start, length, selected, b
             <span class="leaf" />
           )}
           <span class="type" title={type} aria-hidden="true" />
+          {service && service !== caller && (
+            <span class="service">
+              <bdi>{plain(service)}</bdi>
+            </span>
+          )}
           <a
             class="row-link"
             href={`${base}?view=${view}&span=${spanId}`}
@@ -117,11 +128,14 @@ const Bar: FC<{ span: SpanRow; start: number; length: number }> = ({ span, start
 
 /** The whole session in small, with the part that is shown. */
 export const Minimap: FC<{ rows: TreeRow[]; start: number; length: number }> = ({ rows, start, length }) => {
+  // Of many some, from all of its time, and what failed.
+  const nth = Math.ceil(rows.length / MAX_MAPPED)
+  const shown = rows.filter(({ span }, n) => n % nth === 0 || span.status === 2).slice(0, 2 * MAX_MAPPED)
   const deepest = rows.reduce((most, { depth }) => Math.max(most, Math.min(depth, MAX_DEPTH)), 1) + 1
   return (
     <div class="minimap" aria-hidden="true">
       <svg viewBox={`0 0 ${WIDTH} ${deepest * 10}`} preserveAspectRatio="none" aria-hidden="true">
-        {rows.slice(0, 400).map(({ span, depth }) => (
+        {shown.map(({ span, depth }) => (
           <rect
             class={`t-${span.type}${span.status === 2 ? ' failed' : ''}`}
             x={scale(span.start - start, length)}
@@ -141,7 +155,7 @@ export const Minimap: FC<{ rows: TreeRow[]; start: number; length: number }> = (
 const Axis: FC<{ start: number; length: number }> = ({ length }) => (
   <span class="ticks" data-length={length}>
     {[0, 1, 2, 3, 4].map((n) => (
-      <span>{duration((length / 4) * n)}</span>
+      <span>{tick(duration((length / 4) * n))}</span>
     ))}
   </span>
 )
