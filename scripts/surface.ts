@@ -18,6 +18,8 @@ interface File {
   imported: Map<string, { from: string; name: string }>
   /** By the exported name: the name here. */
   exported: Map<string, string>
+  /** By name: what its docstring says. */
+  documented: Map<string, string>
 }
 
 const NAMED =
@@ -42,14 +44,23 @@ function statements(code: string): string[] {
   return found.map((text) => text.replace(/^ +(?:private |#)[^\n]*\n(?: {4,}[^\n]*\n| {2}[})][^\n]*\n)*/gm, ''))
 }
 
-export function surface(dist: string, entries: Readonly<Record<string, string>>): string {
+interface Declarations {
+  load(path: string): File
+  /** Where a name of a file is declared; undefined where another package does. */
+  find(file: File, name: string): [File, string] | undefined
+}
+
+function declarationsOf(dist: string): Declarations {
   const files = new Map<string, File>()
   const load = (path: string): File => {
     const known = files.get(path)
     if (known) return known
-    const file: File = { path, declared: new Map(), imported: new Map(), exported: new Map() }
+    const file: File = { path, declared: new Map(), imported: new Map(), exported: new Map(), documented: new Map() }
     files.set(path, file)
-    for (const text of statements(readFileSync(join(dist, path), 'utf8'))) {
+    const code = readFileSync(join(dist, path), 'utf8')
+    for (const [, doc = '', line = ''] of code.matchAll(/^\/\*\*((?:(?!\*\/)[\s\S])*)\*\/\n(.*)$/gm))
+      file.documented.set(`${NAMED.exec(line)?.[1]}`, doc.replace(/\s*\n \* ?/g, ' ').trim())
+    for (const text of statements(code)) {
       const [, list, from] = /^(?:import|export) (?:type )?\{([^}]*)\}(?: from "([^"]+)")?/.exec(text) ?? []
       const target = from?.startsWith('.') ? normalize(join(dirname(path), from)).replace(/\.js$/, '.d.ts') : from
       if (list !== undefined && target) {
@@ -63,17 +74,16 @@ export function surface(dist: string, entries: Readonly<Record<string, string>>)
       } else {
         const name = NAMED.exec(text)?.[1] ?? text.split('\n')[0]
         const isExported = text.startsWith('export ')
-        const code = text.replace(/^export /, '')
+        const declared = text.replace(/^export /, '')
         file.declared.set(
           `${name}`,
-          `${file.declared.has(`${name}`) ? `${file.declared.get(`${name}`)}\n` : ''}${code}`,
+          `${file.declared.has(`${name}`) ? `${file.declared.get(`${name}`)}\n` : ''}${declared}`,
         )
         if (isExported) file.exported.set(`${name}`, `${name}`)
       }
     }
     return file
   }
-  /** Where a name of a file is declared; undefined where another package does. */
   const find = (file: File, name: string): [File, string] | undefined => {
     const elsewhere = file.imported.get(name)
     if (!elsewhere) return file.declared.has(name) ? [file, name] : undefined
@@ -81,7 +91,25 @@ export function surface(dist: string, entries: Readonly<Record<string, string>>)
     const next = load(elsewhere.from)
     return find(next, next.exported.get(elsewhere.name) ?? elsewhere.name)
   }
+  return { load, find }
+}
 
+/** What each entry exports, and its docstring; undefined where it has none. What another package declares is left out. */
+export function docstrings(dist: string, entries: Readonly<Record<string, string>>): Map<string, string | undefined> {
+  const { load, find } = declarationsOf(dist)
+  const docs = new Map<string, string | undefined>()
+  for (const [entry, path] of Object.entries(entries)) {
+    const file = load(path)
+    for (const [name, here] of file.exported) {
+      const [home, declared] = find(file, here) ?? []
+      if (home) docs.set(`${entry} ${name}`, home.documented.get(`${declared}`))
+    }
+  }
+  return docs
+}
+
+export function surface(dist: string, entries: Readonly<Record<string, string>>): string {
+  const { load, find } = declarationsOf(dist)
   const reached = new Map<string, Declared>()
   const reach = (file: File, name: string): void => {
     const place = find(file, name)

@@ -3,6 +3,7 @@ import type { HrTime } from '@opentelemetry/api'
 import { hrTimeToMilliseconds } from '@opentelemetry/core'
 import type { Session } from '../session/session.ts'
 
+/** What `analyticsOf(session)` gives: the counters of AgentOps' Python SDK, by its names. */
 export interface Analytics {
   'LLM calls': number
   'Tool calls': number

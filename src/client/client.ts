@@ -16,6 +16,10 @@ import type { Session } from '../session/session.ts'
 import type { EndState } from '../session/view.ts'
 import { openSession } from '../wiring/session.ts'
 
+/**
+ * What `createAgentOps()` gives: starts sessions, and finds those that run. Nothing of it throws or rejects for
+ * telemetry's sake; what the user's functions throw is thrown on.
+ */
 export interface AgentOps {
   /** The session that a call made here would reach, or undefined. */
   readonly currentSession: Session | undefined

@@ -71,6 +71,10 @@ export function agent<T>(name: string, fn: (agent: Agent) => T): T {
   return session ? session.agent(name, fn) : fn({ id: '', name })
 }
 
+/**
+ * Adds tags to the current session, each of up to 256 characters; what is there already stays. Outside a session it
+ * does nothing.
+ */
 export function addTags(tags: string | readonly string[]): void {
   sessionFor('addTags')?.addTags(tags)
 }

@@ -6,6 +6,7 @@ import { ingest } from './ingest.ts'
 import { type CollectedSession, SessionStore } from './store.ts'
 import { renderWaterfall } from './waterfall.ts'
 
+/** Who is told of what arrives, and how much is kept; all optional. */
 export interface CollectorOptions {
   /** Called once for each session, when its root span arrives. */
   onSession?: (session: CollectedSession) => void
@@ -15,11 +16,16 @@ export interface CollectorOptions {
   limit?: number
 }
 
+/** What `createCollector()` gives: the app that takes, and the store that keeps. */
 export interface Collector {
   app: Hono
   store: SessionStore
 }
 
+/**
+ * A collector that listens nowhere: its Hono `app` takes OTLP, AgentOps' tokens and its v2 API, `store` has what
+ * arrived. It answers under this machine's names only.
+ */
 export function createCollector({ onSession, onRequest, limit = 1000 }: CollectorOptions = {}): Collector {
   const store = new SessionStore(limit)
   const app = new Hono()

@@ -13,6 +13,7 @@ import { reading, traceIdOf } from './reading.ts'
 import type { TraceStore } from './trace-store.ts'
 import { v2 } from './v2.ts'
 
+/** Who may send, and who may look: `team()`, or one of your own. */
 export interface Access {
   /** Goes before everything. */
   guard: MiddlewareHandler
@@ -24,6 +25,7 @@ export interface Access {
   accepts?(token: string): Promise<boolean>
 }
 
+/** What `createBackend()` puts together. */
 export interface BackendAppOptions {
   store: TraceStore
   access: Access
@@ -39,6 +41,10 @@ const MAX_SPANS = 10_000
 const POLICY =
   "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 
+/**
+ * The page and the ingest over a store, as a Hono app. A store that is busy is answered 429 with `Retry-After`; what
+ * fails is said, and answered 500.
+ */
 export function createBackend({ store, access, take, maxSpanBytes }: BackendAppOptions): Hono {
   const { secret = crypto.randomUUID(), accepts } = access
   const app = new Hono()

@@ -15,6 +15,7 @@ import { openSqlite, type SqliteOptions } from './sqlite.ts'
 import type { CollectedSession } from './store.ts'
 import type { TraceStore } from './trace-store.ts'
 
+/** Where a backend listens, and where it keeps sessions; all optional. */
 export interface BackendOptions extends SqliteOptions {
   /** Where sessions are kept in place of a file; it is closed with the backend. */
   store?: TraceStore
@@ -28,6 +29,7 @@ export interface BackendOptions extends SqliteOptions {
   hosts?: readonly string[]
 }
 
+/** A backend that runs, until `close()`: what it has answered 200 is in its store. */
 export interface Backend {
   app: Hono
   store: TraceStore

@@ -19,6 +19,7 @@ import { type CollectedSpan, type RawSpan, toSpan } from './otlp.ts'
 import { polling } from './polling.ts'
 import { type Latency, MAX_LISTED, noFacets, type TraceStore } from './trace-store.ts'
 
+/** Which ClickHouse, how long it keeps sessions, and how much may wait for it. */
 export interface ClickHouseOptions {
   /** `https://user:password@host:8443/database`. */
   url: string

@@ -12,10 +12,12 @@ export interface D1Binding {
   prepare(sql: string): D1Prepared
   batch(statements: D1Prepared[]): Promise<{ results: unknown[]; meta: object }[]>
 }
+/** What is used of a prepared statement of D1. */
 export interface D1Prepared {
   bind(...values: unknown[]): D1Prepared
 }
 
+/** What `prune()` leaves. */
 export interface PruneOptions {
   /** What nobody has added to for so long is taken away, in ms. Default 7 days. */
   maxAgeMs?: number
@@ -23,6 +25,7 @@ export interface PruneOptions {
   maxBytes?: number
 }
 
+/** A store on D1, which keeps until it is pruned. */
 export interface D1Store extends TraceStore {
   /** For a cron trigger: takes away what is too old or too much, at most 5,000 sessions a call. Gives how many. */
   prune(options?: PruneOptions): Promise<number>

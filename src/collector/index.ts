@@ -23,6 +23,7 @@ export type {
 } from './trace-store.ts'
 export { renderWaterfall } from './waterfall.ts'
 
+/** A collector that listens, until `close()`. */
 export interface RunningCollector extends Collector {
   /** `http://127.0.0.1:<port>`, without a slash at the end. */
   url: string

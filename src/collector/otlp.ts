@@ -4,8 +4,10 @@
  */
 
 export type PlainValue = string | number | boolean | null | PlainValue[] | { [key: string]: PlainValue }
+/** Attributes by name; int64 beyond 2^53 are as near as a number comes. */
 export type PlainAttributes = { [key: string]: PlainValue }
 
+/** A span as it arrived, with plain values. Times are nanoseconds since the Unix epoch. */
 export interface CollectedSpan {
   traceId: string
   spanId: string
@@ -50,6 +52,7 @@ interface WireRequest {
   }[]
 }
 
+/** What was read of one request of OTLP: spans, as they came too, and how many were refused. */
 export interface ReadSpans {
   spans: CollectedSpan[]
   /** As they came, in the order of `spans`. */

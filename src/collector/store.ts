@@ -2,6 +2,7 @@
 import { SESSION_ID, SPAN_KIND } from '../runtime/semconv.ts'
 import type { CollectedSpan } from './otlp.ts'
 
+/** A session as it arrived: its spans in the order of their start. */
 export interface CollectedSession {
   /** `session.id`, or the trace id for spans of other makers. */
   id: string
@@ -11,6 +12,7 @@ export interface CollectedSession {
   spans: CollectedSpan[]
 }
 
+/** The newest sessions in memory, by `session.id`; what a test reads. */
 export class SessionStore {
   readonly #sessions: Map<string, CollectedSession> = new Map()
   readonly #limit: number

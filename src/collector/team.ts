@@ -11,6 +11,7 @@ import { readBody } from './body.ts'
 import { hostOf, isLocal, refuseForeign } from './guard.ts'
 import { loginPage } from './page/login.tsx'
 
+/** Who belongs to the team, all optional. */
 export interface TeamOptions {
   /** What agents send as `Authorization: Bearer`, or as AgentOps' key. At least 16 characters each. */
   tokens?: readonly string[]
@@ -32,6 +33,10 @@ const KEYS_MS = 10 * 60_000
 const INGEST = /^\/(v1|v2|v3)\//
 const OPEN = /^\/(assets\/|login$)/
 
+/**
+ * Tokens for agents, and a password or Cloudflare Access for people. Nothing set: this machine only. A setting that is
+ * wrong is said, and nobody is let in.
+ */
 export function team(options: TeamOptions): Access {
   const { tokens = [], password, secret = '', access } = options
   const wrong = faultOf(options)

@@ -64,6 +64,7 @@ export type Label = (typeof LABELS)[number]
 /** A session whose root has not come is running while spans come; the library sends them every 15 s at the latest. */
 export const RUNNING_MS = 60_000
 
+/** Which sessions are listed: those that fit all that is given. Times are microseconds since the Unix epoch. */
 export interface SessionFilter extends Partial<Record<Label, string>> {
   state?: SessionState
   /** Words that one span of the session has, all of them; the last one may be the beginning of a word. */
@@ -79,11 +80,13 @@ export interface SessionFilter extends Partial<Record<Label, string>> {
   ascending?: boolean
 }
 
+/** One value of a label, and how many sessions have it. */
 export interface Facet {
   value: string
   sessions: number
 }
 
+/** For each label the 100 values of which there is most. */
 export interface Facets extends Record<Label, Facet[]> {
   /** All that are kept. */
   sessions: number
@@ -144,6 +147,7 @@ export interface Stored {
   ended: string[]
 }
 
+/** Where a backend keeps spans: SQLite, D1, ClickHouse, or one of your own. */
 export interface TraceStore extends Readings {
   /**
    * Resolves when the spans would survive the process. A span that is there already (the same trace and span id) stays

@@ -6,6 +6,10 @@ import type { CollectedSession } from './store.ts'
 const BAR = 32
 const NAME = 34
 
+/**
+ * A session as lines of text: names, bars over its time, durations, what failed. Without an escape sequence; 32
+ * columns of bar.
+ */
 export function renderWaterfall(session: CollectedSession): string {
   return waterfallOf(session)
 }

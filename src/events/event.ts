@@ -12,6 +12,10 @@ export type EventTime = Date | number | string
 /** AgentOps' own types are `actions`, `llms`, `tools`, `errors` and `apis`; any other text is kept as it is. */
 export type EventType = 'actions' | 'llms' | 'tools' | 'errors' | 'apis' | (string & {})
 
+/**
+ * The fields that every event has, all optional. Values of any kind are recorded as JSON, up to 65,536 characters
+ * each.
+ */
 export interface EventInit {
   /** UUID. Default: drawn when the event is recorded. */
   id?: string
@@ -25,6 +29,7 @@ export interface EventInit {
   agentId?: string
 }
 
+/** What was done, with what and what came of it: the fields of an `ActionEvent`, all optional. */
 export interface ActionEventInit extends EventInit {
   /** What was done. Default `unknown_action`. */
   actionType?: string
@@ -33,6 +38,7 @@ export interface ActionEventInit extends EventInit {
   screenshot?: string
 }
 
+/** A tool's call: the fields of a `ToolEvent`, all optional. */
 export interface ToolEventInit extends EventInit {
   /** Default `unknown_tool`. */
   name?: string
@@ -47,6 +53,7 @@ export interface Message {
   tool_calls?: unknown
 }
 
+/** A model's call: the fields of an `LLMEvent`, all optional. Tokens are whole numbers, costs US dollars. */
 export interface LLMEventInit extends EventInit {
   threadId?: string
   /** Text, or the messages sent. */
@@ -61,6 +68,7 @@ export interface LLMEventInit extends EventInit {
   model?: string
 }
 
+/** What went wrong: the fields of an `ErrorEvent`, all optional. */
 export interface ErrorEventInit extends EventInit {
   /** The event during which it happened. */
   triggerEvent?: AgentEvent

@@ -21,6 +21,7 @@ interface Piece {
   span: object
 }
 
+/** OTLP/HTTP as JSON, as the option `format`: the default. */
 export const otlpJson: Format = /* @__PURE__ */ otlp('otlp-json', {
   type: 'application/json',
   encode: (spans) => encoded(otlpText(spans)),

@@ -9,6 +9,7 @@ import { otlp, tooMany } from './otlp.ts'
 /** One span, and what is around it: of its scope, of its resource; the innermost first. */
 type Piece = [span: Uint8Array, ...around: Uint8Array[]]
 
+/** OTLP/HTTP as protobuf, as the option `format`: smaller on the wire, and 3 KB larger in a bundle. */
 export const otlpProtobuf: Format = /* @__PURE__ */ otlp('otlp-protobuf', {
   type: 'application/x-protobuf',
   // Its type allows for no body; the serializer always makes one.

@@ -16,6 +16,7 @@ import { guard } from '../runtime/diag.ts'
 import { currentSession, enclosingSession, setOwner } from '../session/current.ts'
 import type { Session } from '../session/session.ts'
 
+/** What the middleware sets on Hono's context: `c.var.agentops`, without a cast. */
 export interface AgentOpsVariables {
   /** The session of this request. */
   agentops: Session

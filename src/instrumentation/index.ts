@@ -54,6 +54,11 @@ export interface TracedFetch extends Fetch {
   via(binding: { fetch(input: never, init?: never): Promise<unknown> }): Fetch
 }
 
+/**
+ * `fetch` for one call, as an event of the current session, with the global left alone; outside a session, the
+ * platform's own. Throws and rejects what `fetch` does. `tracedFetch.via(binding)` goes through a service binding, and
+ * hands the trace on.
+ */
 export const tracedFetch: TracedFetch = /* @__PURE__ */ Object.assign(/* @__PURE__ */ through(nativeFetch, false), {
   via: (binding: { fetch(input: never, init?: never): Promise<unknown> }) =>
     through(() => ((input, init) => binding.fetch(input as never, init as never)) as Fetch, true),

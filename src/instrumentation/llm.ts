@@ -9,6 +9,7 @@ import { hint } from './wires/providers.ts'
 import { wireOf } from './wires/registry.ts'
 import type { Wire } from './wires/wire.ts'
 
+/** What `llmCalls()` reads beside its defaults, and what it leaves alone. */
 export interface LlmCallsOptions {
   /** APIs that are read beside those that `llmCalls()` knows. Default: none. */
   wires?: readonly (Wire | readonly Wire[])[]

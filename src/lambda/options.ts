@@ -2,6 +2,7 @@
 import type { AgentOpsOptions } from '../options/options.ts'
 import type { LambdaContextLike } from './types.ts'
 
+/** The options of any adapter, and those of Lambda alone. */
 export interface LambdaOptions extends AgentOpsOptions {
   /**
    * `await` (default): the response waits for the session's delivery, one round trip. `extension`: the function registers as
@@ -21,6 +22,10 @@ export interface LambdaOptions extends AgentOpsOptions {
   carrier?: (event: any, context: LambdaContextLike) => Headers | Record<string, string | undefined> | undefined
 }
 
+/**
+ * Options, or a function of the event and the context that gives them. One that throws is said, and the defaults are
+ * used.
+ */
 export type LambdaOptionsOf<Event = unknown> =
   | LambdaOptions
   | ((event: Event, context: LambdaContextLike) => LambdaOptions)

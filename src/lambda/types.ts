@@ -3,6 +3,10 @@ import type { Attributes } from '@opentelemetry/api'
 import type { Carrier } from '../propagation/propagators.ts'
 import type { CONSUMER, SERVER } from '../runtime/otel.ts'
 
+/**
+ * What is read of Lambda's context: that of the platform, of `@types/aws-lambda` or of a test. What is missing is left
+ * out.
+ */
 export interface LambdaContextLike {
   readonly awsRequestId: string
   readonly functionName: string

@@ -40,6 +40,7 @@ export type { MetricsConfig, MetricsRecorder } from '../options/metrics.ts'
 export type { Delivered } from '../session/sink.ts'
 export { MetricExporter } from './exporter.ts'
 
+/** Where metrics go, how often, and under which views. */
 export interface SessionMetricsOptions {
   /** URL that OTLP metrics are posted to; `false`: only the `exporters` get them. Default: `/v1/metrics` beside the traces. Env: `OTEL_EXPORTER_OTLP_METRICS_ENDPOINT`. */
   endpoint?: string | false

@@ -17,6 +17,7 @@ interface MiddyRequest {
   error?: unknown
 }
 
+/** What `agentopsMiddleware()` gives to `middy().use(…)`. */
 export interface AgentOpsMiddleware {
   // biome-ignore lint/suspicious/noExplicitAny: middy's own request has the types of its handler
   before(request: any): undefined

@@ -15,6 +15,7 @@ export interface MetricsConfig extends DeliveryConfig {
   readonly OTEL_EXPORTER_OTLP_METRICS_ENDPOINT?: string
 }
 
+/** The option `metrics`: what `sessionMetrics()` gives. It neither throws nor rejects. */
 export interface MetricsRecorder {
   /** Called with every span that ends, sampled or not. */
   record(span: ReadableSpan, session: Session, config: MetricsConfig): void

@@ -73,6 +73,10 @@ export interface DeliveryOptions {
   fetch?: typeof fetch
 }
 
+/**
+ * The options of every adapter and of `createAgentOps()`, all optional. A wrong one is said once, with what was
+ * expected, and its default is used. Options go before the environment.
+ */
 export interface AgentOpsOptions extends DeliveryOptions {
   /** Further destinations beside the one that these options or the environment name: delivery options, which default to these and their variables (but for the destination, its keys, its headers and its format), or any OpenTelemetry `SpanExporter`. Each has a buffer of its own. */
   exporters?: readonly (DeliveryOptions | SpanExporter)[]

@@ -19,8 +19,9 @@ export function sourcesOf(options: Record<string, unknown>, env: Environment, is
   const isWhole = isWorkers() && Object.keys(Object(env)).length > 0
   /** An option, or a variable (in capitals), of which an entry of `exporters` has none; Cloudflare's may be no text. */
   const read = (source: string): unknown =>
-    guard(source, () => {
-      if (!/^[A-Z]/.test(source)) return options[source]
+    // Deno refuses each variable by itself: one missing permission is one cause.
+    guard(source < 'a' ? 'a variable' : source, () => {
+      if (source >= 'a') return options[source]
       const { process } = (isWhole ? {} : globalThis) as { process?: { env?: Environment } }
       const value = isNested ? undefined : (env?.[source] ?? process?.env?.[source])
       return typeof value === 'string' ? value.trim() : value

@@ -20,6 +20,7 @@ import type { Run } from './run.ts'
 import { Sender, type SenderInit } from './sender.ts'
 import type { Source } from './source.ts'
 
+/** How many spans wait for a destination, and how much goes at once. */
 export interface BufferOptions {
   /** Spans. Default 2048. */
   maxQueueSize?: number
@@ -48,6 +49,11 @@ const LAST_TRY_MS = 50
 /** Of anybody's exporter. */
 const NONE = { maxRequests: Number.POSITIVE_INFINITY } as DeliveryConfig
 
+/**
+ * Buffers spans, and delivers them in batches to `exporter`: a session's own sink, and a `SpanProcessor` for anybody's
+ * provider of SDK 2 or 3. Limits: `BufferOptions`. It never throws or rejects into the provider; what it loses is
+ * counted and said. Call `forceFlush()` when a request has been answered, `shutdown()` before the process ends.
+ */
 export class SessionSpanProcessor implements SpanProcessor {
   readonly extras: readonly Extra[]
   readonly #exporter: Partial<SpanExporter>

@@ -18,6 +18,7 @@ export interface FlushReport {
   error?: string
 }
 
+/** What `onDrop` is told: how many spans were lost, and why. */
 export interface Drop {
   spans: number
   /**

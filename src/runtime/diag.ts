@@ -103,7 +103,7 @@ export function identify(error: unknown): string {
     if (error instanceof OwnError || (error as Error).name === 'NotCapable') return (error as Error).message
     const { name, code, cause, message, stack } = error as Error & { code?: unknown; cause?: { code?: unknown } }
     const start = `${stack}`.indexOf(message)
-    const [, at] = /\n\s+(at .*)/.exec(start < 0 ? '' : `${stack}`.slice(start + message.length)) ?? []
+    const at = /\n\s+(at .*)/.exec(start < 0 ? '' : `${stack}`.slice(start + message.length))?.[1]
     const parts = [name, code ?? cause?.code, at]
     return parts.filter((part) => /^[\w.]{1,64}$|^at /.test(`${part ?? ''}`)).join(' ') || typeof error
   } catch {

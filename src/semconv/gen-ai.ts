@@ -13,7 +13,7 @@ import { instructionsOf, messagesOf } from './messages.ts'
 
 /** Names of this library, and older ones of the conventions, that have no place under it: an error's message is the status'. */
 const OURS =
-  /^(operation\.name|agentops\.(entity\..*|conversation\.id)|(action|tool|agent|llm)\..*|gen_ai\.(prompt|completion)\..*|gen_ai\.(system|request\.(type|streaming))|gen_ai\.usage\.((prompt|completion|total|reasoning)_tokens|total_cost|cache_(read|creation)_input_tokens|cache_creation\.input_tokens)|error\.(code|message))$/
+  /^(operation\.name|agentops\.(entity\..*|conversation\.id)|(action|tool|agent|llm)\..*|gen_ai\.((prompt|completion)\..*|system|request\.(type|streaming)|usage\.((prompt|completion|total|reasoning)_tokens|total_cost|cache_(read_|creation[._])input_tokens))|error\.(code|message))$/
 /** Older names, and what they are called today. */
 const RENAMED: readonly (readonly [from: string, to: string])[] = [
   [key.GEN_AI_CACHE_CREATION, 'gen_ai.usage.cache_write.input_tokens'],
@@ -36,7 +36,7 @@ export const genAi: Semconv = {
     if (typeof kind !== 'string') return genAi.copy(span)
     const [name, described] = describe(kind, span)
     const rest = Object.entries(attributes).filter(([name]) => !OURS.test(name))
-    for (const [from, to] of RENAMED) if (attributes[from] !== undefined) described[to] = attributes[from]
+    for (const [from, to] of RENAMED) described[to] = attributes[from]
     // The conventions have it on agents, tools and calls of models only.
     if (!described[key.GEN_AI_OPERATION_NAME]) delete described[key.CONVERSATION_ID]
     return copyOf(span, name, { ...Object.fromEntries(rest), ...withoutUndefined(described) })
@@ -73,7 +73,7 @@ function describe(kind: string, { name, attributes }: ReadableSpan): [name: stri
   const operation = text(key.GEN_AI_OPERATION_NAME) ?? 'chat'
   const isTold = attributes[key.LLM_INSTRUCTED] === true
   return [
-    [operation, text(key.GEN_AI_REQUEST_MODEL)].filter(Boolean).join(' '),
+    `${operation} ${text(key.GEN_AI_REQUEST_MODEL) ?? ''}`.trim(),
     {
       [key.GEN_AI_OPERATION_NAME]: operation,
       'gen_ai.system_instructions': isTold ? instructionsOf(attributes[`${key.GEN_AI_PROMPT}.0.content`]) : undefined,

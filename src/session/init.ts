@@ -18,6 +18,7 @@ import { isUuid } from '../runtime/uuid.ts'
 import type { WaitUntil } from './ending.ts'
 import type { Scoped } from './scope.ts'
 
+/** What a session begins with, all optional. What is wrong is said, and left out. */
 export interface SessionInit {
   /** UUID. Default: drawn. The trace id is the same without dashes, unless the session goes on in a caller's trace. */
   id?: string

@@ -108,7 +108,10 @@ export interface AgentsInstrumentation extends FrameworkInstrumentation<'cloudfl
   enter(session: InstrumentedSession, object: object, className: string): Context | undefined
 }
 
-/** What is on. */
+/**
+ * What is on: the option `instrumentations`, each made by its function of `agentops-edge/instrumentation`. Default:
+ * none.
+ */
 export interface Instrumentations {
   /** Whether spans of any OpenTelemetry-instrumented library land in the session. */
   readonly global: boolean

@@ -8,6 +8,7 @@
  */
 import type { SessionView } from './view.ts'
 
+/** Of a session that has ended: whether it is sent. One that throws is said, and counts as `true`. */
 export type Keep = (session: SessionView) => boolean
 
 const MINUTE_MS = 60_000

@@ -52,6 +52,11 @@ type Own = {
     | 'groupId']: Session[Field]
 }
 
+/**
+ * One request, run or conversation turn: a trace whose root span is the session, and the events and spans inside it.
+ * It is made by an adapter, `startSession()` or `withSession()`. No method throws or rejects for telemetry's sake,
+ * also after the end: what the user's functions throw is thrown on.
+ */
 export class Session extends Labelled {
   readonly id: string
   readonly traceId: string

@@ -15,6 +15,7 @@ export interface SessionStats {
   cost: number
 }
 
+/** What `keep` sees of a session that has ended. */
 export interface SessionView {
   /** UUID. */
   readonly id: string

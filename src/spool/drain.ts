@@ -30,6 +30,7 @@ export interface SqsContext {
   getRemainingTimeInMillis(): number
 }
 
+/** The options and variables of those who spooled (they name the destinations), and when a message comes again. */
 export interface DrainOptions extends AgentOpsOptions {
   /** Seconds until a queue delivers a message again, after so many attempts. Default: 10, 20, 40… up to 600. */
   retryDelaySeconds?: (attempts: number) => number

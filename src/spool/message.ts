@@ -20,6 +20,10 @@ export function bodyWithin(bytes: number): number {
   return Math.floor((bytes - ENVELOPE_BYTES) / 4) * 3
 }
 
+/**
+ * A batch as a message that any queue can hold: JSON, its body in base64, some 4/3 of its bytes. `drainSpool` takes it
+ * back.
+ */
 export function toMessage({ body, ...batch }: SpooledBatch): SpoolMessage {
   // In pieces: a call takes no more than some ten thousand arguments.
   let binary = ''

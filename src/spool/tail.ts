@@ -10,6 +10,7 @@ import { bodyWithin, ENVELOPE_BYTES, toMessage } from './message.ts'
 import { takesAtOnce } from './offer.ts'
 import { keepIn, SPOOL_FAILED, type SpooledBatch } from './store.ts'
 
+/** How much `tailSpool()` may publish. */
 export interface TailSpoolOptions {
   /**
    * What an invocation may publish, bytes. Default 240 000. The platform drops what exceeds 256 KiB, in which it counts

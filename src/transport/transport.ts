@@ -34,6 +34,7 @@ export interface Refused {
   isRemembered?: boolean
 }
 
+/** What became of one request: taken, or refused with a reason. A value, never an exception. */
 export type Outcome = Accepted | Refused
 
 /** What sending needs beside what is sent. */

@@ -31,6 +31,7 @@ import { vercelResource } from './resource.ts'
 
 export type { NextOptions } from './next-options.ts'
 
+/** Options, or a function of the request that gives them. One that throws is said, and the defaults are used. */
 export type VercelOptionsOf = AgentOpsOptions | ((request: Request) => AgentOpsOptions)
 
 /**

@@ -2,6 +2,7 @@
 import type { AgentOpsOptions } from '../options/options.ts'
 import { guard, warn } from '../runtime/diag.ts'
 
+/** What `registerAgentOps()` takes: the options of any adapter, and which requests of Next.js are no session. */
 export interface NextOptions extends AgentOpsOptions {
   /**
    * Requests that are no session: paths (`/health`, `/internal/*`), patterns for the path, or a function of the request,

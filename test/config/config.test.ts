@@ -538,7 +538,12 @@ describe('what throws when it is read is said and left out, and nothing else is'
       {},
       'apiKey failed; it is left out (Error at boom',
     ],
-    ['the environment', () => ({ endpoint }), new Proxy({}, { get: boom }), 'OTEL_SERVICE_NAME failed; it is left out'],
+    [
+      'the environment',
+      () => ({ endpoint }),
+      new Proxy({}, { get: boom }),
+      'a variable failed; it is left out (Error at ',
+    ],
     ['headers', () => ({ endpoint, headers: bad }), {}, 'headers: expected an object'],
     ['resourceAttributes', () => ({ endpoint, resourceAttributes: bad }), {}, 'resourceAttributes: expected an object'],
     ['instrumentations', () => ({ endpoint, instrumentations: bad }), {}, 'instrumentations: expected an object'],

@@ -48,7 +48,7 @@ test('every link leads to a file that is there, and to a heading of it', () => {
   let links = 0
   for (const [file, text] of texts) {
     const prose = text.replace(/^```[\s\S]*?^```/gm, '').replace(/`[^`\n]*`/g, '')
-    for (const [, href = ''] of prose.matchAll(/\]\(([^)\s]+)\)/g)) {
+    for (const [, href = ''] of prose.matchAll(/\]\(([^)\s]+)(?: "[^"]*")?\)/g)) {
       if (/^https?:/.test(href)) continue
       links++
       const [path = '', anchor] = href.split('#')

@@ -1,6 +1,7 @@
 /**
  * `npm run mutation`: changes the code of delivery and of the session, one place at a time, and says which changes no
  * test has seen. `npm run mutation -- session/conceal outbox/group` for some files; the whole takes hours.
+ * `TESTS=test/export/backoff.test.ts` before it: only these tests.
  */
 import { spawnSync } from 'node:child_process'
 import { installPackage } from '../support/package.ts'

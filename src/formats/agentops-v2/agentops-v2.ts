@@ -60,6 +60,10 @@ const REFUSALS = 2
 /** Each costs a request. A default batch has no more spans that could name one. */
 const MAX_AGENTS = 512
 
+/**
+ * AgentOps' v2 API, as the option `format`: for an installation without an OTLP endpoint. Needs `apiKey`. It knows
+ * events only; other spans are dropped and counted.
+ */
 export const agentopsV2: Format = {
   name: 'agentops-v2',
   api: true,

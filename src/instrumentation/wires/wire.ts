@@ -33,7 +33,7 @@ export interface Asked {
   results?: readonly ToolResult[]
 }
 
-/** One API. */
+/** How the requests and answers of one API of models are known and read; for `llmCalls({ wires })`. */
 export interface Wire {
   /** `gen_ai.operation.name`. Default `chat`. */
   operation?: string
