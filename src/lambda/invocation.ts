@@ -49,12 +49,12 @@ let cold = true
 
 export function lambdaOpener(options: LambdaOptionsOf | undefined): OpenLambda {
   if (typeof options === 'object' && options?.flush === 'extension') guard('the extension', startExtension)
-  let own: Pick<LambdaOptions, 'flush' | 'xray' | 'carrier'> = {}
+  let lambdaOptions: Pick<LambdaOptions, 'flush' | 'xray' | 'carrier'> = {}
   const readConfig = configReader<[unknown, LambdaContextLike]>(
     ([event, context]) => {
       const { flush, xray, carrier, ...rest } =
         (typeof options === 'function' ? options(event, context) : options) ?? {}
-      own = { flush, xray, carrier }
+      lambdaOptions = { flush, xray, carrier }
       return rest
     },
     () => lambdaResource(env()),
@@ -63,14 +63,14 @@ export function lambdaOpener(options: LambdaOptionsOf | undefined): OpenLambda {
   const open: OpenLambda = (event, context) => {
     const wasCold = cold && env().AWS_LAMBDA_INITIALIZATION_TYPE !== 'provisioned-concurrency'
     cold = false
-    own = {}
+    lambdaOptions = {}
     let read = readConfig(env(), [event, context])
     if (isManaged(env())) {
       const kept = managedOf.get(read) ?? managed(read)
       managedOf.set(read, kept)
       read = kept
     }
-    const { flush = 'await', xray = false, carrier: carried } = own
+    const { flush = 'await', xray = false, carrier: carried } = lambdaOptions
     if (flush !== 'await' && flush !== 'extension') warn('flush: expected await or extension; await is used')
     if (flush === 'extension') startExtension()
     if (read.instrumentations.llm) watchUnseen()
@@ -220,6 +220,6 @@ function invocationAttributes(context: LambdaContextLike): Record<string, string
 /** Under concurrency the environment's variable is nobody's; the runtime's store knows each invocation's. */
 function xrayHeader(context: LambdaContextLike): string | undefined {
   const { awslambda } = globalThis as { awslambda?: { InvokeStore?: { getXRayTraceId?(): string | undefined } } }
-  const own = context.xRayTraceId ?? awslambda?.InvokeStore?.getXRayTraceId?.()
-  return own ?? (env().AWS_LAMBDA_MAX_CONCURRENCY === undefined ? env()._X_AMZN_TRACE_ID : undefined)
+  const header = context.xRayTraceId ?? awslambda?.InvokeStore?.getXRayTraceId?.()
+  return header ?? (env().AWS_LAMBDA_MAX_CONCURRENCY === undefined ? env()._X_AMZN_TRACE_ID : undefined)
 }

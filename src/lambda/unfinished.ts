@@ -57,10 +57,10 @@ function listen(): () => void {
   // Before the runtime's.
   process.prependListener('beforeExit', onEmpty)
   // Node raises a rejection as an exception where nobody listens to rejections.
-  const left = (['unhandledRejection', 'uncaughtException'] as const).map(onError)
+  const removers = (['unhandledRejection', 'uncaughtException'] as const).map(onError)
   return () => {
     process.off('beforeExit', onEmpty)
-    for (const each of left) each()
+    for (const each of removers) each()
   }
 }
 

@@ -65,17 +65,17 @@ export function destinationOf(
   for (const key of [apiKey, parentKey]) hidden.add(key)
   if (!target) return undefined
   // Its tokens come and go; what is configured stays.
-  const found = { url: target, headers, hidden: new Hidden(hidden) }
-  if (!withKey) return found
+  const destination = { url: target, headers, hidden: new Hidden(hidden) }
+  if (!withKey) return destination
   const open = [target, apiEndpoint].find((to) => !SAFE.test(to))
   const isRefused = !belongs('apiKey', 'apiEndpoint', apiEndpoint)
   if (open) say(`${originOf(open)}: expected https, as the key goes there; nothing is sent`)
   else if (isRefused) refuse('apiKey', 'apiEndpoint')
   if (open || isRefused) return undefined
-  if (!format.api) return { ...found, apiKey, tokenUrl: under(apiEndpoint, '/v3/auth/token') }
+  if (!format.api) return { ...destination, apiKey, tokenUrl: under(apiEndpoint, '/v3/auth/token') }
   const isParents = belongs('parentKey', 'apiEndpoint', apiEndpoint)
   if (parentKey && !isParents) refuse('parentKey', 'apiEndpoint')
-  return { ...found, apiKey, parentKey: isParents ? parentKey : undefined }
+  return { ...destination, apiKey, parentKey: isParents ? parentKey : undefined }
 }
 
 function isVariable(name: string | undefined): boolean {

@@ -43,9 +43,9 @@ export function readConfig(
   parent?: Record<string, unknown>,
   detected: Attributes = {},
 ): Config {
-  const given = (options ?? {}) as Record<string, unknown>
+  const input = (options ?? {}) as Record<string, unknown>
 
-  const sources = sourcesOf(given, env, !!parent, say)
+  const sources = sourcesOf(input, env, !!parent, say)
   // Vercel's functions have this variable, too, and a `waitUntil`.
   const isLambda = sources.read('AWS_LAMBDA_RUNTIME_API') && !sources.read('VERCEL')
   // The first usable source; unset and empty are the same, and what cannot be used is said.
@@ -98,13 +98,14 @@ export function readConfig(
   })
   const unknown = (name: string): void => say(`${name}: no option of this version; it is left out`)
   const instrumentations: Record<string, unknown> = { global: toggles.global === true }
-  for (const [name, given] of Object.entries(toggles)) {
+  for (const [name, instrumentation] of Object.entries(toggles)) {
     const maker = MAKERS.find((one) => one.startsWith(name))
     if (name === 'global') continue
     if (!maker) unknown(`instrumentations.${name}`)
-    else if (given && (given as { instruments?: unknown }).instruments !== name) {
+    else if (instrumentation && (instrumentation as { instruments?: unknown }).instruments !== name) {
       say(`instrumentations.${name}: expected ${maker}() of agentops-edge/instrumentation; it is left out`)
-    } else if (name !== 'llm' || settings.AGENTOPS_INSTRUMENT_LLM_CALLS) instrumentations[name] = given || undefined
+    } else if (name !== 'llm' || settings.AGENTOPS_INSTRUMENT_LLM_CALLS)
+      instrumentations[name] = instrumentation || undefined
   }
   const destination = destinationOf(settings, namers, format, sources, say)
   const config: Config = {
@@ -122,7 +123,7 @@ export function readConfig(
     instrumentations: instrumentations as unknown as Instrumentations,
   }
   guard('the options', () => {
-    for (const name of Object.keys(given)) if (!SETTINGS[name] || (parent && name === 'exporters')) unknown(name)
+    for (const name of Object.keys(input)) if (!SETTINGS[name] || (parent && name === 'exporters')) unknown(name)
   })
   if (!config.destination && !exporters.length && !config.disabled) {
     say('no apiKey and no endpoint: nothing is sent. Set AGENTOPS_API_KEY or OTEL_EXPORTER_OTLP_ENDPOINT')

@@ -89,10 +89,10 @@ async function send(sender: Sending, flight: Flight, run: Run): Promise<void> {
     outbox.roundTripMs = Date.now() - begun
     const [lost = 0, error] = refused(outcome, spans) ?? []
     const isShared = !parcels.every((parcel) => sender.own.has(parcel))
-    let left = isShared ? 0 : lost
+    let remaining = isShared ? 0 : lost
     for (const parcel of parcels) {
-      const part = Math.min(left, parcel.left)
-      left -= part
+      const part = Math.min(remaining, parcel.left)
+      remaining -= part
       if (part) lose(outbox, parcel, part, 'rejected', error)
       // However late it comes: who took it over sends it in vain.
       settle(outbox, parcel, 'sent')

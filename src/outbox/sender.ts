@@ -112,8 +112,8 @@ export class Sender implements Sending {
       const rest = mine.filter((parcel) => own.has(parcel))
       // A request that is given up at the end of the time would be sent twice, if it was taken.
       const least = isFirst ? 0 : Math.min(Math.max(LEAST_MS, outbox.roundTripMs * 2), config.flushDeadlineMs / 2)
-      const left = deadline.left - least
-      const isLate = left <= 0
+      const remainingMs = deadline.left - least
+      const isLate = remainingMs <= 0
       const { line, orphans, aside, flights } = outbox
       // Others go on where something has found no room, or nobody else may come for it.
       const more = run.collects ? orphans.size + aside.size : run.carries && (orphans.size || goesOn)
@@ -152,7 +152,7 @@ export class Sender implements Sending {
         }
       }
       const wait = waitFor(outbox.retryAt)
-      const isOver = limited || !idle.some(({ tries }) => tries > 0) || (wait > left && !flights.size)
+      const isOver = limited || !idle.some(({ tries }) => tries > 0) || (wait > remainingMs && !flights.size)
       // What another run of its own has on its way may yet come to the spool.
       const graceMs = config.spool && how ? SPOOL_MS : 0
       const isGone = deadline.left <= -graceMs

@@ -45,12 +45,13 @@ export class Hidden {
 
   /** With or without its scheme (`Bearer …`). */
   add(value: unknown): void {
-    const given = `${value ?? ''}`.trim().replace(/^(basic|bearer|token|key) +|\\+$/gi, '')
-    for (const text of new Set([given, encodeURIComponent(given.replace(/\p{Surrogate}/gu, ''))])) this.#keep(text)
+    const credential = `${value ?? ''}`.trim().replace(/^(basic|bearer|token|key) +|\\+$/gi, '')
+    for (const text of new Set([credential, encodeURIComponent(credential.replace(/\p{Surrogate}/gu, ''))]))
+      this.#keep(text)
   }
 
-  #keep(given: string): void {
-    const text = plain(given)
+  #keep(credential: string): void {
+    const text = plain(credential)
     if (text.length < MIN_CHARS || this.#secrets.some((secret) => secret.text === text)) return
     const step = Math.max(PIECE_CHARS, Math.ceil(text.length / MAX_PIECES))
     const last = text.length - PIECE_CHARS
@@ -58,7 +59,7 @@ export class Hidden {
     for (let at = 0; at < last; at += step) pieces.push(at)
     this.#secrets.push({ text, pieces, isWords: WORDS.test(text) })
     if (this.#secrets.length > MAX_SECRETS) this.#secrets.shift()
-    this.#isDeep ||= ESCAPED.test(given)
+    this.#isDeep ||= ESCAPED.test(credential)
   }
 
   /** `text` without them. `isName`: it may be made of the same words as one of them. */

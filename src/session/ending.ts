@@ -116,8 +116,8 @@ export class Ending {
     let off = (): void => {}
     const deadline = new Promise<void>((resolve) => {
       // What is held must leave some of the invocation's time to the export.
-      const left = Math.max(0, (this.#limit - Date.now()) * 0.8)
-      off = later(() => resolve(), Math.min(this.#session.config.workDeadlineMs, left))
+      const remainingMs = Math.max(0, (this.#limit - Date.now()) * 0.8)
+      off = later(() => resolve(), Math.min(this.#session.config.workDeadlineMs, remainingMs))
     })
     const settled = async (): Promise<void> => {
       while (this.#holds.size > 0) await Promise.all(this.#holds)

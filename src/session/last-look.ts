@@ -69,16 +69,17 @@ function identityOf({ tags, groupId, id }: Subject): Attributes {
 function describeSpan(span: SdkSpan, open: OpenSpan, identity: Attributes, session: Subject): void {
   const { agent, event, isObserved } = open
   const failed = span.status.code === ERROR
-  let own = identity
+  let described = identity
   if (event) {
     event.endTimestamp ??= session.now()
     const said = isObserved || session.config.recordValues ? event : withoutValues(event)
-    own = { ...attributesOf(open.fill?.(said) ?? said, agent, failed), ...identity }
-    session.stats.cost += Number(own[key.GEN_AI_TOTAL_COST] ?? 0)
+    described = { ...attributesOf(open.fill?.(said) ?? said, agent, failed), ...identity }
+    session.stats.cost += Number(described[key.GEN_AI_TOTAL_COST] ?? 0)
   } else if (agent && Object.keys(span.attributes).some((name) => /^(gen_ai\.[^c]|tool\.)/.test(name))) {
-    own = { ...identity, [key.AGENT_ID]: agent.id, [key.AGENT_NAME]: agent.name }
+    described = { ...identity, [key.AGENT_ID]: agent.id, [key.AGENT_NAME]: agent.name }
   }
-  if (own !== identity || session.attributes) span.setAttributes({ ...own, ...session.attributes, ...own })
+  if (described !== identity || session.attributes)
+    span.setAttributes({ ...described, ...session.attributes, ...described })
   // AgentOps reads a span without a status as indeterminate: one that ended without an error went well.
   const isJudged = key.END_STATE in span.attributes || span.attributes[key.INCOMPLETE]
   if (!failed && span !== session.root && !isJudged) span.setStatus({ code: OK })

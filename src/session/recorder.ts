@@ -118,11 +118,11 @@ export class EventRecorder {
   recordError(error: unknown, triggerEvent?: AgentEvent, isShown?: boolean): void {
     const { config, extras, stats } = this.#session
     this.#errors ??= new WeakMap()
-    const known = this.#errors.get(error as object)
-    if (known === 'event' || (known && isShown)) return
+    const recordedAs = this.#errors.get(error as object)
+    if (recordedAs === 'event' || (recordedAs && isShown)) return
     const isEvent = !isShown || extras.has('error')
     if (Object(error) === error) this.#errors.set(error as object, isEvent ? 'event' : 'shown')
-    if (!isEvent || known) stats.errors += known ? -1 : 1
+    if (!isEvent || recordedAs) stats.errors += recordedAs ? -1 : 1
     if (!isEvent) return
     const exception = unquoted(error, config)
     guard('record', () => this.record(new ErrorEvent({ exception, triggerEvent }), isShown ? 'error' : undefined))

@@ -11,19 +11,19 @@ const FAILED = '[redact failed]'
 
 /** A value as it may be sent; undefined where it is to be left out. */
 export function redacted<Value extends AttributeValue>(redact: Redact, key: string, value: Value): Value | undefined {
-  let left: unknown
+  let result: unknown
   try {
-    left = redact(key, value)
-    if (left instanceof Promise) {
-      left.catch(() => {})
+    result = redact(key, value)
+    if (result instanceof Promise) {
+      result.catch(() => {})
       throw new TypeError('async')
     }
   } catch {
     // The error is not shown: it may say the value.
     warn(`redact threw, or gave a promise, for ${key}; the value is replaced`, 'redact')
-    left = FAILED
+    result = FAILED
   }
-  return /string|number|boolean/.test(typeof left) || Array.isArray(left) ? (left as Value) : undefined
+  return /string|number|boolean/.test(typeof result) || Array.isArray(result) ? (result as Value) : undefined
 }
 
 /** A text that is left out is empty where something has to stand. */
@@ -34,9 +34,9 @@ export function redactedText(redact: Redact | undefined, key: string, text: stri
 export function redactAll(redact: Redact, attributes: Attributes | undefined): void {
   for (const key in attributes) {
     const value = attributes[key]
-    const left = value === undefined ? value : redacted(redact, key, value)
-    if (left === undefined) delete attributes[key]
-    else if (left !== value) attributes[key] = left
+    const shown = value === undefined ? value : redacted(redact, key, value)
+    if (shown === undefined) delete attributes[key]
+    else if (shown !== value) attributes[key] = shown
   }
 }
 

@@ -109,11 +109,11 @@ async function fetchToken(
 function lifetimeOf(token: string): Pick<TokenState, 'validUntil' | 'refreshAt'> {
   const now = Date.now()
   const [, claims = ''] = token.split('.')
-  let left = 0
+  let lifetimeMs = 0
   try {
-    left = JSON.parse(atob(claims.replace(/-/g, '+').replace(/_/g, '/'))).exp * 1000 - now
+    lifetimeMs = JSON.parse(atob(claims.replace(/-/g, '+').replace(/_/g, '/'))).exp * 1000 - now
   } catch {}
-  left = left > 0 ? Math.min(left, MAX_LIFETIME_MS) : UNKNOWN_LIFETIME_MS
+  lifetimeMs = lifetimeMs > 0 ? Math.min(lifetimeMs, MAX_LIFETIME_MS) : UNKNOWN_LIFETIME_MS
   // A short-lived token is still used for half of its life.
-  return { validUntil: now + left, refreshAt: now + Math.max(left - REFRESH_BEFORE_MS, left / 2) }
+  return { validUntil: now + lifetimeMs, refreshAt: now + Math.max(lifetimeMs - REFRESH_BEFORE_MS, lifetimeMs / 2) }
 }

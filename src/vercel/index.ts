@@ -65,12 +65,12 @@ function wrap<Fn extends Handler>(handler: Fn, options: VercelOptionsOf | undefi
   const open = (request: Request): Config => outsideNext(configOf(serverEnvironment(), request))
   const handle = (self: unknown, args: unknown[]): unknown => {
     const call = (): unknown => handler.apply(owner ?? self, args)
-    const [given, second] = args as [Request, unknown]
+    const [first, second] = args as [Request, unknown]
     const response = isNodeResponse(second) ? second : undefined
-    const asked = (): Request => (response ? requestFrom(given as never) : given)
-    const { isStatic, route } = guard('the route', () => nextPage(given, second)) ?? {}
+    const asked = (): Request => (response ? requestFrom(first as never) : first)
+    const { isStatic, route } = guard('the route', () => nextPage(first, second)) ?? {}
     // Next.js' own span, a wrapper further out or a middleware has opened the session of this request.
-    const shared = guard('finding the session', () => currentSession(given) ?? requestSession())
+    const shared = guard('finding the session', () => currentSession(first) ?? requestSession())
     if (shared?.state === 'running') {
       // Whoever looks at the request of a page that is rendered for all makes it one of each request.
       if (options && !(isStatic && typeof options === 'function')) guard('options', () => say(shared, options, asked))
@@ -97,7 +97,7 @@ function wrap<Fn extends Handler>(handler: Fn, options: VercelOptionsOf | undefi
       )
     }
     return answer(
-      () => openRequestSession(open(given), given, { ...platform, route, init }),
+      () => openRequestSession(open(first), first, { ...platform, route, init }),
       (session) => {
         if (session)
           guard('the second argument', () => Object(second) === second && setOwner(second as object, session))
@@ -116,9 +116,9 @@ function wrap<Fn extends Handler>(handler: Fn, options: VercelOptionsOf | undefi
 function say(session: Session, options: VercelOptionsOf, asked: () => Request): void {
   const request = asked()
   const { name, tags, sessionId, attributes } = typeof options === 'function' ? options(request) : options
-  const given = perRequest(name, request)
+  const configured = perRequest(name, request)
   const conversation = perRequest(sessionId, request)
-  if (given) session.rename(given, {})
+  if (configured) session.rename(configured, {})
   if (conversation) session.setConversation(conversation)
   session.addTags(perRequest(tags, request) ?? [])
   session.attributes = { ...session.attributes, ...perRequest(attributes, request) }

@@ -86,6 +86,18 @@ test('Indeterminate that was said stays, with its reason', async () => {
   })
 })
 
+test.each([[['Fail']], ['fail'], ['toString'], [7], [null]])(
+  'an end state that is none is said, and the one before stays: %j',
+  async (state) => {
+    const session = createAgentOps(toCollector({ mode: 'multi' })).startSession({ name: 's' })
+    session.setEndState('Success')
+    session.setEndState(state as 'Fail')
+    expect(session.endState).toBe('Success')
+    await session.end()
+    expect(named(await spansOf(session), 's.session').attributes['agentops.session.end_state']).toBe('Success')
+  },
+)
+
 describe('control flow by throwing, as Next.js has it, is no failure', () => {
   const thrown = (digest: string): Error => Object.assign(new Error(digest), { digest })
   test.each<[string, number | undefined]>([
