@@ -50,7 +50,7 @@ export type SumColumns = Record<'point' | 'type' | 'name' | 'calls' | 'errors' |
 
 /** As `HAVING` of sessions. */
 export function conditions(filter: SessionFilter): { having: string; values: Values } {
-  const { state, text = '', sessionId, before, after } = filter
+  const { state, text = '', sessionId, before, after, took } = filter
   const terms: string[] = []
   const values: Values = {}
   const add = (term: string, name = '', value?: unknown): void => {
@@ -91,6 +91,9 @@ export function conditions(filter: SessionFilter): { having: string; values: Val
   }
   if (before !== undefined) add('min(Start) < fromUnixTimestamp64Micro({before:Int64})', 'before', before)
   if (after !== undefined) add('min(Start) >= fromUnixTimestamp64Micro({after:Int64})', 'after', after)
+  if (took !== undefined) {
+    add('toUnixTimestamp64Micro(max(End)) - toUnixTimestamp64Micro(min(Start)) >= {took:Int64}', 'took', took)
+  }
   return { having: terms.length ? `HAVING ${terms.join(' AND ')}` : '', values }
 }
 

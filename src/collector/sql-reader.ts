@@ -31,7 +31,7 @@ export function reads(query: (sql: string, ...values: SqlValue[]) => Promise<Row
     return rows.map((row) => toSession(row, of(row.id, 'tag'), of(row.id, 'model')))
   }
   async function conditions(filter: SessionFilter, depth: number): Promise<{ where: string; values: SqlValue[] }> {
-    const { state, text = '', sessionId, before, after } = filter
+    const { state, text = '', sessionId, before, after, took } = filter
     const terms: string[] = []
     const values: SqlValue[] = []
     const add = (term: string, ...of: SqlValue[]): void => {
@@ -62,6 +62,7 @@ export function reads(query: (sql: string, ...values: SqlValue[]) => Promise<Row
     if (sessionId !== undefined) add('session_id = ?', sessionId)
     if (before !== undefined) add('start < ?', before)
     if (after !== undefined) add('start >= ?', after)
+    if (took !== undefined) add('end - start >= ?', took)
     return { where: terms.length ? `WHERE ${terms.join(' AND ')}` : '', values }
   }
   return {

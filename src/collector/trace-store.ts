@@ -74,6 +74,8 @@ export interface SessionFilter extends Partial<Record<Label, string>> {
   before?: number
   /** Only those that began then or later. */
   after?: number
+  /** Only those that took as long, in microseconds, or longer. */
+  took?: number
   /** At most. Default 50. */
   limit?: number
   /** Oldest first. */

@@ -104,6 +104,13 @@ describe.each(STORES)('%s', (_, start) => {
     expect([...html.matchAll(/class="service"><bdi>([^<]*)/g)].map(([, name]) => name)).toEqual(['mailer'])
   })
 
+  test('those that took long', async () => {
+    await take(session({ ms: 7000, tags: ['slow'] }), session({ ms: 6999, tags: ['slow'] }))
+    const found = await get<{ duration: number }[]>('/api/sessions?took=7000&tag=slow')
+    expect(found.map(({ duration }) => duration)).toEqual([7_000_000])
+    expect(await page('/?took=7000')).toContain('>7.00 s or longer</option>')
+  })
+
   test('what has no words in it is found nowhere', async () => {
     await take(session())
     expect(await get(`/api/sessions?q=${encodeURIComponent('😀 %_')}`)).toEqual([])

@@ -14,6 +14,8 @@ import { Layout } from './layout.tsx'
 
 export const STATES: readonly SessionState[] = ['Success', 'Fail', 'Indeterminate', 'Running', 'Unfinished']
 
+/** Milliseconds that a session took at least. */
+const DURATIONS: readonly string[] = ['1000', '5000', '15000', '60000', '300000']
 /** Of one session, shown. */
 const MAX_TAGS = 12
 /** Filters that are always there, and those that are where there is something to choose. */
@@ -31,8 +33,15 @@ export interface ListProps {
 }
 
 export const ListPage: FC<ListProps> = ({ rows, facets, filter, next, endpoint }) => {
-  const { state, text, before, after } = filter
-  const isFiltered = !!(state || text || after !== undefined || LABELS.some((label) => filter[label]))
+  const { state, text, before, after, took } = filter
+  const chosen = (took ?? 0) / 1000
+  const isFiltered = !!(
+    state ||
+    text ||
+    after !== undefined ||
+    took !== undefined ||
+    LABELS.some((label) => filter[label])
+  )
   return (
     <Layout title="Sessions" here="/" live={before === undefined && after === undefined ? 'sessions' : undefined}>
       <div class="head">
@@ -54,6 +63,13 @@ export const ListPage: FC<ListProps> = ({ rows, facets, filter, next, endpoint }
             />
           </label>
           <Choice name="state" title="Any state" options={STATES} chosen={state} />
+          <Choice
+            name="took"
+            title="Any duration"
+            options={DURATIONS.includes(`${chosen}`) || took === undefined ? DURATIONS : [`${chosen}`, ...DURATIONS]}
+            chosen={took === undefined ? undefined : `${chosen}`}
+            labelOf={(ms) => `${duration(Number(ms) * 1000)} or longer`}
+          />
           {LABELS.filter(
             (label) => USUAL.includes(label) || filter[label] || (MAYBE.includes(label) && facets[label].length > 1),
           ).map((label) => (
@@ -90,14 +106,23 @@ export const ListPage: FC<ListProps> = ({ rows, facets, filter, next, endpoint }
   )
 }
 
-export const Choice: FC<{ name: string; title: string; options: readonly string[]; chosen?: string }> = (props) => (
+interface ChoiceProps {
+  name: string
+  title: string
+  options: readonly string[]
+  chosen?: string
+  /** What an option is called. Default: itself. */
+  labelOf?: (option: string) => string
+}
+
+export const Choice: FC<ChoiceProps> = (props) => (
   <label class="field">
     <span class="hidden">{props.title}</span>
     <select name={props.name}>
       <option value="">{props.title}</option>
       {props.options.map((option) => (
         <option value={option} selected={option === props.chosen}>
-          {plain(option)}
+          {plain(props.labelOf?.(option) ?? option)}
         </option>
       ))}
     </select>

@@ -144,12 +144,14 @@ export function filterOf(c: Context): SessionFilter {
     const value = Number(text(name) ?? Number.NaN)
     return Number.isSafeInteger(value) ? value : undefined
   }
+  const took = time('took')
   return {
     ...Object.fromEntries(LABELS.map((label) => [label, text(label)])),
     state: STATES.find((state) => state === text('state')),
     text: text('q')?.slice(0, 500),
     before: time('before'),
     after: time('after'),
+    took: took === undefined ? undefined : took * 1000,
   }
 }
 

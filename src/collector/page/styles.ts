@@ -61,7 +61,7 @@ main { padding: 20px 24px 60px; max-width: 1600px; margin: 0 auto; }
 .head .tag { margin-right: -5px; }
 
 .filters { display: flex; gap: 8px; flex-wrap: wrap; margin-bottom: 14px; align-items: center; }
-.filters select { max-width: 156px; padding: 5px 6px; }
+.filters select { max-width: 146px; padding: 5px 6px; }
 .wide { flex: 1 1 220px; }
 .wide input { width: 100%; }
 .empty { padding: 48px 24px; border: 1px dashed var(--line); border-radius: 10px; text-align: center; }
@@ -241,7 +241,7 @@ dialog dd { margin: 0; }
   .filters .wide { flex-basis: 100%; }
   .filters select { width: 100%; max-width: none; }
   .ticks span:not(:first-child, :last-child) { visibility: hidden; }
-  .chart .axis text { font-size: 14px; }
+  .chart .axis text { font-size: 13px; }
   .charts > table { display: block; overflow-x: auto; }
   .spans th:nth-child(4), .spans td:nth-child(4) { display: none; }
   .spans th:nth-child(1) { width: 46%; } .spans th:nth-child(3) { width: 66px; }
