@@ -175,7 +175,7 @@ tr[hidden] { display: none; }
 .divider { display: flex; gap: 8px; align-items: center; white-space: nowrap; }
 .divider::after { content: ""; flex: 1; border-top: 1px solid var(--line); }
 .divider .muted { white-space: normal; }
-.call { border-left: 3px solid var(--teal); padding: 4px 0 4px 12px; background: color-mix(in srgb, var(--sunk) 60%, transparent); border-radius: 0 6px 6px 0; }
+.call { border-left: 3px solid var(--teal); padding: 4px 12px; background: color-mix(in srgb, var(--sunk) 60%, transparent); border-radius: 0 6px 6px 0; }
 .call.failed { border-color: var(--red); }
 .call-name { font-weight: 550; }
 .call-name .muted { font-weight: 400; }
