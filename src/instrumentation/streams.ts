@@ -12,16 +12,35 @@ export interface Reader {
 /** Characters of a body that is no stream, and of an event; bytes of a frame. */
 const MAX_BODY = 4 << 20
 
+/** Characters of a body from which on its bulk is left out. */
+const MIN_LARGE = 1 << 16
+/** Characters between two quotes that are bulk where they are no text, nor have escapes. */
+const MIN_BULK = 512
+const TEXT = /\s[a-z]|\\/i
+/** Those of a list but its first and its last, of which this may be a part. In portions, as a long match takes long. */
+const NUMBERS = /,[^[\]]{1,4096}(?=,)/g
+
 /** The first letter of an event's field, or of a comment. No JSON of interest begins so. */
 const BEGINS_EVENT = 'deir:'
 
-/** Gives what it takes as a whole at the end, whatever it is. At most `MAX_BODY`. */
+/** A part of a body without what nobody here reads, and most of a large one is: lists of numbers, and bytes in base64. */
+function lean(text: string, before: number): string {
+  if (before + text.length < MIN_LARGE) return text
+  const parts = text.split('"').map((part) => {
+    if (part.length < MIN_BULK || TEXT.test(part)) return part
+    // An escape may have begun before it.
+    return part.includes(',') ? part.replace(NUMBERS, '') : part[0]
+  })
+  return parts.join('"')
+}
+
+/** Gives what it takes as a whole at the end, whatever it is. At most `MAX_BODY` beside its bulk. */
 export function textReader(take: (text: string) => void): Reader {
   const decoder = new TextDecoder()
   let text = ''
   return {
     push(bytes) {
-      if (text.length <= MAX_BODY) text += decoder.decode(bytes, { stream: true })
+      if (text.length <= MAX_BODY) text += lean(decoder.decode(bytes, { stream: true }), text.length)
     },
     end() {
       if (text.length <= MAX_BODY) take(text)
@@ -48,14 +67,16 @@ export function readerFor(contentType: string, take: (value: Json) => void): Rea
     else if (Object(value) === value) take(value)
     return value !== undefined
   }
+  /** One value, or one a line: not all who send events end them with a blank line. */
+  const parseAll = (text: string): void => {
+    if (!parse(text)) for (const line of text.split('\n')) parse(line)
+  }
   const open = (first: number): Reader => {
     streamed = true
     if (!first) return frames(parse)
-    if (BEGINS_EVENT.includes(String.fromCharCode(first)) || /ndjson|jsonl/i.test(contentType)) return lines(parse)
+    if (BEGINS_EVENT.includes(String.fromCharCode(first)) || /ndjson|jsonl/i.test(contentType)) return lines(parseAll)
     streamed = false
-    return textReader((text) => {
-      if (!parse(text)) for (const line of text.split('\n')) parse(line)
-    })
+    return textReader(parseAll)
   }
   return {
     get streamed() {
@@ -74,7 +95,7 @@ export function readerFor(contentType: string, take: (value: Json) => void): Rea
 }
 
 /** Server-sent events, of which only the data counts, and lines that are JSON themselves. */
-function lines(parse: (text: string) => unknown): Reader {
+function lines(parse: (text: string) => void): Reader {
   const decoder = new TextDecoder()
   let line = ''
   let data = ''
@@ -92,7 +113,7 @@ function lines(parse: (text: string) => unknown): Reader {
   }
   return {
     push(bytes) {
-      let text = decoder.decode(bytes, { stream: true })
+      let text = lean(decoder.decode(bytes, { stream: true }), line.length)
       if (endedInReturn && text[0] === '\n') text = text.slice(1)
       if (text) endedInReturn = text.endsWith('\r')
       const [rest = '', ...more] = text.split(/\r\n?|\n/)

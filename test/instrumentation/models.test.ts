@@ -246,12 +246,12 @@ test('a stream that llm() returned, read after it', async () => {
 
 describe('what goes wrong', () => {
   test.each([
-    ['openai/chat', 'error', 'invalid_request_error', '400 invalid_request_error'],
+    ['openai/chat', 'error', 'bad', '400 bad'],
     ['openai/chat', 'gateway', '502', '502 POST 127.0.0.1'],
     ['anthropic/message', 'error', 'overloaded_error', 'overloaded_error'],
     ['google/content', 'error', 'RESOURCE_EXHAUSTED', '429 RESOURCE_EXHAUSTED'],
     ['bedrock/chat', 'error', 'ValidationException', '400 ValidationException'],
-    ['openai/stream', 'midstream', 'server_error', '200 server_error'],
+    ['openai/stream', 'midstream', 'overloaded', '200 overloaded'],
     ['anthropic/stream', 'midstream', 'overloaded_error', 'overloaded_error'],
     ['workers/binding-throws', 'json', 'TypeError', 'TypeError'],
   ])('%s (%s) is %s', async (path, mode, type, message) => {

@@ -113,6 +113,8 @@ describe('the provider, by host or by path', () => {
       'aws.bedrock',
       'chat',
     ],
+    ['https://bedrock-mantle.us-east-1.api.aws/v1/responses', 'aws.bedrock', 'chat'],
+    ['https://aiplatform.eu.rep.googleapis.com/v1/models/m:generateContent', 'gcp.vertex_ai', 'generate_content'],
     [`${GATEWAY}/mistral/v1/chat/completions`, 'mistral_ai', 'chat'],
     [`${GATEWAY}/grok/v1/chat/completions`, 'x_ai', 'chat'],
     [`${GATEWAY}/openrouter/v1/chat/completions`, 'openrouter', 'chat'],
@@ -192,6 +194,13 @@ describe('however the bytes are cut', () => {
     expect(read('text/event-stream', utf8('data: {"a":1}\n\ndata: {"b":2}\n'), [])).toEqual([{ a: 1 }, { b: 2 }])
   })
 
+  test('events without blank lines between them, and one event in several lines', () => {
+    const body = 'event: a\n\ndata: {"a":1}\ndata: {"b":2}\n\ndata: {"c":\ndata: 3}\n\ndata: [DONE]\n\n'
+    for (let cut = 0; cut < body.length; cut++) {
+      expect(read('text/event-stream', utf8(`\ufeff${body}`), [cut])).toEqual([{ a: 1 }, { b: 2 }, { c: 3 }])
+    }
+  })
+
   test('one value', () => {
     fc.assert(
       fc.property(values, cuts, (all, where) => {
@@ -219,13 +228,64 @@ describe('however the bytes are cut', () => {
   })
 })
 
+describe('of what is large, lists of numbers and bytes in base64 are left out', () => {
+  const usage = { prompt_tokens: 7 }
+  const numbers = Array.from({ length: 120_000 }, (_, n) => Math.sin(n))
+  const image = 'iVBORw0KGgo+/A=='.repeat(270_000)
+  const said = 'what is said, 1, 2, 3, '.repeat(50)
+  test.each([
+    ['embeddings', { data: [{ embedding: numbers }, { embedding: numbers }], model: 'm', usage }],
+    ['embeddings in one list', { data: [numbers, numbers], usage }],
+    ['an image', { data: [{ b64_json: image }], usage }],
+    ['an image in a URL, beside text', { text: said, image: `data:image/png;base64,${image}`, usage }],
+  ])('%s', (_, value) => {
+    for (const piece of [1000, 65_536]) {
+      for (const indent of [0, 2]) {
+        const json = JSON.stringify(value, null, indent)
+        const where = Array.from({ length: json.length / piece }, (_, n) => n * piece)
+        const bodies = [
+          ['application/json', json],
+          indent ? [] : ['text/event-stream', `data: ${json}\n\ndata: {"b":2}\n\n`],
+        ]
+        for (const [type, body] of bodies) {
+          if (!type || !body) continue
+          const [whole, next] = read(type, utf8(body), where)
+          expect(whole).toMatchObject({
+            usage,
+            ...('model' in value && { model: 'm' }),
+            ...('text' in value && { text: said }),
+          })
+          expect(next).toEqual(type === 'application/json' ? undefined : { b: 2 })
+          expect(JSON.stringify(whole).length).toBeLessThan(1 << 20)
+        }
+      }
+    }
+  })
+
+  test('no text is, whatever it has in it', () => {
+    fc.assert(
+      fc.property(values, fc.stringMatching(/^[a-z ,"\\\n[\]0-9é]{900,2000}$/), (all, text) => {
+        const value = { all, text: `${text} a`.repeat(60), end: 1 }
+        const json = utf8(JSON.stringify(value))
+        const [whole] = read(
+          'application/json',
+          json,
+          Array.from({ length: json.length / 997 }, (_, n) => n * 997),
+        )
+        expect(whole).toMatchObject({ end: 1 })
+      }),
+      { numRuns: 20 },
+    )
+  })
+})
+
 describe('what cannot be read is left out', () => {
   test.each([
     ['no JSON', 'application/json', utf8('<html>')],
     ['no object', 'application/json', utf8('5')],
     ['half of it', 'application/json', utf8('{"a":')],
-    ['a body of 5 MiB', 'application/json', utf8(`{"a":"${'x'.repeat(5 << 20)}"}`)],
-    ['an event of 5 MiB', 'text/event-stream', utf8(`data: {"a":"${'x'.repeat(5 << 20)}"}`)],
+    ['a body of 6 MiB of text', 'application/json', utf8(`{"a":"${'x '.repeat(3 << 20)}"}`)],
+    ['an event of 6 MiB of text', 'text/event-stream', utf8(`data: {"a":"${'x '.repeat(3 << 20)}"}`)],
     ['a frame that says it has 4 GiB', 'application/vnd.amazon.eventstream', new Uint8Array(64).fill(255)],
   ])('%s', (_, type, bytes) => {
     const run = (): unknown[] =>

@@ -350,6 +350,35 @@ const chatCases: Answered[] = [
     said: { error: 'error' },
   },
   {
+    name: 'tokens that were written to the cache, as Anthropic calls them (LiteLLM, OpenRouter)',
+    path: CHAT,
+    json: completion({ content: 'x' }, odd({ usage: { ...usage, cache_creation_input_tokens: 6 } })),
+    said: { ...KNOWN, text: 'x', finish: 'stop', in: 12, out: 5, total: 17, cacheWrite: 6 },
+  },
+  {
+    name: 'an error in mid-stream that is no field (vLLM)',
+    path: CHAT,
+    events: [
+      chunk({ delta: { content: 'hi' } }),
+      { object: 'error', message: 'out of memory', type: 'InternalServerError', param: null, code: 500 },
+    ],
+    said: { ...KNOWN, text: 'hi', error: 'InternalServerError' },
+  },
+  {
+    name: 'a filter’s refusal, whose code says more than its status (Azure)',
+    path: '/openai/deployments/gpt-4o/chat/completions',
+    status: 400,
+    json: { error: { message: 'filtered', type: null, param: 'prompt', code: 'content_filter', status: 400 } },
+    said: { error: 'content_filter' },
+  },
+  {
+    name: 'a limit, whose code says more than its type',
+    path: CHAT,
+    status: 429,
+    json: { error: { message: 'slow down', type: 'tokens', param: null, code: 'rate_limit_exceeded' } },
+    said: { error: 'rate_limit_exceeded' },
+  },
+  {
     name: 'the older completions',
     path: '/v1/completions',
     request: { model: 'm', prompt: 'say' },
@@ -1126,6 +1155,24 @@ export const MORE_ANSWERS: Record<string, Answered[]> = {
         out: 5,
         total: 17,
       },
+    },
+    {
+      name: 'thoughts beside the answer’s tokens, and tools’',
+      path: '/v1beta/interactions',
+      json: {
+        id: 'i1',
+        model: 'gemini-001',
+        status: 'completed',
+        steps: [],
+        usage: {
+          total_input_tokens: 9,
+          total_output_tokens: 779,
+          total_thought_tokens: 912,
+          total_tool_use_tokens: 5,
+          total_tokens: 1705,
+        },
+      } satisfies Interactions.Interaction,
+      said: { model: 'gemini-001', id: 'i1', finish: 'completed', in: 14, out: 1691, total: 1705, reasoning: 912 },
     },
   ],
   'OpenAI’s images, speech and moderations': [

@@ -60,9 +60,9 @@ const EXPECTED: readonly Expected[] = [
     with: MODELS,
     attributes: { ...llm('text-embedding-3-small'), 'gen_ai.usage.input_tokens': 5 },
   },
-  { session: 'openai/chat (error)', ...failed(GPT, 'invalid_request_error', 400) },
-  { session: 'openai/raw (error)', ...failed(GPT, 'invalid_request_error', 400) },
-  { session: 'openai/many (error)', ...failed(GPT, 'invalid_request_error', 400), count: MANY },
+  { session: 'openai/chat (error)', ...failed(GPT, 'bad', 400) },
+  { session: 'openai/raw (error)', ...failed(GPT, 'bad', 400) },
+  { session: 'openai/many (error)', ...failed(GPT, 'bad', 400), count: MANY },
   {
     session: 'openai/many (error)',
     attributes: { 'tool.name': 'try', 'tool.status': 'failed' },

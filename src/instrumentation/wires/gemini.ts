@@ -1,5 +1,5 @@
 /** Gemini, of AI Studio and of Vertex: its content, and its embeddings. */
-import { type Answer, isCount, type Json, list, match, type Wire } from './wire.ts'
+import { type Answer, type Json, list, match, sum, type Wire } from './wire.ts'
 
 /** A stream that is not asked for as events is one list. */
 function read(given: Json, answer: Answer): void {
@@ -8,7 +8,7 @@ function read(given: Json, answer: Answer): void {
 
 function readOne(part: Json, answer: Answer): void {
   const { error, promptFeedback, usageMetadata } = part
-  if (error) answer.fail(error, error.status)
+  if (error) answer.fail(error)
   answer.name({ id: part.responseId, model: part.modelVersion })
   for (const { index, content, finishReason } of list(part.candidates)) {
     const choice = answer.choice(index)
@@ -26,13 +26,12 @@ function readOne(part: Json, answer: Answer): void {
     answer.finish(answer.choice(), blockReason)
   }
   const usage = Object(usageMetadata)
-  const reasoning = usage.thoughtsTokenCount
   answer.count({
     prompt: sum(usage.promptTokenCount, usage.toolUsePromptTokenCount),
-    completion: sum(usage.candidatesTokenCount, reasoning),
+    completion: sum(usage.candidatesTokenCount, usage.thoughtsTokenCount),
     total: usage.totalTokenCount,
     cache_read: usage.cachedContentTokenCount,
-    reasoning,
+    reasoning: usage.thoughtsTokenCount,
   })
   count(usage.promptTokensDetails, 'input')
   count(usage.candidatesTokensDetails, 'output')
@@ -44,10 +43,6 @@ function readOne(part: Json, answer: Answer): void {
     }
   }
 }
-
-/** Of those that are counts; undefined where none is. */
-const sum = (...counts: unknown[]): number | undefined =>
-  counts.some(isCount) ? counts.filter(isCount).reduce((all, one) => all + one) : undefined
 
 export const gemini: Wire = {
   operation: 'generate_content',

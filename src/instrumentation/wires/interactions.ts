@@ -1,5 +1,5 @@
 /** Gemini's Interactions. */
-import { askedOf, list, type Wire } from './wire.ts'
+import { askedOf, list, sum, type Wire } from './wire.ts'
 
 /** To be passed: `llmCalls({ wires: [interactions] })`. */
 export const interactions: Wire = {
@@ -10,7 +10,7 @@ export const interactions: Wire = {
   read(part, answer) {
     const choice = answer.choice()
     const { event_type, delta, index, step, error } = part
-    if (error) answer.fail(error, error.code)
+    if (error) answer.fail(error)
     const opened = Object(step)
     if (event_type === 'step.start' && opened.type === 'function_call') {
       answer.call(choice, index, { id: opened.id, name: opened.name })
@@ -26,13 +26,13 @@ export const interactions: Wire = {
       if (type === 'function_call') answer.call(choice, at, { id, name, args }, true)
     }
     if (whole.status !== 'in_progress') answer.finish(choice, whole.status)
-    const { total_output_tokens: said, total_thought_tokens: reasoning, ...usage } = Object(whole.usage)
+    const usage = Object(whole.usage)
     answer.count({
-      prompt: usage.total_input_tokens,
-      completion: said,
+      prompt: sum(usage.total_input_tokens, usage.total_tool_use_tokens),
+      completion: sum(usage.total_output_tokens, usage.total_thought_tokens),
       total: usage.total_tokens,
       cache_read: usage.total_cached_tokens,
-      reasoning,
+      reasoning: usage.total_thought_tokens,
     })
   },
 }

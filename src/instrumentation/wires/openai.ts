@@ -15,7 +15,7 @@ export function spend(answer: Answer, given: Json): void {
       [`${older}`]: of('tokens'),
       // DeepSeek's and Moonshot's names beside OpenAI's.
       cache_read: details.cached_tokens ?? usage.prompt_cache_hit_tokens ?? usage.cached_tokens,
-      cache_creation: details.cache_write_tokens,
+      cache_creation: details.cache_write_tokens ?? usage.cache_creation_input_tokens,
       reasoning: details.reasoning_tokens,
       total: usage.total_tokens,
     })
@@ -30,7 +30,9 @@ export function spend(answer: Answer, given: Json): void {
 }
 
 function read(part: Json, answer: Answer): void {
-  if (part.error) answer.fail(part.error)
+  // vLLM's and Mistral's are no field of an answer.
+  const error = part.error ?? (part.object === 'error' && part)
+  if (error) answer.fail(error)
   answer.name(part)
   for (const [at, one] of list(part.choices).entries()) {
     const { message } = one

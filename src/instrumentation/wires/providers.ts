@@ -8,9 +8,9 @@ import { debug } from '../../runtime/diag.ts'
 const PROVIDERS: readonly (readonly [ends: string, provider: string])[] = [
   ['openai.azure.com|cognitiveservices.azure.com|azure-openai', 'azure.ai.openai'],
   ['ai.azure.com', 'azure.ai.inference'],
-  ['aiplatform.googleapis.com|google-vertex-ai', 'gcp.vertex_ai'],
+  ['aiplatform[\\w.-]*.googleapis.com|google-vertex-ai', 'gcp.vertex_ai'],
   ['generativelanguage.googleapis.com|google-ai-studio', 'gcp.gemini'],
-  ['bedrock[\\w.-]*.amazonaws.com(.cn)?|aws-bedrock', 'aws.bedrock'],
+  ['bedrock[\\w.-]*.(amazonaws.com(.cn)?|api.aws)|aws-bedrock', 'aws.bedrock'],
   ['x.ai|grok', 'x_ai'],
   ['api.cloudflare.com|workers-ai', 'cloudflare.workers_ai'],
   ['(together|mistral|moonshot)(.ai|.xyz|.cn)?', '_ai'],

@@ -157,15 +157,18 @@ export class Answer {
   /** `type`: what is known of it otherwise. */
   fail(error: Json, type?: unknown): void {
     const { type: own, code, status, message } = Object(error)
-    this.error = {
-      type: codeOf(type) ?? codeOf(own) ?? codeOf(status) ?? codeOf(code) ?? this.error?.type ?? 'error',
-      message: toText(message ?? error),
-    }
+    // A code that is a word says more than its type; one that is a number is the status again.
+    const types = [type, match(/[a-z]/i, code)?.input, own, status, code, this.error?.type]
+    this.error = { type: types.map(codeOf).find(Boolean) ?? 'error', message: toText(message ?? error) }
   }
 }
 
 /** A whole number that every number type on the way holds. */
 export const isCount = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) >= 0
+
+/** Of those that are counts; undefined where none is. */
+export const sum = (...counts: unknown[]): number | undefined =>
+  counts.some(isCount) ? counts.filter(isCount).reduce((all, one) => all + one) : undefined
 
 /** What a provider calls an error, where that is a code: a text may quote the prompt. */
 export const codeOf = (value: unknown): string | undefined =>
