@@ -41,6 +41,7 @@ const MEANINGS: Readonly<Record<string, string>> = {
     'time of model calls, by model, provider and `error.type`; with `genAi` of embeddings and the like only',
   'gen_ai.client.inference.duration': 'with `genAi`: time of model calls, by model, provider, server and `error.type`',
   'gen_ai.client.inference.time_to_first_chunk': 'with `genAi`: time to the first part of a streamed answer',
+  'gen_ai.client.inference.time_per_output_chunk': 'with `genAi`: time from each part of a streamed answer to the next',
   'gen_ai.client.inference.usage.…':
     'with `genAi`, each by itself: `input_tokens`, `output_tokens`, `cache_read.input_tokens`, `cache_write.input_tokens`, `reasoning.output_tokens`',
   'gen_ai.client.inference.operation.…_tokens': 'with `genAi`: `input` and `output` tokens of one call',

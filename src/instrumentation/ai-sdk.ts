@@ -7,6 +7,7 @@ import type { PlainEvent } from '../events/event.ts'
 import { debug, guard, warn } from '../runtime/diag.ts'
 import { activeContext, runIn } from '../runtime/scope.ts'
 import type { SdkSpan } from '../runtime/sdk.ts'
+import * as key from '../runtime/semconv.ts'
 import { toText } from '../runtime/serialize.ts'
 import type { Caller, FrameworkInstrumentation, InstrumentedSession } from '../session/instruments.ts'
 import { isOwn, mute } from './ai-sdk-spans.ts'
@@ -230,6 +231,9 @@ function begin(run: Run, event: Json): Opened {
   const { session, name, operation, context } = run
   const params = (): unknown => event.messages ?? event.prompt
   run.opened = open(session, name ? agent(name) : action(operation), { outer: context, params })
+  if (hasPart(event.messages?.at?.(-1)?.content, 'tool-approval-response')) {
+    run.opened.span.setAttribute(key.RESUMED, true)
+  }
   return run.opened
 }
 
@@ -239,8 +243,12 @@ function end(id: unknown, event: Json, error?: unknown): void {
   const { opened, step, calls } = run
   for (const call of calls.keys()) answered(run, call, {}, error)
   if (step) close(step, { error })
+  if (hasPart(event.content, 'tool-approval-request')) opened?.span.setAttribute(key.INTERRUPTED, true)
   if (opened) close(opened, { error, returns: event.text ?? event.object })
 }
+
+const hasPart = (content: unknown, type: string): boolean =>
+  Array.isArray(content) && content.some((part) => part?.type === type)
 
 function contextIn({ step, opened, context }: Run): Context {
   return (step?.span.isRecording() ? step : opened)?.context ?? context

@@ -111,6 +111,8 @@ interface Call {
   span: SdkSpan | undefined
   context: Context
   model: ModelCall | undefined
+  /** It waits for what an MCP server may say of itself, for as long as it is connected: that is no work. */
+  listens: boolean
   over?: boolean
 }
 
@@ -146,7 +148,8 @@ function open(
   own?.span.setAttributes(attributes)
   const span = own?.span ?? (spans ? requestSpan(session, attributes) : undefined)
   const context = own?.context ?? (span ? session.within(span) : activeContext())
-  return { url, method, span, context, model }
+  const listens = method === 'GET' && asked.headers.has('mcp-protocol-version')
+  return { url, method, span, context, model, listens }
 }
 
 /** Headers that can be read once only, as a list: they are looked at before they are sent. */
@@ -242,13 +245,13 @@ function mayKnow({ config, origin }: InstrumentedSession, url: URL): boolean {
 }
 
 function respond(session: InstrumentedSession, call: Call, response: Response, end: End): void {
-  const { span, method, model } = call
+  const { span, method, model, listens } = call
   const { status } = response
   span?.setAttribute(key.HTTP_STATUS, status)
   if (status >= 400 && span) fail(span, `${status}`, `${status} ${nameOf(span.attributes)}`)
   begin(model, response)
   const isSeen = model || span?.isRecording()
-  if (!isSeen || !response.body || method === 'HEAD' || [101, 204, 205, 304].includes(status)) {
+  if (!isSeen || listens || !response.body || method === 'HEAD' || [101, 204, 205, 304].includes(status)) {
     end()
     return
   }

@@ -6,6 +6,7 @@ import type { Context } from '@opentelemetry/api'
 import type { PlainEvent } from '../events/event.ts'
 import { debug, guard } from '../runtime/diag.ts'
 import { runIn } from '../runtime/scope.ts'
+import * as key from '../runtime/semconv.ts'
 import type { InstrumentedSession } from '../session/instruments.ts'
 import { CALLER } from './around.ts'
 import { sessionHere } from './fetch.ts'
@@ -49,6 +50,7 @@ export interface MastraTracingEvent {
   type: string
   exportedSpan: {
     id: string
+    type?: string
     output?: unknown
     attributes?: object
     errorInfo?: { message: string; name?: string }
@@ -75,11 +77,15 @@ interface Place {
   thread?: unknown
   opened?: Opened
   call?: FrameworkCall
+  /** It is part of a run that goes on where another stopped. */
+  isResumed?: boolean
   /** The step's, whose request is its model's. */
   its?: FrameworkCall
 }
 
 const places: Running<Place> = /* @__PURE__ */ new Running()
+/** Calls that somebody has made. */
+const entered: WeakSet<FrameworkCall> = /* @__PURE__ */ new WeakSet()
 const USAGE = {
   prompt: 'inputTokens',
   completion: 'outputTokens',
@@ -113,8 +119,10 @@ export function mastraBridge(): MastraBridge {
     if (!session || session.state === 'ended') return undefined
     const { input } = options
     const { conversationId, model, provider } = Object(options.attributes) as Json
-    const { threadId: conversation = conversationId ?? outer?.thread } = Object(options.metadata) as Json
-    const place: Place = { session, context: outer?.context ?? contextOf(session), thread: conversation }
+    const { threadId, resumedFromSpanId } = Object(options.metadata) as Json
+    const conversation = threadId ?? conversationId ?? outer?.thread
+    const isResumed = outer?.isResumed || !!resumedFromSpanId
+    const place: Place = { session, context: outer?.context ?? contextOf(session), thread: conversation, isResumed }
     if (type === 'model_inference') {
       const prompt = (): unknown => Object(input).messages ?? input
       place.call = openCall(session, place.context, { conversation, model, provider, prompt })
@@ -122,6 +130,7 @@ export function mastraBridge(): MastraBridge {
     } else if (!IGNORED.test(type) && !options.isEvent) {
       place.opened = open(session, eventOf(options), { outer: place.context, conversation, params: () => input })
       place.context = place.opened.context
+      if (resumedFromSpanId) place.opened.span.setAttribute(key.RESUMED, true)
     }
     const spanId = place.opened?.span.spanContext().spanId ?? crypto.randomUUID().replaceAll('-', '').slice(0, 16)
     places.set(spanId, place)
@@ -129,22 +138,28 @@ export function mastraBridge(): MastraBridge {
   }
 
   const end = ({ type, exportedSpan: span }: MastraTracingEvent): void => {
-    const { opened, call } = (type === 'span_ended' && places.take(span.id)) || {}
+    const { opened, call, isResumed } = (type === 'span_ended' && places.take(span.id)) || {}
     const { errorInfo: info, attributes, output } = span
     const error = info && Object.assign(new Error(info.message), { name: info.name ?? 'Error' })
-    const { usage, finishReason, responseModel, responseId, success } = Object(attributes)
+    const { usage, finishReason, responseModel, responseId, success, status } = Object(attributes)
+    // Of a run that stops before it has a result; a tool's output is the user's own.
+    const stopped = status ?? (/^(agent_run|model_step)$/.test(`${span.type}`) && Object(output).status)
     const said = Object(output).text ?? output
     if (opened) {
-      const failure = success === false ? new Error('the tool has failed') : undefined
+      const left = stopped === 'aborted' && new DOMException('', 'AbortError')
+      const failure = left || (success === false ? new Error('the tool has failed') : undefined)
+      if (stopped === 'suspended') opened.span.setAttribute(key.INTERRUPTED, true)
       close(opened, { returns: said, error: error ?? failure })
     }
-    if (!call) return
+    // A resumed run tells again of the calls before it stopped; what they took it tells only then, but a request does at once.
+    if (!call || (isResumed && call.session.config.instrumentations.llm && !entered.has(call))) return
     const answer = { id: responseId, model: responseModel, finish: finishReason, text: said, error }
     showCall(call, { ...answer, usage: usageOf(usage, USAGE) })
   }
 
   const insideOf = (id: string): Context | undefined => {
     const place = places.get(id)
+    if (place?.its) entered.add(place.its)
     return place?.its ? place.context.setValue(CALLER, place.its.caller) : place?.context
   }
   const within = <T>(id: string, fn: () => T): T => {

@@ -1,6 +1,7 @@
 /** One call of a model as an event of the session, or as part of the span that shows it already. */
 import type { Attributes } from '@opentelemetry/api'
 import type { Message, PlainEvent } from '../events/event.ts'
+import { addGap } from '../runtime/chunks.ts'
 import { debug, guard } from '../runtime/diag.ts'
 import * as key from '../runtime/semconv.ts'
 import type { InstrumentedSession, ModelCall, OpenedEvent } from '../session/instruments.ts'
@@ -73,6 +74,7 @@ export function modelCall(
   calls.add(own)
   let reader: ReturnType<typeof answerReader> | undefined
   let firstAt: number | undefined
+  let lastAt = 0
   let isStreamed = false
   let isAsking = false
   let isOver = false
@@ -143,7 +145,12 @@ export function modelCall(
     },
     read(bytes) {
       reader?.push(bytes)
-      if (reader?.streamed) firstAt ??= session.now()
+      if (reader?.streamed) {
+        const at = session.now()
+        if (firstAt !== undefined) addGap(span.spanContext(), (at - lastAt) / 1000)
+        firstAt ??= at
+        lastAt = at
+      }
       if (!call.isComplete) return
       ask()
       if (inside) show()

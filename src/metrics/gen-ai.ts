@@ -19,6 +19,8 @@ export interface Measured {
   model: Attributes
   /** `error.type`, bounded, where it failed. */
   failed: Attributes
+  /** Seconds between the chunks of a streamed answer. */
+  gaps: readonly number[]
 }
 
 export type Measure = (span: Measured) => void
@@ -64,6 +66,7 @@ export function latest({ histogram, counter }: Instruments): Measure {
   const inference = histogram('gen_ai.client.inference.duration', 's', SECONDS)
   const others = histogram('gen_ai.client.operation.duration', 's', SECONDS)
   const firstChunk = histogram('gen_ai.client.inference.time_to_first_chunk', 's', SECONDS)
+  const perChunk = histogram('gen_ai.client.inference.time_per_output_chunk', 's', SECONDS)
   const usage = USAGE.map(([part]) => counter(`gen_ai.client.inference.usage.${part}`, '{token}'))
   const each = SIDES.map(([side]) => histogram(`gen_ai.client.inference.operation.${side}_tokens`, '{token}', TOKENS))
   const agents = histogram('gen_ai.invoke_agent.duration', 's', AGENT_SECONDS)
@@ -82,7 +85,7 @@ export function latest({ histogram, counter }: Instruments): Measure {
     running.set(agent, counts)
   }
 
-  const ofModel = ({ attributes, seconds, model, failed }: Measured): void => {
+  const ofModel = ({ attributes, seconds, model, failed, gaps }: Measured): void => {
     const common = { ...model, ...pick(attributes, [key.SERVER_ADDRESS, key.SERVER_PORT]) }
     if (!/^(chat|text_completion|generate_content)$/.test(`${model[key.GEN_AI_OPERATION_NAME]}`)) {
       others.record(seconds, { ...common, ...failed })
@@ -91,6 +94,7 @@ export function latest({ histogram, counter }: Instruments): Measure {
     inference.record(seconds, { ...common, ...failed })
     const chunk = attributes[key.GEN_AI_FIRST_CHUNK]
     if (typeof chunk === 'number') firstChunk.record(chunk, common)
+    for (const gap of gaps) perChunk.record(gap, common)
     for (const [i, [part, name]] of USAGE.entries()) {
       // Each call counts, be it with nothing.
       const count = Number(attributes[name] ?? (SIDES[i] ? 0 : Number.NaN))

@@ -20,6 +20,7 @@ import {
   type ViewOptions,
 } from '@opentelemetry/sdk-metrics'
 import type { MetricsConfig, MetricsRecorder } from '../options/metrics.ts'
+import { gapsOf } from '../runtime/chunks.ts'
 import { Deadline, sleep } from '../runtime/deadline.ts'
 import { identify, warn } from '../runtime/diag.ts'
 import { type Leaving, onLeaving } from '../runtime/leaving.ts'
@@ -247,7 +248,14 @@ function record(state: State, span: ReadableSpan, session: Session): void {
   const model = type === 'llms' ? pick(attributes, MODEL) : {}
   // A provider may answer with another model each time: it must not take the room of the others.
   limit(state, model, key.GEN_AI_RESPONSE_MODEL, `${model[key.GEN_AI_PROVIDER]} ${model[key.GEN_AI_REQUEST_MODEL]}`)
-  state.measure({ kind: type === 'llms' ? 'llm' : kind, attributes, seconds, model, failed: some(failed) })
+  state.measure({
+    kind: type === 'llms' ? 'llm' : kind,
+    attributes,
+    seconds,
+    model,
+    failed: some(failed),
+    gaps: gapsOf(span.spanContext()),
+  })
 }
 
 /** Leaves out a value of which `of` has had too many others. */

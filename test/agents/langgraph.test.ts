@@ -12,6 +12,8 @@ const INCOMPLETE = 'agentops.incomplete'
 const asking = (tool: string, args = {}): Answer => chat({ calls: [['call_1', tool, args]] }, [30, 9])
 const says = chat({ text: 'Sun in Oslo.' }, [40, 3])
 const weather = [asking('get_weather', { city: 'Oslo' }), says]
+/** Two at once ask for two. */
+const others = chat({ calls: [['call_2', 'get_weather', { city: 'Rome' }]] }, [30, 9])
 const THINKING = ['    think.operation', '      chat.llm']
 const PLANNED = ['  planner.agent', ...THINKING, '    act.operation', '      get_weather.tool', ...THINKING]
 /** Two levels deeper. */
@@ -92,7 +94,7 @@ test('a graph that its reader leaves, or that is told to stop, is incomplete and
 })
 
 test('two graphs side by side, and one that goes on behind the answer', async () => {
-  const { tree, run } = await ran('both', [weather[0], weather[0], says, says] as Answer[])
+  const { tree, run } = await ran('both', [weather[0], others, says, says] as Answer[])
   const named = (name: string): string[] => PLANNED.map((line) => line.replace('planner', name))
   // They began in the same millisecond.
   tree.children.sort((a, b) => (a.name < b.name ? -1 : 1))

@@ -2,12 +2,10 @@
  * Cloudflare's Agents SDK as a user has it: the example, installed and bundled by wrangler, in workerd, called by the SDK's
  * own client, a chat's client and an MCP client.
  */
-import { execFile } from 'node:child_process'
-import { cp, mkdir, readFile, writeFile } from 'node:fs/promises'
+import { cp } from 'node:fs/promises'
 import type { Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { promisify } from 'node:util'
 import { Client, StreamableHTTPClientTransport } from '@modelcontextprotocol/client'
 import { AgentClient } from 'agents/client'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
@@ -16,10 +14,9 @@ import type { CollectedSpan } from '../../src/collector/otlp.ts'
 import { useBackend } from '../support/backend.ts'
 import { named } from '../support/collected.ts'
 import { runExample } from '../support/example.ts'
+import { installAgentsSdk } from '../support/frameworks.ts'
 import { waitFor } from '../support/wait.ts'
 
-/** Beside the example's own place, so that `file:../..` is this library there, too. */
-const FOLDER = '.cache/agents-sdk'
 const backend = useBackend()
 const clients: AgentClient[] = []
 let url = ''
@@ -27,19 +24,13 @@ let stop: (() => Promise<void>) | undefined
 let models: Server | undefined
 
 beforeAll(async () => {
-  await mkdir(FOLDER, { recursive: true })
   const filter = (path: string): boolean => !/node_modules|\.wrangler/.test(path)
-  await cp('examples/agents-sdk', FOLDER, { recursive: true, filter })
-  const stamp = `${FOLDER}/node_modules/.installed`
-  const lock = await readFile(`${FOLDER}/package-lock.json`, 'utf8')
-  if ((await readFile(stamp, 'utf8').catch(() => '')) !== lock) {
-    await promisify(execFile)('npm', ['ci', '--ignore-scripts', '--no-audit', '--no-fund'], { cwd: FOLDER })
-    await writeFile(stamp, lock)
-  }
+  const folder = await installAgentsSdk()
+  await cp('examples/agents-sdk', folder, { recursive: true, filter })
   models = createModelServer().listen(0, '127.0.0.1')
   await waitFor('the model', () => models?.listening)
   const { port } = models.address() as AddressInfo
-  const example = await runExample(FOLDER, {
+  const example = await runExample(folder, {
     OTEL_EXPORTER_OTLP_ENDPOINT: backend.collector.url,
     MODEL_URL: `http://127.0.0.1:${port}/v1`,
   })

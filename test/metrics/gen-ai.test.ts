@@ -57,7 +57,8 @@ async function measured(options: AgentOpsOptions): Promise<Found> {
     await session.agent('planner', async () => {
       const details = { cached_tokens: 4, cache_write_tokens: 2, audio_tokens: 3 }
       const usage = { prompt_tokens: 12, completion_tokens: 5, total_tokens: 17, prompt_tokens_details: details }
-      models.next({ bytes: stream({ ...usage, completion_tokens_details: { reasoning_tokens: 1 } }) })
+      const bytes = stream({ ...usage, completion_tokens_details: { reasoning_tokens: 1 } })
+      models.next({ bytes, piece: 60 })
       await post(CHAT, { stream: true, messages: [] })
       models.next({ status: 429, bytes: JSON.stringify({ error: { type: 'rate_limit', message: 'slow' } }) })
       await post(CHAT, { messages: [] })
@@ -110,6 +111,8 @@ describe('metrics', () => {
         ],
       },
       'gen_ai.client.inference.time_to_first_chunk': { unit: 's', points: [[answered, 1]] },
+      // The client may be given several pieces at once.
+      'gen_ai.client.inference.time_per_output_chunk': { unit: 's', points: [[answered, expect.any(Number)]] },
       'gen_ai.client.operation.duration': {
         unit: 's',
         points: [

@@ -253,6 +253,7 @@ const usage = tokens('sum', ...OF_MODEL, 'gen_ai.token.modality')
 export const METRICS: Readonly<Record<string, Metric>> = {
   'gen_ai.client.inference.duration': seconds(...OF_MODEL),
   'gen_ai.client.inference.time_to_first_chunk': seconds(...OF_MODEL),
+  'gen_ai.client.inference.time_per_output_chunk': seconds(...OF_MODEL),
   'gen_ai.client.operation.duration': seconds('gen_ai.operation.name'),
   'gen_ai.client.inference.usage.input_tokens': usage,
   'gen_ai.client.inference.usage.output_tokens': usage,

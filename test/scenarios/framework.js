@@ -1,4 +1,4 @@
-/** A Worker around a framework's agent: `/?base=<url of its models>`, with `&stream`, `&contents`, and `&blind` where no request is looked at; the answer is the session's id, and what the agent said. */
+/** A Worker around a framework's agent: `/?base=<url of its models>`, with `&stream`, `&contents`, `&blind` where no request is looked at, `&wire` where nothing else is, and `&bare` where nothing is; the answer is the session's id, and what the agent said. */
 import { currentSession } from 'agentops-edge'
 import { fetchCalls, llmCalls } from 'agentops-edge/instrumentation'
 import { genAi } from 'agentops-edge/semconv'
@@ -10,15 +10,16 @@ export function scenario(more, agent) {
     {
       async fetch(request) {
         const { searchParams } = new URL(request.url)
-        const said = await agent({ base: `${searchParams.get('base')}`, stream: searchParams.has('stream') })
+        const captured = !searchParams.has('bare') && !searchParams.has('wire')
+        const said = await agent({ base: `${searchParams.get('base')}`, stream: searchParams.has('stream'), captured })
         return Response.json([currentSession()?.id, said])
       },
     },
     (env, trigger) => {
       const { searchParams } = new URL(trigger.request.url)
-      const llm = !searchParams.has('blind') && llmCalls()
+      const [bare, wire, blind] = ['bare', 'wire', 'blind'].map((name) => searchParams.has(name))
       return {
-        instrumentations: { fetch: fetchCalls(), llm, ...more },
+        instrumentations: bare ? {} : { fetch: fetchCalls(), llm: !blind && llmCalls(), ...(!wire && more) },
         captureContent: searchParams.has('contents'),
         exporters: [{ endpoint: env.GEN_AI_URL, semconv: genAi }],
       }

@@ -49,6 +49,29 @@ export async function installFramework(name: string): Promise<string> {
   return home
 }
 
+/** The packages of `examples/agents-sdk`, installed once beside the example's own place, so that its `file:../..` is this library there, too. */
+export async function installAgentsSdk(): Promise<string> {
+  const home = '.cache/agents-sdk'
+  const stamp = `${home}/node_modules/.installed`
+  const lock = await readFile('examples/agents-sdk/package-lock.json', 'utf8')
+  const isThere = async (): Promise<boolean> => (await readFile(stamp, 'utf8').catch(() => '')) === lock
+  const installed = await isThere()
+  await installOnce(
+    'agents-sdk',
+    () => installed,
+    async () => {
+      if (await isThere()) return
+      await mkdir(home, { recursive: true })
+      for (const file of ['package.json', 'package-lock.json']) {
+        await copyFile(`examples/agents-sdk/${file}`, `${home}/${file}`)
+      }
+      await run('npm', ['ci', '--ignore-scripts', '--no-audit', '--no-fund'], { cwd: home })
+      await writeFile(stamp, lock)
+    },
+  )
+  return home
+}
+
 /** A Worker's modules as wrangler bundles them, with the framework's packages from `home`. */
 export async function bundleWith(home: string, entry: string): Promise<NonNullable<WorkerOptions['modules']>> {
   const wasm = new Map<string, string>()

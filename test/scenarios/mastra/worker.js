@@ -25,7 +25,7 @@ const price = createTool({
 
 const bridge = mastraBridge()
 
-export default scenario({}, async ({ base, stream }) => {
+export default scenario({}, async ({ base, stream, captured }) => {
   const agent = new Agent({
     id: 'weather-agent',
     name: 'Weather Agent',
@@ -37,7 +37,7 @@ export default scenario({}, async ({ base, stream }) => {
   const mastra = new Mastra({
     agents: { weather: agent },
     logger: false,
-    observability: new Observability({ configs }),
+    observability: captured ? new Observability({ configs }) : undefined,
   })
   const memory = { thread: 'thread-9', resource: 'user-1' }
   const asked = 'Where is the sun?'
