@@ -3,6 +3,7 @@
  * which say what they were told there and so may quote the prompt; and always those of a platform about a header or a
  * URL that it was given, with a key in it.
  */
+import { UNREADABLE } from '../runtime/diag.ts'
 import { errorType } from './event.ts'
 
 /** Names of the AI SDK's, Google's, Ollama's, Hugging Face's and MCP's. */
@@ -27,7 +28,7 @@ export function unquoted(error: unknown, config: { readonly captureContent: bool
   try {
     return told(error, config.captureContent)
   } catch {
-    return new Error('an unprintable value')
+    return new Error(UNREADABLE)
   }
 }
 
