@@ -7,7 +7,10 @@ const DIGEST = /^(NEXT_[A-Z_]+|BAILOUT_TO_CLIENT_SIDE_RENDERING|DYNAMIC_SERVER_U
 
 /** Undefined where `error` is none; the status of the answer that it becomes, where it says that. */
 export function controlFlowOf(error: unknown): { status?: number } | undefined {
-  const { digest } = Object(error) as { digest?: unknown }
+  let digest: unknown
+  try {
+    digest = Object(error).digest
+  } catch {}
   if (typeof digest !== 'string' || !DIGEST.test(digest)) return undefined
   const [, status] = /;(\d{3});?$/.exec(digest.replace(/^NEXT_NOT_FOUND$/, ';404')) ?? []
   return status === undefined ? {} : { status: Number(status) }

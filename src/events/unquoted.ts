@@ -3,13 +3,13 @@
  * which say what they were told there and so may quote the prompt; and always those of a platform about a header or a
  * URL that it was given, with a key in it.
  */
+import { UNREADABLE } from '../runtime/diag.ts'
 import { errorType } from './event.ts'
 
 /** Names of the AI SDK's, Google's, Ollama's, Hugging Face's and MCP's. */
 const CLIENTS = /^(AI_\w+|(Mcp|Protocol)Error|Google\w+Error|\w*ProviderApiError)$/
 /** Undici's and workerd's, Deno's and Bun's sentences. */
-const PLATFORMS =
-  /is an invalid header value|Invalid header value|includes credentials|parse URL|^Invalid URL|has invalid value/
+const PLATFORMS = /invalid header (name|value)|includes credentials|parse URL|^Invalid URL|has invalid value/i
 
 interface Answered extends Error {
   status?: unknown
@@ -17,24 +17,44 @@ interface Answered extends Error {
   status_code?: unknown
 }
 
-/** The error, or what stands for it: its class, its status, the beginning of a platform's message, and where it was. */
-export function unquoted(error: unknown, { captureContent }: { readonly captureContent: boolean }): unknown {
+/** Errors that are looked at: causes may go round in a circle. */
+const MAX_ERRORS = 16
+
+/**
+ * The error, or what stands for it: its class, its status, the beginning of a platform's message, and where it was; so of
+ * those behind it that it quotes. It can be read, whatever was thrown.
+ */
+export function unquoted(error: unknown, config: { readonly captureContent: boolean }): unknown {
+  try {
+    return told(error, config.captureContent)
+  } catch {
+    return new Error(UNREADABLE)
+  }
+}
+
+function told(error: unknown, captureContent: boolean): unknown {
   if (!(error instanceof Error)) return error
-  const { message, stack, cause } = error
-  const isPlatforms = PLATFORMS.test(message)
-  const isClients = !captureContent && isClientsError(error)
-  const inner = cause instanceof Error ? cause : undefined
-  const told = inner && unquoted(inner, { captureContent })
-  const isQuoting = inner && told !== inner && inner.message && message.includes(inner.message)
-  if (!isPlatforms && !isClients && !isQuoting) return error
+  const { message, stack } = error
+  const name = errorType(error)
+  let shown = message
+  let one: unknown = error
+  for (let left = MAX_ERRORS; left-- && one instanceof Error; one = one.cause) {
+    const short = shortOf(one, captureContent)
+    if (short) shown = shown.replaceAll(one.message || shown, short)
+  }
+  if (shown === message) return error
+  const [, ...frames] = `${stack}`.split(message)
+  return Object.assign(new Error(shown), { name, stack: `${name}: ${shown}${frames.join(shown)}` })
+}
+
+/** What is said in place of a message that may quote; undefined where it does not. */
+function shortOf(error: Error, captureContent: boolean): string | undefined {
+  const { message } = error
+  if (PLATFORMS.test(message)) return message.replace(/ ?["'`:].*| from .*/s, '')
+  if (captureContent || !isClientsError(error)) return undefined
   const { status, statusCode = status, status_code = statusCode } = error as Answered
   const name = errorType(error)
-  let shown = typeof status_code === 'number' ? `${status_code} ${name}` : name
-  if (isPlatforms) shown = message.replace(/ ?["'`:].*| from .*/s, '')
-  else if (isQuoting) shown = message.replaceAll(inner.message, (told as Error).message)
-  const start = stack?.indexOf(message) ?? -1
-  const frames = start < 0 ? '' : stack?.slice(start + message.length)
-  return Object.assign(new Error(shown), { name, stack: `${name}: ${shown}${frames}` })
+  return typeof status_code === 'number' ? `${status_code} ${name}` : name
 }
 
 function isClientsError(error: Error): boolean {

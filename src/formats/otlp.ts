@@ -27,7 +27,7 @@ export function otlp(name: Format['name'], wire: Encoding): Format {
       if (body.length <= EMPTY_JSON) return undefined
       try {
         const { rejectedSpans, errorMessage } = wire.answer(body).partialSuccess ?? {}
-        const dropped = Math.min(Number(rejectedSpans ?? 0), spans)
+        const dropped = Math.ceil(Math.min(Number(rejectedSpans ?? 0), spans))
         return dropped > 0 ? [dropped, hidden.from(`${errorMessage || 'no reason given'}`).slice(0, 500)] : undefined
       } catch {
         // It is no OTLP: the backend took the request all the same.

@@ -21,13 +21,12 @@ export function answer(open: () => RequestSession, call: (session?: Session) => 
     if (!opened.toAwait) throw error
     return opened.toAwait.then(() => Promise.reject(error))
   }
-  let result: Answer
   try {
-    result = opened.run(() => call(opened.session))
+    const result = opened.run(() => call(opened.session))
+    return isThenable(result) ? Promise.resolve(result).then(finish, fail) : finish(result)
   } catch (error) {
     return fail(error)
   }
-  return isThenable(result) ? Promise.resolve(result).then(finish, fail) : finish(result)
 }
 
 export function isThenable(value: unknown): value is PromiseLike<unknown> {

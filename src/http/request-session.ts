@@ -71,7 +71,7 @@ export function openRequestSession(config: Config, request: Request, platform: R
       return toAwait
     },
     finish(response) {
-      const { status } = response ?? {}
+      const status = guard('the status', () => response?.status)
       if (typeof status !== 'number') {
         void this.fail(new TypeError('the handler returned no Response'))
         return response

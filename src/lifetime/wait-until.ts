@@ -12,7 +12,7 @@ export interface Execution {
   waitUntil(promise: Promise<unknown>): void
 }
 
-type Method = (this: unknown, promise: unknown, ...rest: unknown[]) => unknown
+type Method = (this: unknown, ...given: unknown[]) => unknown
 
 /** What contexts had before. */
 const originals: WeakMap<Execution, Method> = new WeakMap()
@@ -26,14 +26,14 @@ export function originalWaitUntil(execution: Execution): WaitUntil {
 export function interceptWaitUntil(execution: Execution): void {
   if (originals.has(execution)) return
   const original = execution.waitUntil as Method
-  const value: Method = function (promise, ...rest) {
+  const value: Method = function (...given) {
     // A lazy thenable (a query) would be started by each of us who looks at it.
-    const kept = Object(promise) === promise ? Promise.resolve(promise) : promise
-    const result = original.call(this, kept, ...rest)
+    const kept = given.map((one) => (Object(one) === one ? Promise.resolve(one) : one))
+    const result = original.apply(this, kept)
     guard('waitUntil', () => {
       // Without AsyncLocalStorage the context is all there is to tell by.
       const session = currentSession() ?? currentSession(execution)
-      session?.hold(kept as Promise<unknown>)
+      session?.hold(kept[0] as Promise<unknown>)
     })
     return result
   }

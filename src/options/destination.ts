@@ -66,6 +66,8 @@ export function destinationOf(
   if (!target) return undefined
   // Its tokens come and go; what is configured stays.
   const destination = { url: target, headers, hidden: new Hidden(hidden) }
+  // Who has no such page quotes its address.
+  for (const value of new URL(target).searchParams.values()) destination.hidden.add(value)
   if (!withKey) return destination
   const open = [target, apiEndpoint].find((to) => !SAFE.test(to))
   const isRefused = !belongs('apiKey', 'apiEndpoint', apiEndpoint)

@@ -111,11 +111,14 @@ export function identify(error: unknown): string {
   }
 }
 
+/** What stands for a value that does not let itself be read. */
+export const UNREADABLE = 'an unprintable value'
+
 /** An error's message, or what was thrown instead of one; never throws. */
 export function describe(error: unknown): string {
   try {
     return error instanceof Error ? error.message : String(error)
   } catch {
-    return 'an unprintable value'
+    return UNREADABLE
   }
 }

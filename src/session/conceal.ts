@@ -24,10 +24,10 @@ const LAST_WORD =
 const COUNT = /\.(usage|token_count|cost|usage_details|cost_details)(\.[\w.]+)?$/
 /** Credentials, whoever wrote them, contents on or off. */
 const CREDENTIAL =
-  /(^|[._-])(authorization|cookies?|passw(or)?d|secret|credentials?|jwt(-assertion)?|(api|access|private|secret|auth|session|security|refresh|id)[._-]?(key|token))$|(Api|_)(Key|KEY)$|[a-z]Token$|^url\.query$/i
+  /(authorization|cookies?|passw(or)?d|secret|credentials?|(api|access|private|secret|auth|session|security|subscription|functions|encryption)[._-]?key|(?<!(cache|next|page|partition)[._-]?)(token|_key)|(^|[._-])(jwt(-assertion)?|bearer))$|^url\.query$/i
 const CONTENT = /^(prompt|completion|messages)$|\.(request|response)\.body$/i
 /** URLs, which keep neither credentials nor a query, as those of this library's own spans. */
-const URL_NAME = /^(url\.(full|original)|http\.(url|target|response\.header\.location))$/
+const URL_NAME = /^(url\.(full|original)|http\.(url|target|re\w+\.header\.(location|referer)))$/
 const IN_NAME = /(?<=:\/\/)[^/@?#\s]*@|(?<=:\/\/\S*)[?#]\S*/g
 const NOT_SHOWN = /(?<=\/\/)[^/@?#]*@|[?#].*/gs
 
@@ -98,7 +98,7 @@ export function conceal(span: SdkSpan, isEvent: boolean, captureContent: boolean
   for (const { attributes } of links) look(attributes)
   if (isLibrarys && status.message) status.message = `${attributes[key.ERROR_TYPE] ?? 'error'}`
   // A name of somebody else's may be a URL.
-  if (!isEvent && span.name.includes('://')) span.updateName(span.name.replace(IN_NAME, ''))
+  if (!isEvent) span.updateName(span.name.replace(IN_NAME, ''))
   if (concealed.size)
     debug(`${scope.name}: left out of its spans, by captureContent or as credentials: ${[...concealed]}`)
 }

@@ -6,14 +6,17 @@ import { isListed } from './conceal.ts'
 import { redactSpan } from './redact.ts'
 
 /** Kinds, ids and times of ours. */
-const FIXED = /^(agentops\.(span\.kind|session\.end_state)|(trigger_)?event\.[^d].*|session\.id)$/
+const FIXED = /^(agentops\.(span\.kind|session\.end_state)|(trigger_)?event\.[^dn].*|session\.id)$/
+
+/** Who a URL names with a password, wherever it stands. */
+const PASSWORD = /(?<=:\/\/)[^/@?#\s:"]*:[^/@?#\s",\\]*@/g
 
 /** `isName`: it may be made of the same words as a secret. */
 export function shown<Value extends AttributeValue>(value: Value, hidden: Hidden, isName = false): Value {
   if (Array.isArray(value)) return value.map((part) => shown(part, hidden, isName)) as Value
   if (typeof value !== 'string') return value
   const text = hidden.from(value, isName)
-  return (hidden.quotes?.from(text) ?? text) as Value
+  return (hidden.quotes?.from(text) ?? text).replace(PASSWORD, '') as Value
 }
 
 export function hide(span: SdkSpan, hidden: Hidden): void {

@@ -85,7 +85,7 @@ export async function send(url: string, { body, headers }: Encoded, sending: Sen
       abort.abort()
       return new Uint8Array(0)
     })
-    const isPage = ok && /^text\/html/i.test(response.headers.get('content-type') ?? '')
+    const isPage = ok && /html/i.test(response.headers.get('content-type') ?? '')
     if (ok && !isPage) return { status, body: answer }
     const mayPass = (status >= 500 || status === 408 || status === 429) && !final?.includes(status)
     return {

@@ -94,3 +94,27 @@ test('a backend that quotes our key, token or headers, whole or cut, shows none 
   expect(all).toContain('no access for [hidden], Bearer [hidden], [hidden], [hidden]; ')
   for (const one of [key, ...tokens, secret]) expect(all).not.toContain(one.slice(0, 12))
 })
+
+test.each<[string, Answer]>([
+  ['in other case', { body: '<html>', headers: { 'content-type': 'Text/HTML' } }],
+  ['of XHTML', { body: '{}', headers: { 'content-type': 'application/xhtml+xml' } }],
+])('a page is no answer: %s', async (_, answer) => {
+  const client = createAgentOps({ endpoint: `${(await scripted(answer)).url}/v1/traces` })
+  expect(await client.startSession().end()).toMatchObject({ sent: 0, dropped: 1 })
+  expect(said.join()).toContain('answered 200 with a web page')
+})
+
+test('a backend that repeats the address that it was asked at: the values of its query are not shown', async () => {
+  const backend = await scripted({ status: 404, body: 'Cannot POST /v1/traces?team=blue&token=k3y-0f-th3-1ngest' })
+  const client = createAgentOps({ endpoint: `${backend.url}/v1/traces?team=blue&token=k3y-0f-th3-1ngest` })
+  const { error } = await client.startSession().end()
+  expect(error).toContain('Cannot POST /v1/traces?team=blue&token=[hidden]')
+  expect(said.join()).not.toContain('k3y-0f')
+})
+
+test('half a span that a backend refuses is a whole one', async () => {
+  const backend = await scripted({ body: JSON.stringify({ partialSuccess: { rejectedSpans: 0.5 } }) })
+  const session = createAgentOps({ endpoint: `${backend.url}/v1/traces` }).startSession()
+  session.tool('one', () => 1)
+  expect(await session.end()).toMatchObject({ sent: 1, dropped: 1 })
+})
