@@ -3,6 +3,7 @@
  * which say what they were told there and so may quote the prompt; and always those of a platform about a header or a
  * URL that it was given, with a key in it.
  */
+import { isError } from '../runtime/diag.ts'
 import { errorType } from './event.ts'
 
 /** Names of the AI SDK's, Google's, Ollama's, Hugging Face's and MCP's. */
@@ -19,11 +20,11 @@ interface Answered extends Error {
 
 /** The error, or what stands for it: its class, its status, the beginning of a platform's message, and where it was. */
 export function unquoted(error: unknown, { captureContent }: { readonly captureContent: boolean }): unknown {
-  if (!(error instanceof Error)) return error
+  if (!isError(error)) return error
   const { message, stack, cause } = error
   const isPlatforms = PLATFORMS.test(message)
   const isClients = !captureContent && isClientsError(error)
-  const inner = cause instanceof Error ? cause : undefined
+  const inner = isError(cause) ? cause : undefined
   const told = inner && unquoted(inner, { captureContent })
   const isQuoting = inner && told !== inner && inner.message && message.includes(inner.message)
   if (!isPlatforms && !isClients && !isQuoting) return error
