@@ -186,7 +186,7 @@ const ENTRIES: Entry[] = [
     name: 'agentops-edge/vercel',
     code: `import { withAgentOps } from 'agentops-edge/vercel'\nexport const GET = withAgentOps(() => new Response('x'))`,
     without: `export const GET = () => new Response('x')`,
-    budget: { wrangler: 41_150, vite: 41_150 },
+    budget: { wrangler: 41_200, vite: 41_200 },
   },
   {
     name: 'agentops-edge',

@@ -113,7 +113,7 @@ export function identify(error: unknown): string {
 
 /** Also one of another realm: Next.js' sandbox for the edge, a test runner's. */
 export function isError(value: unknown): value is Error {
-  return value instanceof Error || /Error]$/.test({}.toString.call(value))
+  return value instanceof Error || /Error]/.test({}.toString.call(value))
 }
 
 /** An error's message, or what was thrown instead of one; never throws. */

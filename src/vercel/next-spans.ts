@@ -40,7 +40,7 @@ export function kindOf(request: Request): Record<string, AttributeValue> {
   const isAction = action && /^[\da-f]{1,64}$/i.test(action)
   if (isAction) kind[key.NEXT_ACTION_ID] = action
   // A form that is posted without JavaScript: its action stands in the body. A handler says so when it is its own.
-  if (isAction || (method === 'POST' && /^multipart/.test(`${headers.get('content-type')}`))) {
+  if (isAction || (method === 'POST' && headers.get('content-type')?.startsWith('multipart'))) {
     kind[key.NEXT_KIND] = 'action'
   }
   return kind
