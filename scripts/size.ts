@@ -47,7 +47,7 @@ const ENTRIES: Entry[] = [
     name: '  with otlpProtobuf',
     code: middleware('{ format: otlpProtobuf }', `import { otlpProtobuf } from 'agentops-edge/formats'`),
     without: HONO,
-    budget: { wrangler: 42_500, vite: 42_500 },
+    budget: { wrangler: 42_550, vite: 42_550 },
   },
   {
     name: '  with agentopsV2',
