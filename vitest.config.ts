@@ -24,7 +24,7 @@ const COMMANDS: Readonly<Record<string, string[]>> = {
   // Frameworks of agents: `npm run test:agents`.
   AGENTS: ['test/agents/*.test.ts', 'test/examples/agents-sdk.test.ts'],
   // Next.js with each bundler, in development, beside other SDKs: `npm run test:next`.
-  NEXT: ['test/vercel/next-all.test.ts'],
+  NEXT: ['test/vercel/next-{all,more}.test.ts'],
   // Other frameworks of sites, each built: `npm run test:frameworks`.
   FRAMEWORKS: ['test/frameworks/*.test.ts'],
 }

@@ -4,7 +4,7 @@
  */
 
 import { systemNow } from '../runtime/clock.ts'
-import { describe, guard } from '../runtime/diag.ts'
+import { describe, guard, isError } from '../runtime/diag.ts'
 
 /** A point in time: a `Date`, milliseconds since the Unix epoch, or an ISO 8601 string. */
 export type EventTime = Date | number | string
@@ -173,13 +173,13 @@ const OF_ERRORS = /^(code|details|logs)$/
 
 /** A copy without values: parameters, results, prompts, completions, logs, and fields of the user's own. */
 export function withoutValues(event: AgentEvent | PlainEvent): PlainEvent {
-  const isError = event.eventType === 'errors'
-  const kept = Object.entries(event).filter(([name]) => NO_VALUE.test(name) || (isError && OF_ERRORS.test(name)))
+  const isOfError = event.eventType === 'errors'
+  const kept = Object.entries(event).filter(([name]) => NO_VALUE.test(name) || (isOfError && OF_ERRORS.test(name)))
   return Object.fromEntries(kept) as PlainEvent
 }
 
 /** The class name of an error, or the type of what was thrown instead of one. */
 export function errorType(error: unknown): string {
-  if (!(error instanceof Error)) return typeof error
+  if (!isError(error)) return typeof error
   return error.name === 'Error' ? error.constructor.name || 'Error' : error.name
 }

@@ -3,7 +3,7 @@
  * which say what they were told there and so may quote the prompt; and always those of a platform about a header or a
  * URL that it was given, with a key in it.
  */
-import { UNREADABLE } from '../runtime/diag.ts'
+import { isError, UNREADABLE } from '../runtime/diag.ts'
 import { errorType } from './event.ts'
 
 /** Names of the AI SDK's, Google's, Ollama's, Hugging Face's and MCP's. */
@@ -33,12 +33,12 @@ export function unquoted(error: unknown, config: { readonly captureContent: bool
 }
 
 function told(error: unknown, captureContent: boolean): unknown {
-  if (!(error instanceof Error)) return error
+  if (!isError(error)) return error
   const { message, stack } = error
   const name = errorType(error)
   let shown = message
   let one: unknown = error
-  for (let left = MAX_ERRORS; left-- && one instanceof Error; one = one.cause) {
+  for (let left = MAX_ERRORS; left-- && isError(one); one = one.cause) {
     const short = shortOf(one, captureContent)
     if (short) shown = shown.replaceAll(one.message || shown, short)
   }

@@ -1,6 +1,6 @@
 /** The binding of Workers AI, which is no `fetch`. */
 import { observe } from '../events/observe.ts'
-import { guard } from '../runtime/diag.ts'
+import { guard, isError } from '../runtime/diag.ts'
 import { activeContext, runIn } from '../runtime/scope.ts'
 import { observeBody, observeStream } from './body.ts'
 import { failed, sessionHere } from './fetch.ts'
@@ -41,7 +41,7 @@ function run(binding: AiBinding['run'], args: unknown[]): unknown {
   const end = (error?: unknown): void => {
     guard('a model of Workers AI', () => {
       const span = call.opened?.span
-      if (!session.config.captureContent && error instanceof Error) quote(session, error.message)
+      if (!session.config.captureContent && isError(error)) quote(session, error.message)
       if (error !== undefined && span && !call.isComplete) failed(span, session, error, options?.signal)
       call.ended(error)
       span?.end()

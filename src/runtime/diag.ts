@@ -114,10 +114,15 @@ export function identify(error: unknown): string {
 /** What stands for a value that does not let itself be read. */
 export const UNREADABLE = 'an unprintable value'
 
+/** Also one of another realm: Next.js' sandbox for the edge, a test runner's. */
+export function isError(value: unknown): value is Error {
+  return value instanceof Error || /Error]/.test({}.toString.call(value))
+}
+
 /** An error's message, or what was thrown instead of one; never throws. */
 export function describe(error: unknown): string {
   try {
-    return error instanceof Error ? error.message : String(error)
+    return isError(error) ? error.message : String(error)
   } catch {
     return UNREADABLE
   }

@@ -2,7 +2,7 @@
  * Any value as JSON text of a bounded size. It never throws and never runs long: cycles, throwing getters, values that
  * JSON has no form for and texts of megabytes are replaced or cut, and what was cut says so.
  */
-import { describe } from './diag.ts'
+import { describe, isError } from './diag.ts'
 
 /** The most characters (UTF-16 units) that one value may take in `event.data` and in any other attribute. */
 export const MAX_VALUE_CHARS = 65_536
@@ -52,14 +52,14 @@ export function toJson(value: unknown, limit: number = MAX_VALUE_CHARS): string 
     if (object instanceof Promise) return text('[Promise]')
     if (object instanceof RegExp || (object instanceof Date && Number.isNaN(+object))) return text(String(object))
     const inside = [...above, object]
-    const isError = object instanceof Error
+    const isFailure = isError(object)
     const { toJSON } = object as { toJSON?: unknown }
-    if (!isError && typeof toJSON === 'function') return copy(toJSON.call(object, ''), inside)
+    if (!isFailure && typeof toJSON === 'function') return copy(toJSON.call(object, ''), inside)
 
     const isList = Array.isArray(object) || object instanceof Set
     const keyed = isList || object instanceof Map ? (object as Map<unknown, unknown>) : undefined
     const own = keyed ? [] : Object.keys(object)
-    const names = isError ? [...new Set([...ERROR_FIELDS, ...own])] : own
+    const names = isFailure ? [...new Set([...ERROR_FIELDS, ...own])] : own
     // Without a prototype: a key `__proto__` is data here.
     const copied: Record<string, unknown> = isList ? ([] as never) : Object.create(null)
     let count = 0

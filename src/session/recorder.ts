@@ -9,7 +9,7 @@ import { observe, type Settle } from '../events/observe.ts'
 import { unquoted } from '../events/unquoted.ts'
 import { type Extra, markExtra } from '../outbox/extras.ts'
 import { apart } from '../runtime/apart.ts'
-import { describe, guard, warn } from '../runtime/diag.ts'
+import { describe, guard, isError, warn } from '../runtime/diag.ts'
 import { ERROR } from '../runtime/otel.ts'
 import { runIn } from '../runtime/scope.ts'
 import type { SdkSpan } from '../runtime/sdk.ts'
@@ -101,15 +101,15 @@ export class EventRecorder {
     const session = this.#session
     const taken = snapshot(event)
     const foreign = session.config.clock && isStamped(event)
-    const isError = taken.eventType === 'errors'
+    const isOfError = taken.eventType === 'errors'
     const init = (foreign ? undefined : toMillis(taken.initTimestamp)) ?? session.now()
     taken.initTimestamp = init
-    taken.endTimestamp = toMillis(taken.endTimestamp) ?? (isError ? init : session.now())
+    taken.endTimestamp = toMillis(taken.endTimestamp) ?? (isOfError ? init : session.now())
     const under = this.#spans?.get(taken.triggerEvent as AgentEvent)
     const context = under ? trace.setSpanContext(session.current(), under) : session.current()
     const span = this.#openEvent(taken, context, init, event)
     if (extra) markExtra(span, extra)
-    if (isError) span.setStatus({ code: ERROR, message: brief(taken.details ?? taken.errorType ?? '') })
+    if (isOfError) span.setStatus({ code: ERROR, message: brief(taken.details ?? taken.errorType ?? '') })
     span.end(taken.endTimestamp as number)
     if (event.id === undefined && Object.isExtensible(event)) event.id = taken.id
   }
@@ -236,7 +236,7 @@ export function brief(error: unknown): string {
 /** The error that ended the work of `span`. */
 export function failSpan(span: Span, error: unknown): void {
   const message = brief(error)
-  const stack = guard('a stack', () => error instanceof Error && error.stack && cut(error.stack, 16_384))
+  const stack = guard('a stack', () => isError(error) && error.stack && cut(error.stack, 16_384))
   span.recordException({ name: errorType(error), message, stack: stack || undefined })
   span.setStatus({ code: ERROR, message })
   span.setAttributes({ [key.ERROR_TYPE]: errorType(error), [key.ERROR_MESSAGE]: message })

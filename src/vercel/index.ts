@@ -10,9 +10,7 @@ import { answer } from '../http/answer.ts'
 import { configReader } from '../http/config-reader.ts'
 import { openRequestSession } from '../http/request-session.ts'
 import { prepare } from '../lifetime/invocation.ts'
-import type { Platform } from '../lifetime/platform.ts'
-import { serverEnvironment, serverPlatform } from '../lifetime/platform.ts'
-import type { Execution } from '../lifetime/wait-until.ts'
+import { serverEnvironment } from '../lifetime/platform.ts'
 import type { Config } from '../options/config.ts'
 import { type AgentOpsOptions, perRequest } from '../options/options.ts'
 import { readConfig } from '../options/read.ts'
@@ -27,6 +25,7 @@ import type { NextOptions } from './next-options.ts'
 import { defaults, nextPage, outerTrace, outsideNext, setDefaults } from './next-page.ts'
 import { fail as failSession } from './next-spans.ts'
 import { isNodeResponse, openNodeSession, requestFrom } from './node.ts'
+import { platformOf } from './platform-of.ts'
 import { vercelResource } from './resource.ts'
 
 export type { NextOptions } from './next-options.ts'
@@ -65,7 +64,7 @@ function wrap<Fn extends Handler>(handler: Fn, options: VercelOptionsOf | undefi
   const open = (request: Request): Config => outsideNext(configOf(serverEnvironment(), request))
   const handle = (self: unknown, args: unknown[]): unknown => {
     const call = (): unknown => handler.apply(owner ?? self, args)
-    const [first, second] = args as [Request, unknown]
+    const [first, second, third] = args as [Request, unknown, unknown]
     const response = isNodeResponse(second) ? second : undefined
     const asked = (): Request => (response ? requestFrom(first as never) : first)
     const { isStatic, route } = guard('the route', () => nextPage(first, second)) ?? {}
@@ -83,7 +82,7 @@ function wrap<Fn extends Handler>(handler: Fn, options: VercelOptionsOf | undefi
       })
     }
     if (isStatic) return call()
-    const platform = guard('the platform', () => platformOf(second)) ?? {}
+    const platform = guard('the platform', () => platformOf(second, third)) ?? {}
     const init = currentSession() ? undefined : guard('an outer trace', outerTrace)
     if (response) {
       const opened = guard('opening a session', () => {
@@ -128,11 +127,6 @@ function say(session: Session, options: VercelOptionsOf, asked: () => Request): 
 function requestSession(): Session | undefined {
   const session = currentSession()
   return (session?.root as { kind?: number } | undefined)?.kind === SERVER ? session : undefined
-}
-
-function platformOf(second: unknown): Platform {
-  const { waitUntil } = (second ?? {}) as Partial<Execution>
-  return typeof waitUntil === 'function' ? { execution: second as Execution } : serverPlatform()
 }
 
 /**

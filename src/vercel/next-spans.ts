@@ -31,15 +31,17 @@ export function isKept(type: string, { config }: Session): boolean {
 
 /** What a request's headers say that it is. */
 export function kindOf(request: Request): Record<string, AttributeValue> {
-  const { headers, url } = request
+  const { headers, method, url } = request
   const kind: Record<string, AttributeValue> = {}
   const action = headers.get('next-action')
   if (/\/_next\/image$/.test(new URL(url).pathname)) kind[key.NEXT_KIND] = 'image'
   if (headers.has('rsc')) kind[key.NEXT_RSC] = true
   if (isPrefetch(headers)) kind[key.NEXT_PREFETCH] = true
-  if (action && /^[\da-f]{1,64}$/i.test(action)) {
+  const isAction = action && /^[\da-f]{1,64}$/i.test(action)
+  if (isAction) kind[key.NEXT_ACTION_ID] = action
+  // A form that is posted without JavaScript: its action stands in the body. A handler says so when it is its own.
+  if (isAction || (method === 'POST' && headers.get('content-type')?.startsWith('multipart'))) {
     kind[key.NEXT_KIND] = 'action'
-    kind[key.NEXT_ACTION_ID] = action
   }
   return kind
 }
@@ -52,21 +54,28 @@ function actionName(id: AttributeValue): string | undefined {
 }
 const MANIFESTS = Symbol.for('next.server.manifests')
 
+/** What is rendered in place of what failed: its route is not the request's. */
+const ERROR_PAGE = /^\/(_|404$|500$)/
+
+/** On the edge the route of a handler stands in its span's name alone. */
+export function routeIn(name: string): Known {
+  return { 'next.route': / \(\w+\) (\/.*)/.exec(name)?.[1] }
+}
+
 /** What a span of this type, and its attributes, say of the request. */
 export function describeRequest(session: Session, type: string, attributes: Known = {}): void {
   const { root } = session
   const said = (root as { attributes?: Known }).attributes ?? {}
   const kind = type === TREE ? 'page' : KINDS[type]
   // A proxy comes before what it lets through, an action before the page that it renders.
-  if (kind && (said[key.NEXT_KIND] ?? 'proxy') === 'proxy') {
-    // A form that is posted without JavaScript: its action stands in the body.
-    const isAction = kind === 'page' && said[key.HTTP_METHOD] === 'POST'
-    root.setAttribute(key.NEXT_KIND, isAction ? 'action' : kind)
+  if (kind && ((said[key.NEXT_KIND] ?? 'proxy') === 'proxy' || /route|api/.test(kind))) {
+    root.setAttribute(key.NEXT_KIND, kind)
   }
   const action = said[key.NEXT_ACTION_ID]
   if (action && !said[key.NEXT_ACTION]) root.setAttribute(key.NEXT_ACTION, actionName(action) as string)
   const route = attributes['next.route'] ?? attributes[key.HTTP_ROUTE]
   if (typeof route !== 'string' || said[key.HTTP_ROUTE] === route) return
+  if (ERROR_PAGE.test(route) && (said[key.HTTP_ROUTE] || failed.has(session))) return
   const method = requestName({ method: `${said[key.HTTP_METHOD]}` } as Request)
   const isNamed = session.name !== method && session.name !== `${method} ${said[key.HTTP_ROUTE]}`
   session.rename(isNamed ? session.name : `${method} ${route}`, { [key.HTTP_ROUTE]: route })
@@ -76,8 +85,8 @@ export function noSpan(): Span {
   return trace.wrapSpanContext(INVALID_SPAN_CONTEXT)
 }
 
-/** The errors that have failed a session already: Next.js says the same one on several spans. */
-const failed: WeakSet<object> = new WeakSet()
+/** Sessions that an error has failed: what comes after it is the error page's own, or the same one on another span. */
+const failed: WeakSet<Session> = new WeakSet()
 
 /** What React and Next.js caught and answered with an error page, or nobody did. */
 export function fail(session: Session, given: unknown): void {
@@ -85,11 +94,10 @@ export function fail(session: Session, given: unknown): void {
   const isBroken = message === 'failed to pipe response'
   if (isBroken) session.root.setAttribute(key.BODY_END, 'error')
   const error = (isBroken && cause) || given
-  if (!error || controlFlowOf(error)) return
-  if (typeof error === 'object') {
-    if (failed.has(error)) return
-    failed.add(error)
-  }
+  // It looks for a page under each locale, and for error pages that the app need not have.
+  if (!error || controlFlowOf(error) || (error as Error).name === 'PageNotFoundError') return
+  if (failed.has(session)) return
+  failed.add(session)
   guard('an error', () => session.fail(error))
 }
 

@@ -21,7 +21,7 @@ import { ownScope } from '../session/scope.ts'
 import type { Session } from '../session/session.ts'
 import { holdAfter, settled } from './after.ts'
 import { isIgnored, type NextOptions } from './next-options.ts'
-import { describeRequest, isKept, type Known, kindOf, noSpan, passing, watched } from './next-spans.ts'
+import { describeRequest, isKept, type Known, kindOf, noSpan, passing, routeIn, watched } from './next-spans.ts'
 import { type NodeResponse, openNodeSession, requestFrom } from './node.ts'
 import { type Served, served, watchServers } from './served.ts'
 
@@ -109,7 +109,7 @@ function nextTracer(shared: Shared): Tracer {
     options: SpanOptions,
     context: Context,
   ): [Span, Context] {
-    guard('a request', () => describeRequest(session, type, options.attributes as Known))
+    guard('a request', () => describeRequest(session, type, { ...routeIn(name), ...options.attributes }))
     if (type === REQUEST || type === 'Next.request') {
       const span = passing(session, session.root)
       session.hold(span.over)

@@ -60,7 +60,8 @@ export function openNodeSession(
   const { session } = invocation
   const judge = (): void => {
     const { statusCode, writableFinished } = response
-    const left = writableFinished === false
+    // HEAD is answered with the headers alone, and what would be its body is left.
+    const left = writableFinished === false && request.method !== 'HEAD'
     recordStatus(session, statusCode)
     const { attributes } = session.root as { attributes?: Record<string, unknown> }
     // Next.js has said that its source broke.

@@ -1,14 +1,15 @@
-/** Each framework, built and served by its own server for Node, with its server hook in three lines: `npm run test:frameworks`. */
-import { type ChildProcess, execFile, spawn } from 'node:child_process'
+/** Each framework, built and served by its own server for Node, and in workerd, with its server hook in three lines: `npm run test:frameworks`. */
+import { execFile, spawn } from 'node:child_process'
 import { cp, mkdtemp, rm } from 'node:fs/promises'
-import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { CollectedSession } from '../../src/collector/index.ts'
 import { useBackend } from '../support/backend.ts'
+import { runExample } from '../support/example.ts'
 import { ownEnvironment, pack } from '../support/install.ts'
+import { freePort } from '../support/next.ts'
 import { waitFor } from '../support/wait.ts'
 
 const run = promisify(execFile)
@@ -17,28 +18,25 @@ const backend = useBackend()
 const path = `${resolve('node_modules/node/bin')}:${process.env.PATH}`
 
 const FRAMEWORKS = {
-  sveltekit: { item: '/items/[id]', route: true },
-  astro: { item: '/items/[id]', route: true },
-  'react-router': { item: '/items/:id', route: true },
+  sveltekit: { item: '/items/[id]', route: true, built: 'wrangler.jsonc' },
+  astro: { item: '/items/[id]', route: true, built: 'dist/server/wrangler.json' },
+  'react-router': { item: '/items/:id', route: true, built: 'build/server/wrangler.json' },
   // Their routers say nothing to what is around them.
-  'tanstack-start': { item: undefined, route: false },
-  nuxt: { item: undefined, route: false },
+  'tanstack-start': { item: undefined, route: false, built: 'dist/server/wrangler.json' },
+  nuxt: { item: undefined, route: false, built: '.output/server/wrangler.json' },
 } as const
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await waitFor('a port', () => server.listening)
-  const { port } = server.address() as { port: number }
-  await new Promise((done) => server.close(done))
-  return port
-}
+/** On Workers it is built by its adapter for Cloudflare, which writes wrangler's configuration for it. */
+const CASES = (Object.keys(FRAMEWORKS) as (keyof typeof FRAMEWORKS)[]).flatMap((name) => [
+  [name, 'Node'] as const,
+  [name, 'Workers'] as const,
+])
 
 const names = ({ spans }: CollectedSession): string[] => spans.map(({ name }) => name)
 
-describe.each(Object.keys(FRAMEWORKS) as (keyof typeof FRAMEWORKS)[])('%s', (name) => {
-  const { item, route } = FRAMEWORKS[name]
+describe.each(CASES)('%s on %s', (name, where) => {
+  const { item, route, built } = FRAMEWORKS[name]
   let folder = ''
-  let server: ChildProcess | undefined
+  let stop = async (): Promise<void> => {}
   let url = ''
   let logs = ''
 
@@ -46,6 +44,7 @@ describe.each(Object.keys(FRAMEWORKS) as (keyof typeof FRAMEWORKS)[])('%s', (nam
     folder = await mkdtemp(join(tmpdir(), `agentops-edge-${name}-`))
     await cp(`test/frameworks/${name}`, folder, { recursive: true })
     await cp('test/frameworks/probes.js', join(folder, 'probes.js'))
+    if (where === 'Workers') await cp(`test/frameworks/on-workers/${name}`, folder, { recursive: true })
     const options = {
       cwd: folder,
       env: { ...ownEnvironment(), PATH: path, NODE_ENV: 'production', ASTRO_TELEMETRY_DISABLED: '1', CI: '1' },
@@ -55,22 +54,15 @@ describe.each(Object.keys(FRAMEWORKS) as (keyof typeof FRAMEWORKS)[])('%s', (nam
     await run('npm', ['run', 'build'], { ...options, maxBuffer: 1 << 24, timeout: 240_000 }).catch((error) =>
       expect.fail(`${error.stdout}\n${error.stderr}`),
     )
-    const port = `${await freePort()}`
-    url = `http://127.0.0.1:${port}`
-    const env = {
-      ...options.env,
-      NODE_ENV: 'production',
-      HOST: '127.0.0.1',
-      PORT: port,
-      OTEL_SERVICE_NAME: name,
-      OTEL_EXPORTER_OTLP_ENDPOINT: backend.collector.url,
-    }
-    // Of a group of its own: npm starts the server below itself.
-    server = spawn('npm', ['start'], { cwd: folder, env, detached: true })
-    for (const stream of [server.stdout, server.stderr]) {
-      stream?.setEncoding('utf8').on('data', (data: string) => {
-        logs += data
-      })
+    const settings = { OTEL_SERVICE_NAME: name, OTEL_EXPORTER_OTLP_ENDPOINT: backend.collector.url }
+    if (where === 'Workers') {
+      const running = await runExample(folder, settings, built)
+      url = running.url
+      stop = running.stop
+    } else {
+      const port = `${await freePort()}`
+      url = `http://127.0.0.1:${port}`
+      stop = serve({ ...options.env, HOST: '127.0.0.1', PORT: port, ...settings })
     }
     const isUp = (): Promise<boolean> =>
       fetch(`${url}/items/1`).then(
@@ -81,9 +73,20 @@ describe.each(Object.keys(FRAMEWORKS) as (keyof typeof FRAMEWORKS)[])('%s', (nam
     await new Promise((done) => setTimeout(done, 1000))
   }, 500_000)
   afterAll(async () => {
-    if (server?.pid) process.kill(-server.pid, 'SIGKILL')
+    await stop()
     await rm(folder, { recursive: true, force: true, maxRetries: 5 })
   })
+
+  function serve(env: Record<string, string>): () => Promise<void> {
+    // Of a group of its own: npm starts the server below itself.
+    const server = spawn('npm', ['start'], { cwd: folder, env, detached: true })
+    for (const stream of [server.stdout, server.stderr]) {
+      stream?.setEncoding('utf8').on('data', (data: string) => {
+        logs += data
+      })
+    }
+    return async () => void (server.pid && process.kill(-server.pid, 'SIGKILL'))
+  }
 
   async function ask(path: string): Promise<{ status: number; text: string; session: CollectedSession }> {
     backend.collector.store.clear()

@@ -17,6 +17,8 @@ const NODE = resolve('node_modules/.bin/node')
 const NPM = ['install', '--no-package-lock', '--no-audit', '--no-fund', '--prefer-offline']
 
 export type Bundler = 'turbopack' | 'webpack'
+/** Next.js' commands, or a file that serves by itself: of `output: 'standalone'`, or a server of one's own. */
+export type How = 'start' | 'dev' | '.next/standalone/server.js' | 'server.mjs'
 
 export interface NextServer {
   readonly url: string
@@ -30,9 +32,18 @@ export interface NextApp {
   readonly folder: string
   /** Gives what it has said. */
   build(bundler: Bundler, env?: Record<string, string>): Promise<string>
-  serve(how: 'start' | 'dev', bundler: Bundler, env?: Record<string, string>): Promise<NextServer>
+  serve(how: How, bundler: Bundler, env?: Record<string, string>): Promise<NextServer>
   /** Ends all that it has started. */
   remove(): Promise<void>
+}
+
+/** One that nobody listens on now. */
+export async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1')
+  await waitFor('a port', () => server.listening)
+  const { port } = server.address() as AddressInfo
+  await new Promise((done) => server.close(done))
+  return port
 }
 
 /** `overlays`: folders, of which the last goes over the others; the packages are the example's. `packages`: more to install. */
@@ -65,9 +76,13 @@ export async function createNextApp(
     },
     async serve(how, bundler, more) {
       const logs: string[] = []
-      const args = [next, how, ...(how === 'dev' ? [`--${bundler}`] : []), '-p', '0', '-H', '127.0.0.1']
+      const isFile = how.includes('.')
+      const args = isFile
+        ? [join(folder, how)]
+        : [next, how, ...(how === 'dev' ? [`--${bundler}`] : []), '-p', '0', '-H', '127.0.0.1']
       const nodeEnv = how === 'dev' ? 'development' : 'production'
-      const child = spawn(NODE, args, { cwd: folder, env: all(nodeEnv, more) })
+      const port: Record<string, string> = isFile ? { PORT: `${await freePort()}`, HOSTNAME: '127.0.0.1' } : {}
+      const child = spawn(NODE, args, { cwd: folder, env: all(nodeEnv, { ...port, ...more }) })
       started.push(child)
       for (const stream of [child.stdout, child.stderr]) {
         stream?.setEncoding('utf8').on('data', (data: string) => logs.push(...data.split('\n').filter(Boolean)))

@@ -17,7 +17,7 @@ const attributesOf = ({ root }: CollectedSession): Record<string, unknown> => ro
 export interface Asked {
   headers?: Record<string, string>
   method?: string
-  body?: FormData
+  body?: FormData | string
   redirect?: 'follow'
   /** The client leaves. */
   signal?: AbortSignal

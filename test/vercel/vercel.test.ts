@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { runInNewContext } from 'node:vm'
 import { EdgeVM } from '@edge-runtime/vm'
 import { serve } from '@hono/node-server'
 import { build } from 'esbuild'
@@ -285,4 +286,36 @@ describe('Hono', () => {
     expect(await (await app().fetch(ask('/items/3'), info)).json()).toBe('3')
     expect((await backend.session()).root?.name).toBe('GET /items/:id.session')
   })
+})
+
+test('in a Worker whose framework gives its hook no context, or hides it: delivered, and as long as its work', async () => {
+  const { url } = await backend.start({ entry: 'test/fixtures/vercel-hook.ts', compatibilityFlags: ['nodejs_compat'] })
+  for (const [path, names] of [
+    ['/bare', ['GET.session', 'search.tool']],
+    ['/kept', ['GET.session', 'late.tool', 'search.tool']],
+  ] as const) {
+    backend.collector.store.clear()
+    expect(await (await fetch(`${url}${path}`)).text()).toBe('"cats"')
+    const { spans } = await backend.session()
+    expect(spans.map(({ name }) => name).sort()).toEqual(names)
+  }
+})
+
+test('an error of another realm is one: its message, class and stack; what quotes a prompt stays hidden', async () => {
+  for (const [code, reason, type] of [
+    ['new RangeError("no such cat")', 'no such cat', 'RangeError'],
+    ['Object.assign(new Error("you said: secret"), { name: "AI_APICallError" })', 'AI_APICallError', 'AI_APICallError'],
+  ] as const) {
+    backend.collector.store.clear()
+    const handler = withAgentOps(async (_: Request): Promise<Response> => {
+      throw runInNewContext(code)
+    }, to())
+    await expect(handler(ask())).rejects.toThrow()
+    const { root, spans } = await backend.session()
+    expect(root?.attributes['agentops.session.end_state_reason']).toBe(reason)
+    expect(root?.attributes['error.type']).toBe(type)
+    expect(JSON.stringify(spans, (_, value) => (typeof value === 'bigint' ? `${value}` : value))).not.toContain(
+      'secret',
+    )
+  }
 })

@@ -1,0 +1,5 @@
+import { tool } from 'agentops-edge'
+
+export default async function Page({ params }: { params: Promise<Record<string, string>> }) {
+  return <p>{await tool('opt', await params, async () => 'cats')}</p>
+}

@@ -1,0 +1,7 @@
+import { tool } from 'agentops-edge'
+
+export const dynamic = 'force-dynamic'
+
+export default async function Page() {
+  return <p>{await tool('stats', async () => 'cats')}</p>
+}
