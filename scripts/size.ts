@@ -41,19 +41,19 @@ const ENTRIES: Entry[] = [
     name: 'agentops-edge/hono',
     code: middleware(),
     without: HONO,
-    budget: { wrangler: 39_350, vite: 39_350 },
+    budget: { wrangler: 39_400, vite: 39_400 },
   },
   {
     name: '  with otlpProtobuf',
     code: middleware('{ format: otlpProtobuf }', `import { otlpProtobuf } from 'agentops-edge/formats'`),
     without: HONO,
-    budget: { wrangler: 42_600, vite: 42_600 },
+    budget: { wrangler: 42_650, vite: 42_650 },
   },
   {
     name: '  with agentopsV2',
     code: middleware('{ format: agentopsV2 }', `import { agentopsV2 } from 'agentops-edge/formats'`),
     without: HONO,
-    budget: { wrangler: 42_450, vite: 42_450 },
+    budget: { wrangler: 42_500, vite: 42_500 },
   },
   {
     name: '  with queueSpool',
@@ -65,13 +65,13 @@ const ENTRIES: Entry[] = [
     name: '  with tailSpool',
     code: middleware('{ spool: tailSpool() }', `import { tailSpool } from 'agentops-edge/spool'`),
     without: HONO,
-    budget: { wrangler: 40_600, vite: 40_600 },
+    budget: { wrangler: 40_700, vite: 40_700 },
   },
   {
     name: '  with semconv: genAi',
     code: middleware('{ semconv: genAi }', `import { genAi } from 'agentops-edge/semconv'`),
     without: HONO,
-    budget: { wrangler: 40_800, vite: 40_800 },
+    budget: { wrangler: 40_850, vite: 40_850 },
   },
   {
     name: '  fetchCalls and llmCalls, over the middleware',
@@ -137,7 +137,7 @@ const ENTRIES: Entry[] = [
       '{ instrumentations: { fetch: fetchCalls(), llm: llmCalls() } }',
       `import { fetchCalls, llmCalls } from 'agentops-edge/instrumentation'`,
     ),
-    budget: { wrangler: 3_200, vite: 3_200 },
+    budget: { wrangler: 3_150, vite: 3_150 },
   },
   {
     name: '  openaiAgents, over fetchCalls and llmCalls',
@@ -161,7 +161,7 @@ const ENTRIES: Entry[] = [
     name: 'agentops-edge/spool: drainSpool alone',
     code: `import { drainSpool } from 'agentops-edge/spool'\n${WORKER.replace('fetch:', 'queue: drainSpool, fetch:')}`,
     without: WORKER,
-    budget: { wrangler: 17_250, vite: 17_250 },
+    budget: { wrangler: 17_300, vite: 17_300 },
   },
   {
     name: 'agentops-edge/spool: drainTail alone',
@@ -173,7 +173,7 @@ const ENTRIES: Entry[] = [
     name: 'agentops-edge/workers',
     code: `import { instrument } from 'agentops-edge/workers'\n${WORKER.replace('{', 'instrument({')})`,
     without: WORKER,
-    budget: { wrangler: 41_000, vite: 41_000 },
+    budget: { wrangler: 41_050, vite: 41_050 },
   },
   {
     name: '  instrumentDurableObject alone',
@@ -186,13 +186,13 @@ const ENTRIES: Entry[] = [
     name: 'agentops-edge/vercel',
     code: `import { withAgentOps } from 'agentops-edge/vercel'\nexport const GET = withAgentOps(() => new Response('x'))`,
     without: `export const GET = () => new Response('x')`,
-    budget: { wrangler: 41_200, vite: 41_200 },
+    budget: { wrangler: 41_300, vite: 41_300 },
   },
   {
     name: 'agentops-edge',
     code: `import { createAgentOps } from 'agentops-edge'\n${WORKER.replace("'x'", 'createAgentOps().startSession().id')}`,
     without: WORKER,
-    budget: { wrangler: 37_100, vite: 37_100 },
+    budget: { wrangler: 37_150, vite: 37_150 },
   },
   {
     name: '(OpenTelemetry’s SDK and JSON serializer alone)',
