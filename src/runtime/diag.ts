@@ -116,7 +116,7 @@ export const UNREADABLE = 'an unprintable value'
 
 /** Also one of another realm: Next.js' sandbox for the edge, a test runner's. */
 export function isError(value: unknown): value is Error {
-  return value instanceof Error || /Error]/.test({}.toString.call(value))
+  return value instanceof Error || (typeof value === 'object' && /Error]/.test({}.toString.call(value)))
 }
 
 /** An error's message, or what was thrown instead of one; never throws. */

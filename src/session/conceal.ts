@@ -98,7 +98,7 @@ export function conceal(span: SdkSpan, isEvent: boolean, captureContent: boolean
   for (const { attributes } of links) look(attributes)
   if (isLibrarys && status.message) status.message = `${attributes[key.ERROR_TYPE] ?? 'error'}`
   // A name of somebody else's may be a URL.
-  if (!isEvent) span.updateName(span.name.replace(IN_NAME, ''))
+  if (!isEvent && span.name.includes('://')) span.updateName(span.name.replace(IN_NAME, ''))
   if (concealed.size)
     debug(`${scope.name}: left out of its spans, by captureContent or as credentials: ${[...concealed]}`)
 }
