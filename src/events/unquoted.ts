@@ -37,10 +37,14 @@ function told(error: unknown, captureContent: boolean): unknown {
   const { message, stack } = error
   const name = errorType(error)
   let shown = message
-  let one: unknown = error
-  for (let left = MAX_ERRORS; left-- && isError(one); one = one.cause) {
+  // What is behind one is looked at after it.
+  const all: unknown[] = [error]
+  for (const one of all) {
+    if (!isError(one)) continue
     const short = shortOf(one, captureContent)
     if (short) shown = shown.replaceAll(one.message || shown, short)
+    const behind = [one.cause, (one as Partial<AggregateError>).errors].flat()
+    all.push(...behind.slice(0, Math.max(MAX_ERRORS - all.length, 0)))
   }
   if (shown === message) return error
   const [, ...frames] = `${stack}`.split(message)
