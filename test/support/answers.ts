@@ -150,6 +150,24 @@ const chatCases: Answered[] = [
     said: { ...KNOWN, text: 'x', finish: 'stop', in: 12, out: 5, total: 17, cost: 0.00042 },
   },
   {
+    name: 'a cost that a key of the user’s pays beside OpenRouter’s own',
+    path: CHAT,
+    json: completion(
+      { content: 'x' },
+      odd({ usage: { ...usage, cost: 0.001, is_byok: true, cost_details: { upstream_inference_cost: 0.03 } } }),
+    ),
+    said: { ...KNOWN, text: 'x', finish: 'stop', in: 12, out: 5, total: 17, cost: 0.031 },
+  },
+  {
+    name: 'a cost whose parts are named beside it (OpenRouter)',
+    path: CHAT,
+    json: completion(
+      { content: 'x' },
+      odd({ usage: { ...usage, cost: 0.03, is_byok: false, cost_details: { upstream_inference_cost: 0.03 } } }),
+    ),
+    said: { ...KNOWN, text: 'x', finish: 'stop', in: 12, out: 5, total: 17, cost: 0.03 },
+  },
+  {
     name: 'a cost in parts (Perplexity)',
     path: CHAT,
     json: completion({ content: 'x' }, odd({ usage: { ...usage, cost: { request_cost: 0.005, total_cost: 0.006 } } })),
@@ -607,6 +625,14 @@ const claudeUsage: Anthropic.Usage = {
   service_tier: 'standard',
   speed: null,
 }
+const iteration = {
+  input_tokens: 25,
+  output_tokens: 1,
+  cache_read_input_tokens: 8,
+  cache_creation_input_tokens: 0,
+  cache_creation: null,
+  model: null,
+}
 const claude = (more: Partial<Anthropic.Message>): Anthropic.Message => ({
   id: 'msg_1',
   type: 'message',
@@ -669,6 +695,21 @@ const base64 = (value: unknown): string => btoa(JSON.stringify(value))
 
 const claudeCases: Answered[] = [
   { name: 'tokens that are null in the last event', path: MESSAGES, events: claudeStream, said: CLAUDE_STREAM },
+  {
+    name: 'a conversation that was summed up, which is in no other count',
+    path: MESSAGES,
+    json: claude({
+      content: [{ type: 'text', text: 'hi', citations: null }],
+      usage: odd({
+        ...claudeUsage,
+        iterations: [
+          { ...iteration, type: 'compaction', input_tokens: 180, output_tokens: 35, cache_read_input_tokens: 4 },
+          { ...iteration, type: 'message' },
+        ] satisfies Anthropic.Beta.BetaUsage['iterations'],
+      }),
+    }),
+    said: { ...CLAUDE, text: 'hi', finish: 'end_turn', in: 217, out: 36, total: 253, cacheRead: 12, cacheWrite: 0 },
+  },
   {
     name: 'thinking, a tool of ours and a server’s',
     path: MESSAGES,

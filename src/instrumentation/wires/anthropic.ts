@@ -1,5 +1,5 @@
 /** Anthropic's Messages: its own, Claude's on Vertex, and through Bedrock's InvokeModel. */
-import { type Json, list, match, type Wire } from './wire.ts'
+import { isCount, type Json, list, match, sum, type Wire } from './wire.ts'
 
 export const anthropic: Wire = {
   path: /\/messages$|anthropic.*(:(stream)?rawPredict|\/invoke(-with-response-stream)?)$/i,
@@ -18,13 +18,16 @@ export const anthropic: Wire = {
     }
     answer.finish(choice, whole.stop_reason ?? delta?.stop_reason)
     const usage = Object(whole.usage ?? part.usage)
-    answer.count({
-      uncached: usage.input_tokens,
-      completion: usage.output_tokens,
-      cache_read: usage.cache_read_input_tokens,
-      cache_creation: usage.cache_creation_input_tokens,
-      reasoning: usage.output_tokens_details?.thinking_tokens,
-    })
+    // What summing up a conversation took is in no other count.
+    const more = list(usage.iterations).filter(({ type }) => type === 'compaction')
+    const count = (name: string, field: string): void => {
+      if (isCount(usage[field])) answer.count({ [name]: sum(usage[field], ...more.map((one) => one[field])) })
+    }
+    count('uncached', 'input_tokens')
+    count('completion', 'output_tokens')
+    count('cache_read', 'cache_read_input_tokens')
+    count('cache_creation', 'cache_creation_input_tokens')
+    answer.count({ reasoning: usage.output_tokens_details?.thinking_tokens })
 
     /** In a stream its input begins as {}. */
     function open(at: unknown, { type, text, id, name, input }: Json, isWhole?: boolean): void {

@@ -25,8 +25,11 @@ export function spend(answer: Answer, given: Json): void {
   const { prompt = 0, completion = 0, reasoning, total } = answer.usage
   // xAI counts reasoning beside the completion.
   if (reasoning && prompt + completion + reasoning === total) answer.usage.completion = completion + reasoning
-  // OpenRouter's and Perplexity's.
-  answer.cost = [usage.cost?.total_cost, usage.cost, answer.cost].find(Number.isFinite)
+  // Perplexity's, and OpenRouter's, where a key of the user's may pay the provider.
+  const { cost, is_byok, cost_details: paid } = usage
+  const upstream = paid?.upstream_inference_cost
+  const both = is_byok && Number.isFinite(upstream) && Number.isFinite(cost) && cost + upstream
+  answer.cost = [cost?.total_cost, both, cost, answer.cost].find(Number.isFinite)
 }
 
 function read(part: Json, answer: Answer): void {
