@@ -15,6 +15,8 @@ export interface ChatMessage {
 
 type Fields = { [key: string]: PlainValue }
 
+const UNTYPED = /^(text|image|document|video|(inline|file)Data|(function|tool)[A-Z][a-z]+)$/
+
 /** Of an attribute's index: what is above comes from nobody's conversation. */
 const MAX_MESSAGES = 5000
 
@@ -34,9 +36,12 @@ export function inputMessages(attributes: PlainAttributes): ChatMessage[] {
 /** A result without an id is of the first call before it that has none yet: messages of chats are in order. */
 function answered(messages: ChatMessage[]): ChatMessage[] {
   let open: (string | undefined)[] = []
+  let isAsking = false
   for (const { parts } of messages) {
     const calls = parts.flatMap((part) => (part.kind === 'call' ? [part.id] : []))
-    if (calls.length) open = calls
+    // Calls of one answer may be a message each.
+    if (calls.length) open = isAsking ? [...open, ...calls] : calls
+    isAsking = calls.length > 0
     for (const part of parts) {
       if (part.kind !== 'result') continue
       if (part.id === undefined) part.id = open.shift()
@@ -129,16 +134,24 @@ function toMessage(value: PlainValue): ChatMessage {
 function partsOf(value: PlainValue): MessagePart[] {
   const content = parse(value)
   // JSON that a model wrote as its answer is text; lists of parts are what the conventions write as JSON.
-  if (Array.isArray(content) && content.every((part) => typeof part === 'object' && fields(part).type)) {
+  if (Array.isArray(content) && content.every((part) => typeof part === 'object' && kindOf(fields(part)))) {
     return content.map(toPart)
   }
   return textOf(value) === '' ? [] : [{ kind: 'text', text: textOf(value) }]
 }
 
+/** Google's and Bedrock's parts are a field of their kind's name. */
+function kindOf(part: Fields): string | undefined {
+  const own = Object.keys(part).find((name) => UNTYPED.test(name))
+  return part.type ? `${part.type}` : own
+}
+
 function toPart(value: PlainValue): MessagePart {
-  const part = fields(value)
-  const type = `${part.type}`
-  const id = part.id ?? part.tool_use_id ?? part.toolCallId ?? part.call_id
+  const given = fields(value)
+  const type = `${kindOf(given)}`
+  const inside = fields(given[type] ?? null)
+  const part = given.type ? given : { ...given, ...inside }
+  const id = part.call_id ?? part.tool_use_id ?? part.toolUseId ?? part.toolCallId ?? part.id
   switch (type) {
     case 'text':
     case 'input_text':
@@ -151,11 +164,17 @@ function toPart(value: PlainValue): MessagePart {
     case 'tool_use':
     case 'tool-call':
     case 'function_call':
+    case 'custom_tool_call':
+    case 'server_tool_use':
+    case 'functionCall':
+    case 'toolUse':
     case 'function':
       return toCall(part)
     case 'tool_call_response':
     case 'tool_result':
     case 'tool-result':
+    case 'functionResponse':
+    case 'toolResult':
     case 'function_call_output': {
       const result = part.response ?? part.result ?? part.output ?? part.content ?? null
       return { kind: 'result', id: id ? `${id}` : undefined, value: parse(result) }
@@ -170,7 +189,7 @@ function toCall(call: Fields): MessagePart {
   const value = parse(called.arguments ?? called.input ?? called.args ?? null)
   const name = `${called.name ?? called.toolName ?? 'tool'}`
   // Some write none: then a call is known by what it asks for.
-  const id = call.id || call.call_id || call.toolCallId || `${name} ${textOf(value)}`
+  const id = call.call_id || call.id || call.toolCallId || call.toolUseId || `${name} ${textOf(value)}`
   return { kind: 'call', id: `${id}`, name, value }
 }
 

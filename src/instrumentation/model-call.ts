@@ -176,17 +176,20 @@ export function modelCall(
 }
 
 function completionOf({ choices, model }: Answer, captureContent: boolean): Partial<PlainEvent> {
-  const completion = choices.map(({ content, finish, calls }): Message => {
-    const named = calls.map(({ id, name, arguments: given }) => {
-      return { id: id || undefined, name: name || undefined, arguments: captureContent ? given : undefined }
-    })
-    return {
+  const completion = choices.map(
+    ({ content, finish, calls }): Message => ({
       content: content || undefined,
       role: 'assistant',
       finish_reason: finish,
-      tool_calls: some(named),
-    }
-  })
+      tool_calls: some(
+        calls.map(({ id, name, arguments: given }) => ({
+          id: id || undefined,
+          name: name || undefined,
+          arguments: captureContent ? given : undefined,
+        })),
+      ),
+    }),
+  )
   return { responseModel: text(model), completion: some(completion) }
 }
 

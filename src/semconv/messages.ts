@@ -60,22 +60,28 @@ function isPart(part: unknown): boolean {
 
 /** OpenAI's, Anthropic's and Google's parts that the conventions have a form for; others as they are. */
 function partOf(part: Record<string, unknown>): Part {
-  const { type, text, functionCall, functionResponse } = part as Record<string, Record<string, unknown>> & {
+  const { type, text, functionCall, functionResponse, toolUse, toolResult } = part as Record<
+    string,
+    Record<string, unknown>
+  > & {
     type?: unknown
     text?: unknown
   }
   if (/^(input_|output_)?text$/.test(`${type}`) || (type === undefined && typeof text === 'string')) {
     return { type: 'text', content: text }
   }
-  if (type === 'tool_use') return { type: 'tool_call', id: part.id, name: part.name, arguments: part.input }
-  if (type === 'tool_result') return { type: 'tool_call_response', id: part.tool_use_id, response: part.content }
+  const call = functionCall ?? toolUse ?? (/(tool_use|_call)$/.test(`${type}`) ? part : undefined)
+  if (call) {
+    const { call_id = call.toolUseId, id, name, input, args = call.arguments } = call
+    return { type: 'tool_call', id: call_id ?? id, name, arguments: parsed(args ?? input) }
+  }
+  const result = functionResponse ?? toolResult ?? (/_result$/.test(`${type}`) ? part : undefined)
+  if (result) {
+    const { tool_use_id = result.toolUseId, id, response = result.content } = result
+    return { type: 'tool_call_response', id: tool_use_id ?? id, response }
+  }
   if (type === 'thinking' || type === 'reasoning') {
     return { type: 'reasoning', content: part.thinking ?? part.text ?? part.summary }
-  }
-  if (functionCall)
-    return { type: 'tool_call', id: functionCall.id, name: functionCall.name, arguments: functionCall.args }
-  if (functionResponse) {
-    return { type: 'tool_call_response', id: functionResponse.id, response: functionResponse.response }
   }
   return { ...part, type: `${type ?? 'generic'}` }
 }

@@ -1,5 +1,6 @@
 /** What is told of a long conversation: the instructions, the newest messages, and how many are missing. In Node, over HTTP. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { inputMessages } from '../../src/collector/messages.ts'
 import { createAgentOps } from '../../src/index.ts'
 import { llmCalls } from '../../src/instrumentation/index.ts'
 import { genAi } from '../../src/semconv/index.ts'
@@ -125,4 +126,166 @@ test.each([
   const { standard } = await told(path, body)
   expect(JSON.parse(`${standard['gen_ai.system_instructions']}`)).toEqual([{ type: 'text', content: 'Be kind.' }])
   expect(parse(standard['gen_ai.input.messages'])).toEqual([{ role: 'user', parts: [{ type: 'text', content: 'hi' }] }])
+})
+
+/** What it is that two tools were asked, what became of them, and what was said and shown beside them. */
+const image = 'iVBORw0KGgo+/A=='.repeat(10_000)
+const DATA = `data:image/png;base64,${image}`
+const [A, B] = [{ city: 'Oslo' }, { city: 'Rome' }]
+const histories: Record<string, [path: string, body: object]> = {
+  'chat completions': [
+    '/v1/chat/completions',
+    {
+      model: 'm',
+      messages: [
+        {
+          role: 'user',
+          content: [
+            { type: 'text', text: 'See.' },
+            { type: 'image_url', image_url: { url: DATA } },
+          ],
+        },
+        {
+          role: 'assistant',
+          content: [{ type: 'text', text: 'I look.' }],
+          tool_calls: [
+            { id: 'a', type: 'function', function: { name: 'weather', arguments: JSON.stringify(A) } },
+            { id: 'b', type: 'function', function: { name: 'weather', arguments: JSON.stringify(B) } },
+          ],
+        },
+        { role: 'tool', tool_call_id: 'a', content: 'dry' },
+        { role: 'tool', tool_call_id: 'b', content: [{ type: 'text', text: 'wet' }] },
+        { role: 'user', content: 'And?' },
+      ],
+    },
+  ],
+  Responses: [
+    '/v1/responses',
+    {
+      model: 'm',
+      input: [
+        {
+          role: 'user',
+          content: [
+            { type: 'input_text', text: 'See.' },
+            { type: 'input_image', image_url: DATA },
+          ],
+        },
+        { type: 'message', role: 'assistant', content: [{ type: 'output_text', text: 'I look.' }] },
+        { type: 'function_call', id: 'fc_1', call_id: 'a', name: 'weather', arguments: JSON.stringify(A) },
+        { type: 'custom_tool_call', id: 'ct_1', call_id: 'b', name: 'weather', input: JSON.stringify(B) },
+        { type: 'function_call_output', id: 'fo_1', call_id: 'a', output: 'dry' },
+        { type: 'custom_tool_call_output', call_id: 'b', output: [{ type: 'input_text', text: 'wet' }] },
+        { role: 'user', content: 'And?' },
+      ],
+    },
+  ],
+  Anthropic: [
+    '/v1/messages',
+    {
+      model: 'm',
+      messages: [
+        {
+          role: 'user',
+          content: [
+            { type: 'text', text: 'See.' },
+            { type: 'image', source: { type: 'base64', media_type: 'image/png', data: image } },
+          ],
+        },
+        {
+          role: 'assistant',
+          content: [
+            { type: 'text', text: 'I look.' },
+            { type: 'tool_use', id: 'a', name: 'weather', input: A },
+            { type: 'server_tool_use', id: 'b', name: 'weather', input: B },
+          ],
+        },
+        {
+          role: 'user',
+          content: [
+            { type: 'tool_result', tool_use_id: 'a', content: 'dry' },
+            { type: 'tool_result', tool_use_id: 'b', content: [{ type: 'text', text: 'wet' }] },
+            { type: 'text', text: 'And?' },
+          ],
+        },
+      ],
+    },
+  ],
+  Gemini: [
+    '/v1beta/models/m:generateContent',
+    {
+      model: 'm',
+      contents: [
+        { role: 'user', parts: [{ text: 'See.' }, { inlineData: { mimeType: 'image/png', data: image } }] },
+        {
+          role: 'model',
+          parts: [
+            { text: 'I look.' },
+            { functionCall: { id: 'a', name: 'weather', args: A }, thoughtSignature: image },
+            { functionCall: { id: 'b', name: 'weather', args: B } },
+          ],
+        },
+        {
+          role: 'user',
+          parts: [
+            { functionResponse: { id: 'a', name: 'weather', response: { is: 'dry' } } },
+            { functionResponse: { id: 'b', name: 'weather', response: { is: 'wet' } } },
+          ],
+        },
+        { role: 'user', parts: [{ text: 'And?' }] },
+      ],
+    },
+  ],
+  Converse: [
+    '/model/m/converse',
+    {
+      messages: [
+        { role: 'user', content: [{ text: 'See.' }, { image: { format: 'png', source: { bytes: image } } }] },
+        {
+          role: 'assistant',
+          content: [
+            { text: 'I look.' },
+            { toolUse: { toolUseId: 'a', name: 'weather', input: A } },
+            { toolUse: { toolUseId: 'b', name: 'weather', input: B } },
+          ],
+        },
+        {
+          role: 'user',
+          content: [
+            { toolResult: { toolUseId: 'a', content: [{ text: 'dry' }] } },
+            { toolResult: { toolUseId: 'b', content: [{ json: { is: 'wet' } }] } },
+            { text: 'And?' },
+          ],
+        },
+      ],
+    },
+  ],
+}
+
+describe.each(Object.entries(histories))('%s: tools, their results and pictures beside the text', (_, [path, body]) => {
+  test.each(['standard', 'agentops'] as const)('%s', async (destination) => {
+    const attributes = (await told(path, body))[destination]
+    // Some have each call as a message.
+    const seen = inputMessages(attributes).flatMap(({ role, parts }) =>
+      parts.map((part) => ({ text: '', id: '', value: {}, role: role.replace('model', 'assistant'), ...part })),
+    )
+    const of = (kind: string): typeof seen => seen.filter((part) => part.kind === kind)
+    expect(of('text').map(({ role, text }) => [role, text])).toEqual([
+      ['user', 'See.'],
+      ['assistant', 'I look.'],
+      ['user', 'And?'],
+    ])
+    expect(of('call').map(({ role, id, value }) => [role, id, value])).toEqual([
+      ['assistant', 'a', A],
+      ['assistant', 'b', B],
+    ])
+    expect(of('result').map(({ id, value }) => [id, /dry|wet/.exec(JSON.stringify(value))?.[0]])).toEqual([
+      ['a', 'dry'],
+      ['b', 'wet'],
+    ])
+    expect(
+      of('other').map(({ role, value }) => [role, /iV\w*…\[\d+ characters cut\]/.test(JSON.stringify(value))]),
+    ).toEqual([['user', true]])
+    expect(JSON.stringify(attributes).length).toBeLessThan(4000)
+  })
 })

@@ -75,6 +75,7 @@ describe('the provider, by host or by path', () => {
     ['https://api.moonshot.cn/v1/chat/completions', 'moonshot_ai', 'chat'],
     ['https://api.openai.com/v1/completions', 'openai', 'text_completion'],
     ['https://my.openai.azure.com/openai/v1/chat/completions', 'azure.ai.openai', 'chat'],
+    ['https://mine.azure-api.net/openai/v1/chat/completions', 'azure.ai.openai', 'chat'],
     ['https://my.openai.azure.com/openai/responses?api-version=1', 'azure.ai.openai', 'chat'],
     ['https://generativelanguage.googleapis.com/v1beta/openai/chat/completions', 'gcp.gemini', 'chat'],
     [

@@ -144,6 +144,12 @@ const chatCases: Answered[] = [
     said: { ...KNOWN, text: 'x', finish: 'stop', in: 12, out: 5, total: 17, cacheRead: 8 },
   },
   {
+    name: 'a cost in ticks of 1e-10 dollars (xAI)',
+    path: CHAT,
+    json: completion({ content: 'x' }, odd({ usage: { ...usage, cost_in_usd_ticks: 4_200_000 } })),
+    said: { ...KNOWN, text: 'x', finish: 'stop', in: 12, out: 5, total: 17, cost: 0.00042 },
+  },
+  {
     name: 'a cost (OpenRouter)',
     path: CHAT,
     json: completion({ content: 'x' }, odd({ usage: { ...usage, cost: 0.00042 } })),
@@ -372,6 +378,34 @@ const chatCases: Answered[] = [
     path: CHAT,
     json: completion({ content: 'x' }, odd({ usage: { ...usage, cache_creation_input_tokens: 6 } })),
     said: { ...KNOWN, text: 'x', finish: 'stop', in: 12, out: 5, total: 17, cacheWrite: 6 },
+  },
+  {
+    name: 'one call in place of a list of them (TGI)',
+    path: CHAT,
+    events: [
+      chunk(odd({ delta: { tool_calls: { index: 0, id: '', function: { name: 'search', arguments: '{"q"' } } } })),
+      chunk(odd({ delta: { tool_calls: { index: 0, id: '', function: { name: null, arguments: ':1}' } } } })),
+      last('tool_calls'),
+    ],
+    said: { ...KNOWN, finish: 'tool_calls', tools: [['search', undefined, '{"q":1}']] },
+  },
+  {
+    name: 'arguments that are an object, streamed',
+    path: CHAT,
+    events: [
+      chunk(fn(0, 'call_1', 'search', { q: 1 })),
+      chunk(fn(1, 'call_2', 'search', '{"q"')),
+      chunk(fn(1, null, null, ':2}')),
+      last('tool_calls'),
+    ],
+    said: {
+      ...KNOWN,
+      finish: 'tool_calls',
+      tools: [
+        ['search', 'call_1', '{"q":1}'],
+        ['search', 'call_2', '{"q":2}'],
+      ],
+    },
   },
   {
     name: 'an error in mid-stream that is no field (vLLM)',
@@ -606,6 +640,57 @@ const responsesCases: Answered[] = [
     said: { error: 'rate_limit_exceeded' },
   },
   {
+    name: 'arguments that come only by themselves, of two calls at once (SGLang)',
+    path: RESPONSES,
+    events: [
+      { type: 'response.output_item.added', output_index: 0, item: { ...called, arguments: '' } },
+      { type: 'response.output_item.added', output_index: 1, item: { ...custom, input: '' } },
+      { type: 'response.function_call_arguments.delta', output_index: 0, item_id: 'fc_1', delta: '{"q"' },
+      { type: 'response.custom_tool_call_input.done', output_index: 1, item_id: 'ct_1', input: 'ls' },
+      { type: 'response.function_call_arguments.delta', output_index: 0, item_id: 'fc_1', delta: ':1}' },
+      { type: 'response.function_call_arguments.done', output_index: 0, item_id: 'fc_1', arguments: '{"q":1}' },
+      told('completed', { output: [message('')] }),
+    ],
+    said: {
+      ...RESPONSE,
+      finish: 'tool_calls',
+      tools: [
+        ['search', 'call_1', '{"q":1}'],
+        ['shell', 'call_2', 'ls'],
+      ],
+    },
+  },
+  {
+    name: 'what each kind of tool is asked, and one that asks for leave',
+    path: RESPONSES,
+    json: response({
+      output: [
+        { type: 'file_search_call', id: 'fs_1', status: 'completed', queries: ['cats'] },
+        {
+          type: 'code_interpreter_call',
+          id: 'ci_1',
+          status: 'completed',
+          code: '1+1',
+          container_id: 'c',
+          outputs: null,
+        },
+        { type: 'mcp_approval_request', id: 'ar_1', name: 'roll', arguments: '{}', server_label: 'dice' },
+        odd({ type: 'shell_call', id: 'sh_1', call_id: 'call_9', status: 'completed', action: { commands: ['ls'] } }),
+        odd({ type: 'shell_call_output', id: 'so_1', call_id: 'call_9', status: 'completed', output: [] }),
+      ],
+    }),
+    said: {
+      ...RESPONSE,
+      finish: 'completed',
+      tools: [
+        ['file_search', 'fs_1', '["cats"]'],
+        ['code_interpreter', 'ci_1', '1+1'],
+        ['roll', 'ar_1', '{}'],
+        ['shell', 'call_9', '{"commands":["ls"]}'],
+      ],
+    },
+  },
+  {
     name: 'in the background',
     path: RESPONSES,
     json: response({ status: 'queued', background: true }),
@@ -709,6 +794,20 @@ const claudeCases: Answered[] = [
       }),
     }),
     said: { ...CLAUDE, text: 'hi', finish: 'end_turn', in: 217, out: 36, total: 253, cacheRead: 12, cacheWrite: 0 },
+  },
+  {
+    name: 'a tool’s whole input where its block begins',
+    path: MESSAGES,
+    events: [
+      {
+        type: 'content_block_start',
+        index: 0,
+        content_block: { type: 'tool_use', id: 'toolu_1', name: 'search', input: { q: 1 } },
+      },
+      { type: 'content_block_stop', index: 0 },
+      { type: 'message_delta', delta: { stop_reason: 'tool_use' } },
+    ],
+    said: { finish: 'tool_use', tools: [['search', 'toolu_1', '{"q":1}']] },
   },
   {
     name: 'thinking, a tool of ours and a server’s',
@@ -816,6 +915,21 @@ const googleCases: Answered[] = [
     path: GEMINI_STREAM,
     json: [google(parts([{ text: 'h' }])), google({ ...parts([{ text: 'i' }], 'STOP'), usageMetadata: googleUsage })],
     said: { ...GOOGLE, text: 'hi', finish: 'STOP', ...GOOGLE_USAGE },
+  },
+  {
+    name: 'thoughts that only an earlier event counts',
+    path: GEMINI_STREAM,
+    events: [
+      google({
+        ...parts([{ text: 'h' }]),
+        usageMetadata: { promptTokenCount: 10, thoughtsTokenCount: 3, totalTokenCount: 13 },
+      }),
+      google({
+        ...parts([{ text: 'i' }], 'STOP'),
+        usageMetadata: { promptTokenCount: 10, candidatesTokenCount: 4, totalTokenCount: 17 },
+      }),
+    ],
+    said: { ...GOOGLE, text: 'hi', finish: 'STOP', in: 10, out: 7, total: 17, reasoning: 3 },
   },
   {
     name: 'a tuned model, streamed',

@@ -20,22 +20,20 @@ export const anthropic: Wire = {
     const usage = Object(whole.usage ?? part.usage)
     // What summing up a conversation took is in no other count.
     const more = list(usage.iterations).filter(({ type }) => type === 'compaction')
-    const count = (name: string, field: string): void => {
-      if (isCount(usage[field])) answer.count({ [name]: sum(usage[field], ...more.map((one) => one[field])) })
-    }
-    count('uncached', 'input_tokens')
-    count('completion', 'output_tokens')
-    count('cache_read', 'cache_read_input_tokens')
-    count('cache_creation', 'cache_creation_input_tokens')
-    answer.count({ reasoning: usage.output_tokens_details?.thinking_tokens })
+    const of = (field: string): unknown => isCount(usage[field]) && sum(usage[field], ...more.map((one) => one[field]))
+    answer.count({
+      uncached: of('input_tokens'),
+      completion: of('output_tokens'),
+      cache_read: of('cache_read_input_tokens'),
+      cache_creation: of('cache_creation_input_tokens'),
+      reasoning: usage.output_tokens_details?.thinking_tokens,
+    })
 
-    /** In a stream its input begins as {}. */
+    /** In a stream its input begins as {}, or is there as a whole. */
     function open(at: unknown, { type, text, id, name, input }: Json, isWhole?: boolean): void {
       if (type === 'text') answer.say(choice, text)
-      if (match(/tool_use$/, type)) {
-        const args = isWhole ? input : undefined
-        answer.call(choice, at, { id, name, args, isHosted: type !== 'tool_use' }, isWhole)
-      }
+      const isHosted = type !== 'tool_use'
+      if (match(/tool_use$/, type)) answer.call(choice, at, { id, name, args: Object(input), isHosted }, isWhole)
     }
   },
 }

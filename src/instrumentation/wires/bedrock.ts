@@ -6,14 +6,9 @@ export const bedrock: Wire = {
   provider: 'aws.bedrock',
   read(part, answer) {
     const choice = answer.choice()
-    for (const [at, { text, toolUse }] of list(part.output?.message?.content).entries()) {
-      answer.say(choice, text)
-      use(at, toolUse, true)
-    }
-    const { contentBlockIndex: at, delta } = part
-    answer.say(choice, delta?.text)
-    use(at, part.start?.toolUse)
-    use(at, delta?.toolUse)
+    for (const [at, one] of list(part.output?.message?.content).entries()) take(at, one, true)
+    take(part.contentBlockIndex, part.start)
+    take(part.contentBlockIndex, part.delta)
     answer.finish(choice, part.stopReason)
     if (part.__type || typeof part.message === 'string') answer.fail(part, part.__type)
     const usage = Object(part.usage)
@@ -25,8 +20,10 @@ export const bedrock: Wire = {
       cache_creation: usage.cacheWriteInputTokens,
     })
 
-    function use(at: unknown, used: Json, isWhole?: boolean): void {
-      if (used) answer.call(choice, at, { id: used.toolUseId, name: used.name, args: used.input }, isWhole)
+    function take(at: unknown, block: Json, isWhole?: boolean): void {
+      const { text, toolUse } = Object(block)
+      answer.say(choice, text)
+      if (toolUse) answer.call(choice, at, { id: toolUse.toolUseId, name: toolUse.name, args: toolUse.input }, isWhole)
     }
   },
 }

@@ -3,7 +3,7 @@ import { type Answer, type Json, list, match, sum, type Wire } from './wire.ts'
 
 /** A stream that is not asked for as events is one list. */
 function read(given: Json, answer: Answer): void {
-  for (const part of Array.isArray(given) ? list(given) : [given]) readOne(part, answer)
+  for (const part of list([given].flat())) readOne(part, answer)
 }
 
 function readOne(part: Json, answer: Answer): void {
@@ -26,20 +26,21 @@ function readOne(part: Json, answer: Answer): void {
     answer.finish(answer.choice(), blockReason)
   }
   const usage = Object(usageMetadata)
+  // Some say it in an earlier event alone.
+  const { thoughtsTokenCount: thoughts = usage.candidatesTokenCount && answer.usage.reasoning } = usage
   answer.count({
     prompt: sum(usage.promptTokenCount, usage.toolUsePromptTokenCount),
-    completion: sum(usage.candidatesTokenCount, usage.thoughtsTokenCount),
+    completion: sum(usage.candidatesTokenCount, thoughts),
     total: usage.totalTokenCount,
     cache_read: usage.cachedContentTokenCount,
-    reasoning: usage.thoughtsTokenCount,
+    reasoning: thoughts,
   })
   count(usage.promptTokensDetails, 'input')
   count(usage.candidatesTokensDetails, 'output')
 
   function count(details: unknown, side: string): void {
     for (const { modality, tokenCount } of list(details)) {
-      const [kind] = match(/^(TEXT|IMAGE|AUDIO)$/, modality) ?? []
-      if (kind) answer.count({ [`${kind.toLowerCase()}.${side}`]: tokenCount })
+      if (match(/^(TEXT|IMAGE|AUDIO)$/, modality)) answer.count({ [`${modality.toLowerCase()}.${side}`]: tokenCount })
     }
   }
 }

@@ -5,10 +5,7 @@ import { type Answer, type Json, list, type Wire } from './wire.ts'
 export function spend(answer: Answer, given: Json): void {
   if (!given) return
   const usage = Object(given)
-  for (const [side, older] of [
-    ['input', 'prompt'],
-    ['output', 'completion'],
-  ]) {
+  for (const [side, older] of Object.entries({ input: 'prompt', output: 'completion' })) {
     const of = (name: string): Json => usage[`${side}_${name}`] ?? usage[`${older}_${name}`]
     const details = Object(of('tokens_details') ?? of('token_details'))
     answer.count({
@@ -26,10 +23,12 @@ export function spend(answer: Answer, given: Json): void {
   // xAI counts reasoning beside the completion.
   if (reasoning && prompt + completion + reasoning === total) answer.usage.completion = completion + reasoning
   // Perplexity's, and OpenRouter's, where a key of the user's may pay the provider.
-  const { cost, is_byok, cost_details: paid } = usage
+  const { cost, is_byok, cost_details: paid, cost_in_usd_ticks: ticks } = usage
   const upstream = paid?.upstream_inference_cost
   const both = is_byok && Number.isFinite(upstream) && Number.isFinite(cost) && cost + upstream
-  answer.cost = [cost?.total_cost, both, cost, answer.cost].find(Number.isFinite)
+  answer.cost = [cost?.total_cost, both, cost, Number.isFinite(ticks) && ticks / 1e10, answer.cost].find(
+    Number.isFinite,
+  )
 }
 
 function read(part: Json, answer: Answer): void {
@@ -42,7 +41,7 @@ function read(part: Json, answer: Answer): void {
     const choice = answer.choice(one.index ?? (message ? at : 0))
     const { content, refusal, tool_calls, function_call: older, audio } = Object(one.delta ?? message)
     for (const said of [content, refusal, one.text, audio?.transcript]) answer.say(choice, said)
-    for (const [at, given] of list(tool_calls).entries()) {
+    for (const [at, given] of list([tool_calls].flat()).entries()) {
       // Workers AI's have their name outside.
       const { name, arguments: args, input = args } = Object(given.custom ?? given.function ?? given)
       answer.call(choice, given.index ?? (message ? at : undefined), { id: given.id, name, args: input }, !!message)

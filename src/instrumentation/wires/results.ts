@@ -13,19 +13,16 @@ export function resultsIn({ messages, input, contents }: Json): ToolResult[] {
     if (isNew || (typeof result.id === 'string' && result.id)) found.push(result)
   }
   for (const one of [messages, input, contents].flatMap(list).reverse()) {
-    const { role, type, content, parts = content } = one
+    const { role, content, parts = content } = one
     if (match(/^(assistant|model)$/, role)) isNew = false
     if (match(/^(tool|function)$/, role)) {
       add({ id: one.tool_call_id, name: one.name ?? one.tool_name, output: joined(content) })
     }
-    if (match(/_(call_output|result)$/, type)) {
-      const { call_id: id, name, result, output = result, is_error } = one
-      add({ id, name, output: joined(output), failed: is_error === true })
-    }
-    for (const part of list(parts).reverse()) {
+    for (const part of [one, ...list(parts)].reverse()) {
       const { functionResponse: gemini, toolResult: bedrock } = part
-      if (part.type === 'tool_result') {
-        add({ id: part.tool_use_id, output: joined(part.content), failed: part.is_error === true })
+      if (match(/_(call_output|result)$/, part.type)) {
+        const { content, result = content, output = result, tool_use_id, call_id = tool_use_id } = part
+        add({ id: call_id, name: part.name, output: joined(output), failed: part.is_error === true })
       }
       if (gemini) add({ id: gemini.id, name: gemini.name, output: gemini.response, failed: !!gemini.response?.error })
       if (bedrock) {

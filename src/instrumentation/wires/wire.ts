@@ -53,6 +53,8 @@ export interface ToolCall {
   id?: string
   name?: string
   arguments: string
+  /** They are given as a whole, in whose place fragments may come. */
+  isWhole?: boolean
   /** The provider runs it. */
   isHosted?: boolean
 }
@@ -72,8 +74,6 @@ export type Usage = Partial<
 > &
   Record<string, number | undefined>
 
-/** Characters of a finish reason. */
-const MAX_REASON = 64
 /** The last place of a choice. */
 const MAX_PLACES = 127
 /** Characters of the budget that each tool call takes beside what it says. */
@@ -98,7 +98,7 @@ export class Answer {
   }
 
   #take(text: unknown): string {
-    const kept = typeof text === 'string' && this.#room > 0 ? text.slice(0, this.#room) : ''
+    const kept = typeof text === 'string' ? text.slice(0, Math.max(this.#room, 0)) : ''
     this.#room -= kept.length
     return kept
   }
@@ -117,7 +117,7 @@ export class Answer {
 
   /**
    * What is said of a tool call: by its id, or its place; without either it is the last one's. `isWhole`: it is no
-   * fragment, so its arguments may be an object, and may repeat what fragments have said.
+   * fragment, so its arguments may repeat what fragments have said; as do those that are an object.
    */
   call(
     { calls }: Choice,
@@ -126,27 +126,35 @@ export class Answer {
     isWhole?: boolean,
   ): void {
     const own = typeof id === 'string' && id
+    isWhole ||= typeof args === 'object' && toText(args) !== '{}'
     const said = typeof args === 'string' || isWhole ? toText(args) : undefined
-    let call = calls.find((one) => own && one.id === own)
-    call ??= calls.findLast(({ at }) => !isCount(place) || !isCount(at) || place === at)
+    let call =
+      calls.find((one) => own && one.id === own) ??
+      calls.findLast(({ at }) => place === at) ??
+      calls.findLast(({ at }) => !isCount(place) || !isCount(at))
     if (!call || (call.id && own && call.id !== own)) {
       if (this.#room <= 0 || !(own || said || (typeof name === 'string' && name))) return
       this.#room -= CALL_CHARS
-      call = { at: place, arguments: '', isHosted }
+      call = { at: place, arguments: '' }
       calls.push(call)
     }
     call.id ||= this.#take(own)
     call.name ||= this.#take(name)
-    if (!isWhole || !call.arguments) call.arguments += this.#take(said)
+    call.isHosted ||= isHosted
+    if (isWhole ? call.arguments : !said) return
+    call.arguments = (call.isWhole ? '' : call.arguments) + this.#take(said)
+    call.isWhole = isWhole
   }
 
   /** Text, or a list of parts with text. */
   say(choice: Choice, said: unknown): void {
-    if (this.#keepsText && said) choice.content += this.#take(joined(said))
+    if (!this.#keepsText) return
+    for (const { text = said } of list([said].flat())) choice.content += this.#take(text)
   }
 
+  /** Of a reason 64 characters are kept. */
   finish(choice: Choice, reason: unknown): void {
-    if (typeof reason === 'string' && reason) choice.finish = reason.slice(0, MAX_REASON)
+    choice.finish = match(/.{1,64}/, reason)?.[0] || choice.finish
   }
 
   /** What is no count does not take back what was said before. */
@@ -190,10 +198,11 @@ export const match = (pattern: RegExp, value: unknown): RegExpExecArray | null =
 /** The entries of a list, each as an object. */
 export const list = (value: unknown): Json[] => (Array.isArray(value) ? value.map(Object) : [])
 
-/** The texts of a list of parts, or the parts themselves where there are none. */
+/** A list of texts as one; with other parts it is JSON, in which bytes as base64 are cut. Anything else as it is. */
 export const joined = (parts: unknown): unknown => {
-  const texts = list(parts).flatMap(({ text }) => (typeof text === 'string' ? text : []))
-  return texts.length ? texts.join('') : parts
+  if (!Array.isArray(parts)) return parts
+  if (list(parts).every(({ text }) => typeof text === 'string')) return parts.map(({ text }) => text).join('')
+  return JSON.stringify(parts, (_, value) => (match(/^[\w.:/;,+=-]{512,}$/, value) ? toText(value, 64) : value))
 }
 
 /** In what most APIs call it: what the model is told, what it is asked, and its settings. */
@@ -213,11 +222,12 @@ export function askedOf(body: Json): Asked {
   }
 }
 
-/** As chat completions have it. Responses' items that have no role are of tools. */
+/** As chat completions have it. Items that have no role are parts of an answer, or what became of a tool. */
 function messageOf(one: Json): unknown {
   if (Object(one) !== one) return one
-  const { role, type, output = one, content, parts = content } = one
-  return role || !type ? { ...one, content: joined(parts) } : { role: 'tool', content: output }
+  const { role, type, result, output = result, content, parts = content } = one
+  if (role || !type) return { ...one, parts: undefined, content: joined(parts) }
+  return { role: output ? 'tool' : 'assistant', content: joined(output ?? [one]) }
 }
 
 /** Whether a span that says this of itself (in any of the conventions) is a call of a model. */
