@@ -47,19 +47,19 @@ const ENTRIES: Entry[] = [
     name: '  with otlpProtobuf',
     code: middleware('{ format: otlpProtobuf }', `import { otlpProtobuf } from 'agentops-edge/formats'`),
     without: HONO,
-    budget: { wrangler: 42_650, vite: 42_650 },
+    budget: { wrangler: 42_700, vite: 42_700 },
   },
   {
     name: '  with agentopsV2',
     code: middleware('{ format: agentopsV2 }', `import { agentopsV2 } from 'agentops-edge/formats'`),
     without: HONO,
-    budget: { wrangler: 42_500, vite: 42_500 },
+    budget: { wrangler: 42_550, vite: 42_550 },
   },
   {
     name: '  with queueSpool',
     code: middleware('{ spool: (env) => queueSpool(env.SPOOL) }', `import { queueSpool } from 'agentops-edge/spool'`),
     without: HONO,
-    budget: { wrangler: 40_200, vite: 40_200 },
+    budget: { wrangler: 40_250, vite: 40_250 },
   },
   {
     name: '  with tailSpool',
@@ -80,7 +80,7 @@ const ENTRIES: Entry[] = [
       `import { fetchCalls, llmCalls } from 'agentops-edge/instrumentation'`,
     ),
     without: middleware(),
-    budget: { wrangler: 12_900, vite: 12_900 },
+    budget: { wrangler: 12_950, vite: 12_950 },
   },
   {
     name: '  the same and aiSpans',
@@ -173,26 +173,26 @@ const ENTRIES: Entry[] = [
     name: 'agentops-edge/workers',
     code: `import { instrument } from 'agentops-edge/workers'\n${WORKER.replace('{', 'instrument({')})`,
     without: WORKER,
-    budget: { wrangler: 41_050, vite: 41_050 },
+    budget: { wrangler: 41_100, vite: 41_100 },
   },
   {
     name: '  instrumentDurableObject alone',
     code: `import { instrumentDurableObject } from 'agentops-edge/workers'
       export const Desk = instrumentDurableObject(class {})\n${WORKER}`,
     without: `export class Desk {}\n${WORKER}`,
-    budget: { wrangler: 40_950, vite: 40_950 },
+    budget: { wrangler: 41_000, vite: 41_000 },
   },
   {
     name: 'agentops-edge/vercel',
     code: `import { withAgentOps } from 'agentops-edge/vercel'\nexport const GET = withAgentOps(() => new Response('x'))`,
     without: `export const GET = () => new Response('x')`,
-    budget: { wrangler: 41_300, vite: 41_300 },
+    budget: { wrangler: 41_350, vite: 41_350 },
   },
   {
     name: 'agentops-edge',
     code: `import { createAgentOps } from 'agentops-edge'\n${WORKER.replace("'x'", 'createAgentOps().startSession().id')}`,
     without: WORKER,
-    budget: { wrangler: 37_150, vite: 37_150 },
+    budget: { wrangler: 37_200, vite: 37_200 },
   },
   {
     name: '(OpenTelemetry’s SDK and JSON serializer alone)',

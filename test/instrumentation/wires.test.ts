@@ -76,6 +76,8 @@ describe('the provider, by host or by path', () => {
     ['https://api.openai.com/v1/completions', 'openai', 'text_completion'],
     ['https://my.openai.azure.com/openai/v1/chat/completions', 'azure.ai.openai', 'chat'],
     ['https://mine.azure-api.net/openai/v1/chat/completions', 'azure.ai.openai', 'chat'],
+    ['https://my.openai.azure.us/openai/v1/chat/completions', 'azure.ai.openai', 'chat'],
+    ['https://eastus.api.cognitive.microsoft.com/openai/v1/chat/completions', 'azure.ai.openai', 'chat'],
     ['https://my.openai.azure.com/openai/responses?api-version=1', 'azure.ai.openai', 'chat'],
     ['https://generativelanguage.googleapis.com/v1beta/openai/chat/completions', 'gcp.gemini', 'chat'],
     [

@@ -6,7 +6,10 @@ import { debug } from '../../runtime/diag.ts'
  * Where there is none, that end is the name; `_ai` comes after it.
  */
 const PROVIDERS: readonly (readonly [ends: string, provider: string])[] = [
-  ['(openai|cognitiveservices).azure.com|azure-api.net|azure-openai', 'azure.ai.openai'],
+  [
+    '(openai|cognitiveservices).azure.(com|us|cn)|cognitive.microsoft.com|azure-api.net|azure-openai',
+    'azure.ai.openai',
+  ],
   ['ai.azure.com', 'azure.ai.inference'],
   ['aiplatform[\\w.-]*.googleapis.com|google-vertex-ai', 'gcp.vertex_ai'],
   ['generativelanguage.googleapis.com|google-ai-studio', 'gcp.gemini'],
