@@ -46,6 +46,7 @@ Each subject is a bundle of its own, made as wrangler makes it, in a workerd pro
   for a stream's end, has no retry, no limit, no compression, no active context.
 - **CPU** is that of all threads of the process until the last POST of the round has come, less that of "nothing" in the same round; "× floor" is over the floor's median of the same run. Medians,
   with quartiles in brackets. One machine's microseconds are not another's: compare the ratios.
+- **What frameworks' captures add** to a model call, µs and bytes: [\`CAPTURES.md\`](CAPTURES.md), \`npm run size\`.
 - **Size** is over "nothing", as \`npm run size\` bundles: with wrangler's conditions, and with those of Cloudflare's Vite plugin; "by wrangler" is what \`wrangler deploy --minify\` itself would upload.
 - **Cold start** is the CPU of a process to the end of its first \`/plain\` and the delivery of it, over "nothing".
 - **Live heap** is read through the inspector after a forced garbage collection, before and after the requests (six of eight \`/plain\`, one \`/agent\`, one \`/stream\`); of fewer
