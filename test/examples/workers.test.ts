@@ -39,11 +39,14 @@ test('durable-object-agent: a request, a WebSocket message and a reminder are a 
 test('queue-worker: a session a message, in the trace of the request', async () => {
   const url = await startExample('examples/queue-worker', backend.collector.url)
   expect(await post(url, 'a.html\nb.html')).toBe('2 pages are on their way\n')
-  await waitFor('three sessions', () => ended().length === 3)
-  const request = ended().find(({ root }) => root?.name === 'POST.session')
-  for (const { root, spans } of ended()) {
-    expect(root?.traceId).toBe(request?.root?.traceId)
-    if (root !== request?.root) expect(spans.map(({ name }) => name)).toContain('reader.agent')
+  // An example that was tried before may still have something to say.
+  const sessions = await waitFor('three sessions', () => {
+    const request = ended().findLast(({ root }) => root?.name === 'POST.session')
+    const found = ended().filter(({ root }) => root?.traceId === request?.root?.traceId)
+    return found.length === 3 && found
+  })
+  for (const { root, spans } of sessions) {
+    if (root?.name !== 'POST.session') expect(spans.map(({ name }) => name)).toContain('reader.agent')
   }
 })
 
@@ -55,8 +58,7 @@ test('workflow: one session an instance, a span an attempt', async () => {
     return found.status === 'complete' && found
   })
   expect(status.output).toBe('an answer to why?')
-  const { root, spans } = await backend.session()
-  expect(root?.name).toBe('research.session')
+  const { spans } = await backend.session(({ root }) => root?.name === 'research.session')
   const read = spans.filter(({ name }) => name.startsWith('read '))
   expect(read.map(({ status }) => status.code).sort()).toEqual([1, 1, 2])
   named(spans, 'answer.operation')
