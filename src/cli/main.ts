@@ -70,13 +70,13 @@ export async function main(argv: string[]): Promise<void> {
 const TEXTS = ['db', 'host', 'env-file', 'url', 'state', 'tag']
 
 function asWritten(argv: string[]): Record<string, string | string[]> {
-  const found: Record<string, string | string[]> = {}
+  const values: Record<string, string | string[]> = {}
   argv.forEach((argument, n) => {
     const [, name = '', value = argv[n + 1]] = /^--([a-z-]+)(?:=(.*))?$/s.exec(argument) ?? []
     if (!TEXTS.includes(name) || value === undefined || (value === argv[n + 1] && value.startsWith('-'))) return
     const as = name === 'env-file' ? 'envFile' : name
     // Those of which there may be several are the only ones that are read as a list.
-    found[as] = name === 'host' || name === 'env-file' ? [...(found[as] ?? []), value] : value
+    values[as] = name === 'host' || name === 'env-file' ? [...(values[as] ?? []), value] : value
   })
-  return found
+  return values
 }

@@ -151,7 +151,8 @@ export function mastraBridge(): MastraBridge {
       if (stopped === 'suspended') opened.span.setAttribute(key.INTERRUPTED, true)
       close(opened, { returns: said, error: error ?? failure })
     }
-    // A resumed run tells again of the calls before it stopped; what they took it tells only then, but a request does at once.
+    // A resumed run reports the calls before its stop once more, with their tokens for the first time. Where requests are
+    // captured, those tokens have been counted already.
     if (!call || (isResumed && call.session.config.instrumentations.llm && !entered.has(call))) return
     const answer = { id: responseId, model: responseModel, finish: finishReason, text: said, error }
     showCall(call, { ...answer, usage: usageOf(usage, USAGE) })
