@@ -75,7 +75,8 @@ test('tail-worker: what the Worker cannot send, also of a request that throws, i
   expect(await post(`${url}/ask`, '{"question":"why?"}')).toBe('Internal Server Error')
   const sessions = await waitFor('two sessions', async () => {
     const accepted = [...(await acceptedOf(unreachable)).values()]
-    return accepted.length === 2 && accepted
+    // A session's spans may come in more than one request.
+    return accepted.flat().length >= 7 && accepted
   })
   const tools = ['POST /ask.session', 'read.tool', 'search.tool']
   expect(sessions).toEqual([expect.arrayContaining([...tools, 'chat.llm']), expect.arrayContaining(tools)])
