@@ -6,18 +6,25 @@ import type { Attributes } from '@opentelemetry/api'
 import * as key from '../runtime/semconv.ts'
 
 export function requestAttributes(request: Request, route?: string): Attributes {
-  const url = new URL(request.url)
-  const scheme = url.protocol.slice(0, -1)
+  const { scheme, host, port, path } = partsOf(request.url)
   const known = key.METHODS.test(request.method)
   return {
     [key.HTTP_METHOD]: known ? request.method : '_OTHER',
     [key.HTTP_METHOD_ORIGINAL]: known ? undefined : request.method.slice(0, 64),
     [key.HTTP_ROUTE]: route,
-    [key.URL_PATH]: url.pathname,
+    [key.URL_PATH]: path,
     [key.URL_SCHEME]: scheme,
-    [key.SERVER_ADDRESS]: url.hostname,
-    [key.SERVER_PORT]: Number(url.port) || (scheme === 'https' ? 443 : 80),
+    [key.SERVER_ADDRESS]: host,
+    [key.SERVER_PORT]: Number(port) || (scheme === 'https' ? 443 : 80),
   }
+}
+
+/** A request's URL is a parsed one's text, without credentials: to parse it again costs three times as much. */
+const PARTS = /^([^:]+):\/\/(\[[^\]]*\]|[^/:?#]*)(?::(\d+))?([^?#]*)/
+
+function partsOf(url: string): Record<'scheme' | 'host' | 'port' | 'path', string | undefined> {
+  const [, scheme, host, port, path] = PARTS.exec(url) ?? []
+  return { scheme, host, port, path: path || '/' }
 }
 
 /** What the client spoke, `1.1` or `2`, as Cloudflare's request says; a look at `cf` costs a millisecond's fraction. */

@@ -6,7 +6,7 @@ import { serverEnvironment } from '../lifetime/platform.ts'
 import { isWorkers } from '../runtime/platform.ts'
 
 /** Workers and Vercel hand on a request for a host of the user's own; any other server takes what it is called. */
-export function ownOrigin(url: string | URL): string | undefined {
+export function ownOrigin({ url }: Request): string | undefined {
   const isRouted = isWorkers() || !!serverEnvironment()?.VERCEL
-  return isRouted ? new URL(url).origin : undefined
+  return isRouted ? /^[^:]+:\/\/[^/?#]+/.exec(url)?.[0] : undefined
 }

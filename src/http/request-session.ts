@@ -40,7 +40,7 @@ export function openRequestSession(config: Config, request: Request, platform: R
       name: requestName(request, route),
       kind: SERVER,
       rootAttributes: requestAttributes(request, route),
-      origin: guard('the own origin', () => ownOrigin(request.url)),
+      origin: guard('the own origin', () => ownOrigin(request)),
       ...readInbound(request.headers, config, request),
       ...init,
     },

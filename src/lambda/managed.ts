@@ -5,9 +5,8 @@
  */
 import type { LookupFunction } from 'node:net'
 import type { Config } from '../options/config.ts'
+import { WORTH_BYTES } from '../transport/compress.ts'
 
-/** As for everybody: a smaller body fits one packet either way. */
-const WORTH_BYTES = 1400
 const NO_BODY = [204, 205, 304]
 
 export function isManaged(env: Record<string, string | undefined>): boolean {

@@ -86,7 +86,7 @@ export function openInvocation(config: Config, init: RootInit, platform: Platfor
       guard('judging a session', () => judge?.())
       session.conclude('Success')
       if (waitUntil && !shared && endBy === undefined) session.endBy(Date.now() + GRACE_MS)
-      const ended = session.end()
+      const ended = session.finish(!awaited)
       // It waits for what it holds.
       if (session.state === 'ending') offEarly ??= early()
       return ended
@@ -96,7 +96,6 @@ export function openInvocation(config: Config, init: RootInit, platform: Platfor
       offEarly?.()
       forget?.()
     })
-    // `end` itself is given to waitUntil by the session; what is before it has to be, too.
     guard('waitUntil', () => waitUntil?.(ended))
     return ended
   }

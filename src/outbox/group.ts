@@ -28,6 +28,12 @@ const ADOPT_MS = 1500
 /** So long the timers of an object may stand still. */
 const UNWATCHED_MS = 60_000
 
+/** Whether it has the time and the requests to send what others have. */
+export function mayCarry({ config, requests }: Sending, { collects, deadline }: Run): boolean {
+  const neededMs = collects ? COLLECT_MS : Math.min(config.exportTimeoutMs, config.flushDeadlineMs / 2, CARRY_MS)
+  return requests.left > CARRY_REQUESTS && deadline.left > neededMs
+}
+
 /** Undefined: nothing, or not now. `slept`: by the sender's own timers, since it asked last. */
 export function nextGroup(sender: Sending, run: Run, watch: Watch, slept: number): Group | undefined {
   const { outbox, own, config, isUnwatched } = sender
@@ -45,19 +51,15 @@ export function nextGroup(sender: Sending, run: Run, watch: Watch, slept: number
   const mustWait = !run.isUrgent && (isEarly || (fails && watched.length))
   if (mustWait || left <= sender.kept(run)) return undefined
   const isCrowded = !isUnwatched && watched.length >= MOST_FLIGHTS
-  const mayCarry =
-    (run.carries || (run.collects && !mine.length)) &&
-    left > CARRY_REQUESTS &&
-    run.deadline.left >
-      (run.collects ? COLLECT_MS : Math.min(config.exportTimeoutMs, config.flushDeadlineMs / 2, CARRY_MS))
+  const carries = (run.carries || (run.collects && !mine.length)) && mayCarry(sender, run)
   // Whether an outage is over is shown by those that nothing is known of.
   for (const one of isCrowded || (fails && line.size + orphans.size) ? [] : aside) {
-    const isLost = mayCarry && !own.has(one) && (one.isOrphan || watch.silence(one, slept) >= ADOPT_MS)
+    const isLost = carries && !own.has(one) && (one.isOrphan || watch.silence(one, slept) >= ADOPT_MS)
     if (isLost) one.isOrphan = true
     if (mine.includes(one) || (isLost && !waitFor(one.again))) return { parcels: [one], isLane: false }
   }
 
-  const isLane = mayCarry || isCrowded
+  const isLane = carries || isCrowded
   const lanes = watched.filter((flight) => flight.isLane).length
   const isFull = outbox.spans >= outbox.size || outbox.bytes >= MAX_GROUP_BYTES
   if (isLane && lanes && (fails || lanes >= LANES || !isFull)) return undefined

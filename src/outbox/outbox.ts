@@ -43,6 +43,8 @@ export interface Outbox extends Backoff, Awaited {
   answeredAt: number
   /** Connections that were silent since. */
   died: number
+  /** Until then somebody will have looked whether who sends is alive, milliseconds since the epoch. */
+  watchedUntil: number
   /** Until then somebody looks after what is left behind, milliseconds since the epoch. */
   attendedUntil: number
   /** Sends what was left behind: there where something was. */
@@ -71,7 +73,13 @@ export function newOutbox(): Outbox {
   return {
     ...{ line: new Set(), orphans: new Set(), aside: new Set(), flights: new Set(), waiting: new Set() },
     ...{ fails: 0, retryAt: 0, answeredAt: 0, died: 0, spans: 0, bytes: 0, passed: 0 },
-    ...{ size: MAX_SPANS, fits: Number.POSITIVE_INFINITY, roundTripMs: ROUND_TRIP_MS, attendedUntil: 0 },
+    ...{
+      size: MAX_SPANS,
+      fits: Number.POSITIVE_INFINITY,
+      roundTripMs: ROUND_TRIP_MS,
+      watchedUntil: 0,
+      attendedUntil: 0,
+    },
   }
 }
 
@@ -87,17 +95,21 @@ export function isolate(): Isolate {
   return globals[SHARED] as Isolate
 }
 
-export function outboxOf({
-  destination,
-  format,
-  compression,
-  fetch,
-}: FormatConfig & { readonly destination?: Destination }): Outbox {
+type Addressed = FormatConfig & { readonly destination?: Destination }
+
+const names: WeakMap<Addressed, string> = new WeakMap()
+
+export function outboxOf(config: Addressed): Outbox {
+  const name = names.get(config) ?? nameOf(config)
+  names.set(config, name)
+  return remembered(isolate().outboxes, name, newOutbox, isEmpty)
+}
+
+function nameOf({ destination, format, compression, fetch }: Addressed): string {
   const all = isolate()
   if (fetch && !all.fetches.has(fetch)) all.fetches.set(fetch, ++all.serial)
   const { url, apiKey, tokenUrl, headers } = destination ?? {}
-  const name = [url, apiKey, tokenUrl, headers, format.name, compression, fetch && all.fetches.get(fetch)]
-  return remembered(all.outboxes, JSON.stringify(name), newOutbox, isEmpty)
+  return JSON.stringify([url, apiKey, tokenUrl, headers, format.name, compression, fetch && all.fetches.get(fetch)])
 }
 
 /** Nothing waits in it, and nothing is on its way. */

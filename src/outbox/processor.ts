@@ -137,10 +137,18 @@ export class SessionSpanProcessor implements SpanProcessor {
     return this.#deliver(this.#inTime())
   }
 
-  /** The last flush that anyone waits for: what cannot be sent now is left to who sends next. */
-  close(): Promise<void> {
+  /** No timer from here on: the session ends its spans, and then closes. */
+  closing(): void {
     this.#isClosing = true
-    return this.forceFlush()
+  }
+
+  /**
+   * The last flush that anyone waits for: what cannot be sent now is left to who sends next. `leaves`: nobody looks at
+   * what becomes of it.
+   */
+  close(leaves = false): Promise<void> {
+    this.closing()
+    return this.#deliver(this.#inTime(), leaves && !this.#options.onExport)
   }
 
   async shutdown(): Promise<void> {
@@ -197,10 +205,10 @@ export class SessionSpanProcessor implements SpanProcessor {
     return error === undefined ? counts : { ...counts, error }
   }
 
-  /** No timer from here on: a span that still ends is exported at once, and `late` is given the export. */
+  /** A span that still ends is exported at once, and `late` is given the export; so is what ended since it was closed. */
   release(late: (flushed: Promise<void>) => void): void {
     this.#late = late
-    late(this.close())
+    if (this.#buffer.size || this.#lost || this.#sender.own.size) late(this.close())
   }
 
   /** Whether the gate has opened for the span that has just ended. */
@@ -252,7 +260,7 @@ export class SessionSpanProcessor implements SpanProcessor {
     })
   }
 
-  async #deliver(at: number): Promise<void> {
+  async #deliver(at: number, leaves = false): Promise<void> {
     clearTimeout(this.#timer)
     this.#dueAt = 0
     if (this.#gate !== 'open') return
@@ -268,6 +276,7 @@ export class SessionSpanProcessor implements SpanProcessor {
       waits: true,
       isUrgent: this.#isLeaving,
       carries,
+      leaves: leaves && carries,
       // A platform that ends invocations may have frozen the ones before; behind the end it freezes this one.
       collects: isLast && !carries && !this.#late && this.#limit < Number.POSITIVE_INFINITY,
       rest: isLast ? 'leave' : undefined,

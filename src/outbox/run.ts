@@ -18,6 +18,8 @@ export interface Run {
   readonly isUrgent?: boolean
   /** Nothing waits for it, and the platform keeps it alive: it may carry what others have. */
   readonly carries?: boolean
+  /** Nobody looks at what becomes of it: where others send and watch, it hands over and is done. */
+  readonly leaves?: boolean
   /** The platform freezes the process behind it, and somebody waits: it sends, after its own, what was left behind before. */
   readonly collects?: boolean
   /** It asks a failing destination at once, unless that has said when, or somebody else is asking. */

@@ -9,7 +9,7 @@ import { NO_TIME, waitFor } from '../transport/backoff.ts'
 import { connect, type Destination, type Requests, type Route } from '../transport/connection.ts'
 import type { DeliveryConfig } from './config.ts'
 import { fly } from './flight.ts'
-import { nextGroup, takeOver } from './group.ts'
+import { mayCarry, nextGroup, takeOver } from './group.ts'
 import { lose, newOutbox, type Outbox, outboxOf, put, queue, unqueue } from './outbox.ts'
 import type { Parcel } from './parcel.ts'
 import type { Drop, FlushReport } from './report.ts'
@@ -38,6 +38,8 @@ const LOOKS_PER_MS = 1.5
 const LOOK_MS = 1000
 /** A spool has so much longer than the deadline. */
 const SPOOL_MS = 1000
+/** A timer comes so much later than it was set for, at most. */
+const LATE_MS = 100
 /** A flight that most are faster than. */
 const OLD_MS = 1000
 /** As long as it takes to find out. */
@@ -104,7 +106,9 @@ export class Sender implements Sending {
     let lingers: number | undefined
     let goesOn = false
     let isFirst = true
+    let isWatching = false
     for (;;) {
+      if (isWatching) outbox.watchedUntil = 0
       for (const parcel of mine) {
         parcel.beats++
         if (!parcel.left) own.delete(parcel)
@@ -116,7 +120,8 @@ export class Sender implements Sending {
       const isLate = remainingMs <= 0
       const { line, orphans, aside, flights } = outbox
       // Others go on where something has found no room, or nobody else may come for it.
-      const more = run.collects ? orphans.size + aside.size : run.carries && (orphans.size || goesOn)
+      const isNeeded = orphans.size || goesOn || (isWatching && carriesOrphans(outbox))
+      const more = run.collects ? orphans.size + aside.size : run.carries && isNeeded
       if (!rest.length && (lingers !== undefined || !more)) {
         if (isLate || !run.carries || !mayBeLost(outbox)) break
         // One at a time sees to it that nothing of those who were cut off stays.
@@ -143,6 +148,10 @@ export class Sender implements Sending {
         patience = patienceFor(outbox)
         continue
       }
+      if (isFirst && run.leaves && mayLeave(this)) {
+        this.#handOver(rest)
+        break
+      }
       const idle = rest.filter(({ flight }) => !flight)
       const limited = idle.length && this.connect(deadline, this.kept(run)).limited()
       if (limited) {
@@ -158,13 +167,15 @@ export class Sender implements Sending {
       const isGone = deadline.left <= -graceMs
       if (isLate || !waits || isOver) {
         if (how) await this.#leave(isGone ? rest : idle, how, deadline)
-        if (isGone || !waits || (idle.length === rest.length && lingers === undefined)) break
+        if (isGone || !waits || (idle.length === rest.length && lingers === undefined && !isWatching)) break
       }
       patience = Math.max(
         patience,
         [...flights].reduce((sum, { parcels }) => sum + parcels.length, line.size) / LOOKS_PER_MS,
       )
       slept = wait + (!mayWake() ? patience : wait ? 0 : LOOK_MS)
+      isWatching = !!run.leaves && mayWatch(this, run) && (isWatching || !waitFor(outbox.watchedUntil))
+      if (isWatching) outbox.watchedUntil = Date.now() + slept + LATE_MS
       await pause(outbox, slept, deadline, graceMs)
       isFirst = false
       patience = Math.min(patience * 2, MAX_PAUSE_MS)
@@ -172,6 +183,18 @@ export class Sender implements Sending {
     if (mine.length) guard('onExport', () => this.#init.onRun?.())
     // A platform that ends invocations freezes its timers, too.
     if (how === 'leave' && !run.collects && !this.direct) attend(outbox)
+  }
+
+  /** To whoever sends, and whoever sees to it that somebody does. */
+  #handOver(parcels: readonly Parcel[]): void {
+    const { outbox, own } = this
+    for (const parcel of parcels) {
+      own.delete(parcel)
+      parcel.isOrphan = true
+      if (parcel.flight) continue
+      unqueue(outbox, parcel)
+      queue(outbox, parcel)
+    }
   }
 
   /** What is sent of it may be a copy. */
@@ -251,6 +274,23 @@ export class Sender implements Sending {
       `waiting ${why}`,
     )
   }
+}
+
+/** Somebody sends, all is well, and somebody else has said that he will look. */
+function mayLeave({ outbox, config }: Sender): boolean {
+  const { fails, flights, retryAt, watchedUntil } = outbox
+  const isWell = !fails && !waitFor(retryAt) && !config.spool
+  return isWell && !!waitFor(watchedUntil) && [...flights].some(({ isLane }) => isLane)
+}
+
+/** Whether it would send for those who have left. */
+function mayWatch(sender: Sender, run: Run): boolean {
+  return !mayWake() && !sender.config.spool && mayCarry(sender, run)
+}
+
+/** Somebody who has left is on the way. */
+function carriesOrphans({ flights }: Outbox): boolean {
+  return [...flights].some(({ parcels }) => parcels.some(({ isOrphan, left }) => isOrphan && left))
 }
 
 /** The rest of the request under way, and the next one, which takes what waits; ms. */

@@ -13,13 +13,13 @@ export function sessionIn(active: Context): Session | undefined {
 /** Sessions by the request, or the execution context of one request, that an adapter opened them for. */
 const owners: WeakMap<object, Session> = new WeakMap()
 
-/** What sessions of one invocation share: a name for it, never the platform's context. */
+/** The first session of an invocation, by the later ones. */
 const invocations: WeakMap<object, object> = new WeakMap()
 
 export function setOwner(owner: object | undefined, session: Session): void {
   if (!owner) return
-  const earlier = owners.get(owner) ?? session
-  invocations.set(session, invocations.get(earlier) ?? {})
+  const earlier = owners.get(owner)
+  if (earlier && earlier !== session) invocations.set(session, invocationOf(earlier))
   owners.set(owner, session)
 }
 

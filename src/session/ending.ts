@@ -73,27 +73,31 @@ export class Ending {
     await Promise.all(this.#outlets.sinks.map((sink) => sink.leave(ms, last)))
   }
 
-  /** Never rejects. Once: what is called while the session closes (`onSpan`) may end it once more. */
-  run(): Promise<FlushReport> {
+  /**
+   * Never rejects. Once: what is called while the session closes (`onSpan`) may end it once more. `leaves`: nobody looks
+   * at the report.
+   */
+  run(leaves = false): Promise<FlushReport> {
     let begin = (_: Promise<FlushReport>): void => {}
     this.ended = new Promise((resolve) => {
       begin = resolve
     })
-    begin(this.#run())
+    begin(this.#run(leaves))
     return this.ended
   }
 
-  async #run(): Promise<FlushReport> {
+  async #run(leaves: boolean): Promise<FlushReport> {
     const session = this.#session
     const { sinks, meter } = this.#outlets
     // Without anything held it closes in the turn that ends it.
     if (this.#holds.size > 0) await this.#released()
+    for (const sink of sinks) sink.closing()
     guard('ending the session', () => session.close())
     session.ended()
     if (sinks.length) debug(`a session has ended, and is shown at ${session.url}`)
     this.#decide()
     const begun = Date.now()
-    await Promise.all(sinks.map((sink) => sink.close()))
+    await Promise.all(sinks.map((sink) => sink.close(leaves)))
     const report = this.report()
     const delivered: Delivered = { report, begun, waitUntil: this.waitUntil, endBy: this.#limit }
     // Metrics of many sessions go in one request; only where nothing keeps the runtime alive for it is it waited for.

@@ -77,14 +77,12 @@ export interface Identity {
 
 /** `parent`: a context in whose trace the session goes on, where it names one. */
 export function identityOf(given: string | undefined, parent: Context): Identity {
-  let id = given ?? crypto.randomUUID()
-  if (typeof id !== 'string' || !isUuid(id)) {
-    id = crypto.randomUUID()
-    warn('session id: expected a UUID; a new one is used')
-  }
+  const asked = isUuid(given) ? given : undefined
+  if (given !== asked) warn('session id: expected a UUID; a new one is used')
+  const id = asked ?? crypto.randomUUID()
   const caller = trace.getSpanContext(parent)
   if (caller && isSpanContextValid(caller)) return { id, traceId: caller.traceId, flags: caller.traceFlags & RANDOM }
-  return { id, traceId: id.replaceAll('-', '').toLowerCase(), flags: id === given ? 0 : RANDOM }
+  return { id, traceId: id.replaceAll('-', '').toLowerCase(), flags: asked ? 0 : RANDOM }
 }
 
 export function startRoot(tracer: Tracer, name: string, init: RootInit, parent: Context): Span {

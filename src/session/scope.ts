@@ -31,7 +31,7 @@ function withScope(active: Context, scope: Scope): Context {
 
 /** The context of a scope that holds this session alone: requests and `withSession` never meet in one. */
 export function ownScope(session: Scoped, active: Context = session.context): Context {
-  return withSession(withScope(active, new Set([session])), session)
+  return withSession(active.setValue(SCOPE, new Set([session])), session)
 }
 
 /**

@@ -227,10 +227,16 @@ export class Session extends Labelled {
       const error = 'invalid end state: the session is still running'
       return Promise.resolve({ ...this.report(), error })
     }
-    ;(this as Own).state = 'ending'
-    const ended = this.#ending.run()
+    const ended = this.finish(false)
     guard('waitUntil', () => this.#ending.waitUntil?.(ended))
     return ended
+  }
+
+  /** @internal For adapters: ends it in an invocation that lives until this is over. `leaves`: nobody looks at the report. */
+  finish(leaves: boolean): Promise<FlushReport> {
+    if (this.#ending.ended) return this.#ending.ended
+    ;(this as Own).state = 'ending'
+    return this.#ending.run(leaves)
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

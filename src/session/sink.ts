@@ -19,8 +19,10 @@ export interface Sink extends SpanProcessor {
   endBy(at: number): void
   /** The process may end: a flush in one try, over in `ms`; after the `last` nothing comes. */
   leave(ms: number, last: boolean): Promise<void>
-  /** The last flush that anyone waits for. */
-  close(): Promise<void>
+  /** Nothing of the session comes after what ends from here to `close`: no timer is set for it. */
+  closing(): void
+  /** The last flush that anyone waits for. `leaves`: nobody looks at what becomes of it. */
+  close(leaves?: boolean): Promise<void>
   /** From here on a span that still ends is sent at once, and `late` is given the sending. */
   release(late: (flushed: Promise<void>) => void): void
   /** Counters over the sink's life. */

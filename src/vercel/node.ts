@@ -50,7 +50,7 @@ export function openNodeSession(
       name: requestName(request, route),
       kind: SERVER,
       rootAttributes: { ...requestAttributes(request, route), ...rootAttributes },
-      origin: guard('the own origin', () => ownOrigin(request.url)),
+      origin: guard('the own origin', () => ownOrigin(request)),
       ...readInbound(request.headers, config, request),
       ...more,
     },

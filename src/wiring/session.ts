@@ -44,8 +44,9 @@ function sinksOf(config: Config, session: Session, init: RootInit, semconv: Semc
     const requests = { left: Math.ceil((maxRequests - own.indexOf(target)) / own.length) }
     const isForeign = 'export' in target
     const exporter = isForeign ? target : sourceOf(target, { session, requests, isUnwatched: init.isUnwatched })
+    const { maxExportBatchSize, maxExportBytes, exportIntervalMs, flushDeadlineMs } = isForeign ? config : target
     return new SessionSpanProcessor(exporter, {
-      ...(isForeign ? config : target),
+      ...{ maxExportBatchSize, maxExportBytes, exportIntervalMs, flushDeadlineMs },
       maxQueueSize: config.maxQueueSize,
       onDrop: config.onDrop,
       onExport: onExport && (() => onExport(session.report())),
