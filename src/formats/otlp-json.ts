@@ -28,7 +28,7 @@ export const otlpJson: Format = /* @__PURE__ */ otlp('otlp-json', {
   answer: fromBytes,
 
   join(bodies) {
-    const [head, comma, tail] = [HEAD, ',', TAIL].map((text) => new TextEncoder().encode(text)) as Uint8Array[]
+    const [head, comma, tail] = [HEAD, ',', TAIL].map(encoded) as Uint8Array[]
     const inner = bodies.flatMap((body) => [comma, body.subarray(HEAD.length, -TAIL.length)]).slice(1)
     return concat([head, ...inner, tail] as Uint8Array[])
   },

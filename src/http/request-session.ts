@@ -34,14 +34,13 @@ export interface RequestPlatform extends Platform {
 
 export function openRequestSession(config: Config, request: Request, platform: RequestPlatform): RequestSession {
   const { route, init } = platform
+  const { parent, links, groupId } = readInbound(request.headers, config, request)
   const invocation = openInvocation(
     config,
     {
-      name: requestName(request, route),
-      kind: SERVER,
+      ...{ name: requestName(request, route), kind: SERVER, parent, links, groupId },
       rootAttributes: requestAttributes(request, route),
       origin: guard('the own origin', () => ownOrigin(request)),
-      ...readInbound(request.headers, config, request),
       ...init,
     },
     platform,

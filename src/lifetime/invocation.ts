@@ -58,9 +58,9 @@ export function openInvocation(config: Config, init: RootInit, platform: Platfor
   const { execution, shared, endBy, awaited } = platform
   const waitUntil = config.waitUntil ?? (execution && originalWaitUntil(execution))
   const session = openSession(config, {
-    tags: perRequest(config.tags, request),
-    attributes: perRequest(config.attributes, request),
     ...init,
+    tags: init.tags ?? perRequest(config.tags, request),
+    attributes: init.attributes ?? perRequest(config.attributes, request),
     name: perRequest(config.name, request) ?? init.name,
     groupId: perRequest(config.sessionId, request) ?? init.groupId,
     waitUntil,
@@ -92,10 +92,16 @@ export function openInvocation(config: Config, init: RootInit, platform: Platfor
       return ended
     }
     // Not in the turn that returns: encoding what is to be sent would keep the response from going out.
-    const ended = (work ?? sleep(0)).then(over).finally(() => {
-      offEarly?.()
-      forget?.()
-    })
+    const finished = async (): Promise<FlushReport> => {
+      try {
+        await (work ?? sleep(0))
+        return await over()
+      } finally {
+        offEarly?.()
+        forget?.()
+      }
+    }
+    const ended = finished()
     guard('waitUntil', () => waitUntil?.(ended))
     return ended
   }

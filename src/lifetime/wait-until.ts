@@ -19,7 +19,8 @@ const originals: WeakMap<Execution, Method> = new WeakMap()
 
 /** The platform's own: our flush must not hold the session that it flushes. */
 export function originalWaitUntil(execution: Execution): WaitUntil {
-  return (promise) => (originals.get(execution) ?? (execution.waitUntil as Method)).call(execution, promise)
+  const original = originals.get(execution) ?? (execution.waitUntil as Method)
+  return (promise) => original.call(execution, promise)
 }
 
 /** From here on what the user gives to `waitUntil` holds the running session, else the last one of this context. */

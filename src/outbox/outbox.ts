@@ -63,6 +63,8 @@ export interface Isolate extends FlushReport {
 const SHARED = Symbol.for('agentops-edge.outbox.1')
 /** In an isolate, over all destinations; Workers have 128 MB. */
 const MAX_BYTES = 16 << 20
+/** A body that there is not yet, or not any more. */
+export const NO_BYTES: Uint8Array = /* @__PURE__ */ new Uint8Array(0)
 /** In a request of several sessions. */
 export const MAX_SPANS = 512
 export const MAX_GROUP_BYTES: number = 512 << 10
@@ -171,7 +173,7 @@ export function settle(
     report.pending -= spans
   }
   if (!parcel.report.dropped) parcel.report.error = undefined
-  if (!parcel.left) replaceBody(parcel, new Uint8Array(0))
+  if (!parcel.left) replaceBody(parcel, NO_BYTES)
 }
 
 export function lose(

@@ -10,7 +10,7 @@ import { connect, type Destination, type Requests, type Route } from '../transpo
 import type { DeliveryConfig } from './config.ts'
 import { fly } from './flight.ts'
 import { mayCarry, nextGroup, takeOver } from './group.ts'
-import { lose, newOutbox, type Outbox, outboxOf, put, queue, unqueue } from './outbox.ts'
+import { lose, NO_BYTES, newOutbox, type Outbox, outboxOf, put, queue, unqueue } from './outbox.ts'
 import type { Parcel } from './parcel.ts'
 import type { Drop, FlushReport } from './report.ts'
 import type { Run, Sending } from './run.ts'
@@ -92,7 +92,8 @@ export class Sender implements Sending {
     this.requests = this.#init.requests ?? { left: config.maxRequests }
     // The root goes first, so that it is found in what is encoded.
     for (const batch of batches) {
-      this.#pack(this.direct ? batch : batch.toSorted((a, b) => Number(this.#isRoot(b)) - Number(this.#isRoot(a))))
+      const isSorted = this.direct || batch.length < 2
+      this.#pack(isSorted ? batch : batch.toSorted((a, b) => Number(this.#isRoot(b)) - Number(this.#isRoot(a))))
     }
     const mine = [...own].filter(({ left }) => left)
     // What is on its way was begun by another run.
@@ -209,7 +210,7 @@ export class Sender implements Sending {
     const { onDrop } = this.#init
     const [first] = spans
     const parcel: Parcel = {
-      ...{ body: new Uint8Array(0), left: spans.length, report, onDrop, traceId: first?.spanContext().traceId },
+      ...{ body: NO_BYTES, left: spans.length, report, onDrop, traceId: first?.spanContext().traceId },
       hasRoot: !direct && this.#isRoot(first),
       ...{ serial: 0, beats: 0, tries: 0, again: 0, failures: 0 },
     }

@@ -16,7 +16,8 @@ export interface Source {
 export function sourceOf(config: DeliveryConfig, init: SenderInit = {}): Source {
   return {
     isEarly: !config.format.api,
-    sender: (more) => new Sender(config, { ...init, ...more, direct: directOf(config) }),
+    sender: ({ onDrop = init.onDrop, onRun = init.onRun }) =>
+      new Sender(config, { ...init, onDrop, onRun, direct: directOf(config) }),
   }
 }
 

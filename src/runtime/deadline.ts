@@ -3,6 +3,9 @@ import { OwnError } from './diag.ts'
 import { MAX_DELAY_MS } from './timers.ts'
 
 /** When one export must be over. It may come nearer while the export is under way, and never goes further away. */
+/** A promise, or the `TimeoutError` of a limit. */
+type Within = <T>(promise: Promise<T>) => Promise<T>
+
 export class Deadline {
   readonly #rearm: Set<() => void> = new Set()
   #at: number
@@ -39,7 +42,12 @@ export class Deadline {
   }
 
   /** `promise`, or a `TimeoutError` after `ms`, or `graceMs` after the deadline where that is sooner. */
-  async within<T>(ms: number, promise: Promise<T>, graceMs?: number): Promise<T> {
+  within<T>(ms: number, promise: Promise<T>, graceMs?: number): Promise<T> {
+    return this.limited(ms, (within) => within(promise), graceMs)
+  }
+
+  /** The same for each promise that `work` waits for, with one timer for all of them. */
+  async limited<T>(ms: number, work: (within: Within) => Promise<T>, graceMs?: number): Promise<T> {
     let off = (): void => {}
     const late = new Promise<never>((_, reject) => {
       off = this.after(
@@ -50,8 +58,9 @@ export class Deadline {
         graceMs,
       )
     })
+    late.catch(() => {})
     try {
-      return await Promise.race([promise, late])
+      return await work((promise) => Promise.race([promise, late]))
     } finally {
       off()
     }

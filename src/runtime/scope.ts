@@ -3,7 +3,7 @@
  * found at run time and never imported here: the core loads on runtimes without it, where everything works through an
  * explicit session.
  */
-import { type Context, ROOT_CONTEXT } from '@opentelemetry/api'
+import { type Context, type ContextManager, ROOT_CONTEXT } from '@opentelemetry/api'
 import { suppressTracing } from '@opentelemetry/core'
 import { otelGlobals, warn } from './diag.ts'
 import { enter as enterFlow } from './enter.ts'
@@ -103,10 +103,29 @@ export function runIn<T>(active: Context, fn: () => T): T {
  * each delivery would be traced, and that span delivered.
  */
 export function runQuietly<T>(fn: () => T): T {
-  const quiet = suppressTracing(ROOT_CONTEXT)
-  const run = (): T => runIn(quiet, fn)
+  const run = (): T => runIn(QUIET, fn)
   const theirs = otelGlobals()?.context
-  return theirs ? theirs.with(quiet, run) : run()
+  return theirs && theirs !== contextManager ? theirs.with(QUIET, run) : run()
+}
+
+const QUIET = /* @__PURE__ */ suppressTracing(ROOT_CONTEXT)
+
+/** The storage as OpenTelemetry's API sees it. */
+export const contextManager: ContextManager = {
+  active: activeContext,
+  with: (active, fn, thisArg, ...args) => runIn(active, () => fn.apply(thisArg as never, args)),
+  bind: (bound, target) =>
+    typeof target === 'function'
+      ? (function (this: unknown, ...args: unknown[]) {
+          return runIn(bound, () => target.apply(this, args))
+        } as typeof target)
+      : target,
+  enable() {
+    return this
+  },
+  disable() {
+    return this
+  },
 }
 
 /** Makes `active` the context of the rest of the running async flow; false where the runtime cannot. */

@@ -5,7 +5,7 @@
  */
 import { context, ProxyTracerProvider, type Tracer, type TracerProvider, trace } from '@opentelemetry/api'
 import { apiVersion, guard, hasGlobal, warn } from '../runtime/diag.ts'
-import { activeContext, runIn } from '../runtime/scope.ts'
+import { contextManager } from '../runtime/scope.ts'
 import { currentSession } from './current.ts'
 
 /** False where an older API makes that impossible, which is said. */
@@ -21,24 +21,7 @@ export function registerGlobal(): boolean {
   }
   if (!hasGlobal('trace')) isOurs = trace.setGlobalTracerProvider(provider)
   if (isOurs) guard('the AI SDK’s telemetry', adoptEarlyTracers)
-  if (!hasGlobal('context')) {
-    context.setGlobalContextManager({
-      active: activeContext,
-      with: (active, fn, thisArg, ...args) => runIn(active, () => fn.apply(thisArg as never, args)),
-      bind: (bound, target) =>
-        typeof target === 'function'
-          ? (function (this: unknown, ...args: unknown[]) {
-              return runIn(bound, () => target.apply(this, args))
-            } as typeof target)
-          : target,
-      enable() {
-        return this
-      },
-      disable() {
-        return this
-      },
-    })
-  }
+  if (!hasGlobal('context')) context.setGlobalContextManager(contextManager)
   return true
 }
 

@@ -62,6 +62,7 @@ export function contextOf(parent: unknown): Context {
 
 /** Each once, and no longer than 256 characters. */
 export function tagsOf(tags: string | readonly string[]): string[] {
+  if (Array.isArray(tags) && !tags.length) return []
   const list = [tags].flat()
   const texts = list.filter((tag) => typeof tag === 'string')
   if (texts.length < list.length) warn('tags: expected text or a list of texts; the others are left out')

@@ -54,21 +54,32 @@ const MAX_WORDS = 200
 /** workerd's own refusals: no fault of the destination's. */
 const LOCAL = /too many subrequests|different request|subrequest depth/i
 
-export async function send(url: string, { body, headers }: Encoded, sending: Sending): Promise<Outcome> {
-  const { fetch, until, deadline, final, hidden } = sending
+export function send(url: string, encoded: Encoded, sending: Sending): Promise<Outcome> {
+  const { until, deadline } = sending
+  // A user's `fetch` may ignore the signal: nothing waits for it longer. Code may have held the thread to the end of the
+  // time: what has come meanwhile is seen first.
+  return deadline.limited(until - Date.now(), (within) =>
+    post(url, encoded, sending, (promise) =>
+      within(promise).catch((late) => {
+        const over = sleep(0).then(() => {
+          throw late
+        })
+        return Promise.race([promise, over])
+      }),
+    ),
+  )
+}
+
+async function post(
+  url: string,
+  { body, headers }: Encoded,
+  { fetch, final, hidden }: Sending,
+  within: <T>(promise: Promise<T>) => Promise<T>,
+): Promise<Outcome> {
   // A query may hold a secret.
   const place = url.replace(/[?#].*/, '')
   // Not AbortSignal.timeout: its timer outlives the request, and keeps a Durable Object from hibernating.
   const abort = new AbortController()
-  // A user's `fetch` may ignore the signal: nothing waits for it longer. Code may have held the thread to the end of the
-  // time: what has come meanwhile is seen first.
-  const within = <T>(promise: Promise<T>): Promise<T> =>
-    deadline.within(until - Date.now(), promise).catch((late) => {
-      const over = sleep(0).then(() => {
-        throw late
-      })
-      return Promise.race([promise, over])
-    })
   try {
     const answering = fetch(url, {
       method: 'POST',
