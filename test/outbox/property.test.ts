@@ -344,12 +344,12 @@ const crowded = fc
   .tuple(plan, fc.nat(100))
   .map(([one, n]): Plan => ({ ...one, at: 1000 + n, carries: n % 8 > 0, leaves: n % 4 > 0 }))
 
-test.for([
+test.each([
   ['one after the other', plan, 25, 60],
   ['many at once', crowded, 40, 25],
 ] as const)(
   'the books are right: %s',
-  async ([, kind, maxLength, runs]) => {
+  async (_, kind, maxLength, runs) => {
     await fc.assert(
       fc.asyncProperty(
         fc.array(kind, { minLength: 1, maxLength, size: 'max' }),
