@@ -4,6 +4,7 @@
  */
 import { concat } from '../runtime/bytes.ts'
 import { type Deadline, sleep } from '../runtime/deadline.ts'
+import { printable } from '../runtime/diag.ts'
 import type { Hidden } from '../runtime/hidden.ts'
 
 /** A body, and the headers that say what it is. */
@@ -136,9 +137,8 @@ async function beginning(response: Response): Promise<Uint8Array> {
 
 /** The backend's own words, unless they are a page. */
 function wordsOf(answer: Uint8Array, hidden: Hidden): string {
-  const words = hidden
-    .from(new TextDecoder().decode(answer))
-    .replace(/[\s\p{C}]+/gu, ' ')
+  const words = printable(hidden.from(new TextDecoder().decode(answer)))
+    .replace(/\s+/g, ' ')
     .trim()
   return words && !words.startsWith('<') ? `; it said: ${words.slice(0, MAX_WORDS)}` : ''
 }
