@@ -33,7 +33,10 @@ interface Watch {
 /** Undefined where there is nothing to wait for. */
 export function watchBody(response: Response, session: Session, watch: Watch): WatchedBody | undefined {
   const { body } = response
-  if (!body || !mayWatch(response, body)) return undefined
+  return body && mayWatch(response, body) ? watched(response, body, session, watch) : undefined
+}
+
+function watched(response: Response, body: ReadableStream, session: Session, watch: Watch): WatchedBody {
   const { idleMs, onFirstByte, left, beforeEnd } = watch
   let settle: (end: BodyEnd) => void = () => {}
   const settled = new Promise<BodyEnd>((resolve) => {
@@ -93,7 +96,7 @@ export function watchBody(response: Response, session: Session, watch: Watch): W
   }
   const length = lengthOf(response, body)
   const stream = follow(isByteStream(body), source, follower, length)
-  const watched = new Response(stream, response)
+  const handedOn = new Response(stream, response)
   // Nothing has been begun so far: where a line above throws, the response is still whole.
   const onLeft = (): void => {
     isGone = true
@@ -106,7 +109,7 @@ export function watchBody(response: Response, session: Session, watch: Watch): W
     offIdle?.()
     left?.removeEventListener('abort', onLeft)
   })
-  return { response: watched, ended }
+  return { response: handedOn, ended }
 }
 
 function mayWatch(response: Response, body: ReadableStream): boolean {

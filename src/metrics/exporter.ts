@@ -14,6 +14,7 @@ import { authorised } from '../transport/auth.ts'
 import { compress } from '../transport/compress.ts'
 import type { Destination } from '../transport/connection.ts'
 import { connect } from '../transport/connection.ts'
+import { post } from '../transport/retry.ts'
 
 /**
  * Compresses, authorises and retries like the exporter of traces. Without an endpoint of its own it posts to
@@ -56,7 +57,7 @@ export class MetricExporter implements PushMetricExporter {
       const retries = by && this.#hasFailed ? 0 : (config.retryAttempts ?? Number.POSITIVE_INFINITY)
       const way = { config, destination, deadline, retries, keep: 0 }
       const connection = connect(way, { left: Number.POSITIVE_INFINITY })
-      const outcome = await runQuietly(() => connection.post(destination.url, encoded, authorised))
+      const outcome = await runQuietly(() => post(connection, destination.url, encoded, authorised))
       return outcome.reason && outcome.error
     } catch (error) {
       return identify(error)

@@ -77,25 +77,11 @@ export function readConfig(
   const { sampler, OTEL_TRACES_SAMPLER: samplerName, instrumentations: toggles } = settings
   const format = settings.format === 'otlp-json' ? otlpJson : settings.format
   const { propagateTo } = settings
-  if (Array.isArray(propagateTo) && !parent)
-    for (const [i, host] of propagateTo.entries()) {
-      if (typeof host === 'string' && !HOST.test(host)) {
-        say(
-          `propagateTo[${i}]: expected a host (api.example.com, *.example.com, as a URL writes it) or an origin; nothing matches it`,
-        )
-      }
-    }
+  if (Array.isArray(propagateTo) && !parent) checkHosts(propagateTo, say)
 
-  const exporters = (parent ? [] : settings.exporters).flatMap((exporter, i): Config | SpanExporter | [] => {
-    const complain = (complaint: string): void => say(`exporters[${i}]: ${complaint}`)
-    try {
-      // What is no object throws here, as a Proxy may.
-      return 'export' in exporter ? (exporter as SpanExporter) : readConfig(exporter, env, complain, picked)
-    } catch {
-      complain('expected delivery options or a SpanExporter; it is left out')
-      return []
-    }
-  })
+  const exporters = (parent ? [] : settings.exporters).flatMap((exporter, i) =>
+    exporterOf(exporter, env, (complaint) => say(`exporters[${i}]: ${complaint}`), picked),
+  )
   const unknown = (name: string): void => say(`${name}: no option of this version; it is left out`)
   const instrumentations: Record<string, unknown> = { global: toggles.global === true }
   for (const [name, instrumentation] of Object.entries(toggles)) {
@@ -129,6 +115,31 @@ export function readConfig(
     say('no apiKey and no endpoint: nothing is sent. Set AGENTOPS_API_KEY or OTEL_EXPORTER_OTLP_ENDPOINT')
   }
   return Object.freeze(config)
+}
+
+function exporterOf(
+  exporter: object,
+  env: Environment,
+  say: Say,
+  parent: Record<string, unknown>,
+): Config | SpanExporter | [] {
+  try {
+    // What is no object throws here, as a Proxy may.
+    return 'export' in exporter ? (exporter as SpanExporter) : readConfig(exporter, env, say, parent)
+  } catch {
+    say('expected delivery options or a SpanExporter; it is left out')
+    return []
+  }
+}
+
+function checkHosts(hosts: readonly (string | RegExp)[], say: Say): void {
+  for (const [i, host] of hosts.entries()) {
+    if (typeof host === 'string' && !HOST.test(host)) {
+      say(
+        `propagateTo[${i}]: expected a host (api.example.com, *.example.com, as a URL writes it) or an origin; nothing matches it`,
+      )
+    }
+  }
 }
 
 /** A value as a complaint shows it; never one that may be a secret. */

@@ -145,7 +145,7 @@ export class Sender implements Sending {
         isFirst = false
         goesOn = !!group.isFull
         const lost = group.parcels.filter((one) => one.isOrphan && !one.flight && (config.spool || one.tries <= 0))
-        await this.#leave(lost, 'leave', deadline)
+        if (lost.length) await this.#leave(lost, 'leave', deadline)
         patience = patienceFor(outbox)
         continue
       }

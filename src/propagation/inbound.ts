@@ -1,15 +1,8 @@
 /** What a caller's trace context and baggage mean for a new session, and how far the caller is trusted. */
-import {
-  type Baggage,
-  type Context,
-  type Link,
-  propagation,
-  ROOT_CONTEXT,
-  type TextMapPropagator,
-  trace,
-} from '@opentelemetry/api'
+import { type Baggage, type Context, type Link, ROOT_CONTEXT, type TextMapPropagator, trace } from '@opentelemetry/api'
 import { guard } from '../runtime/diag.ts'
 import { SESSION_ID } from '../runtime/semconv.ts'
+import { baggageIn, withBaggage } from './baggage.ts'
 import { type Carrier, extract } from './propagators.ts'
 
 /** The texts among an object's own properties. */
@@ -63,7 +56,7 @@ export function fromCaller(context: Context, policy: InboundPolicy, request?: Re
   const chosen = typeof inbound === 'function' ? (guard('inbound', () => inbound(request)) ?? 'continue') : inbound
   if (chosen === 'ignore') return {}
   const caller = trace.getSpanContext(context)
-  let baggage = trust && !trusted ? undefined : propagation.getBaggage(context)
+  let baggage = trust && !trusted ? undefined : baggageIn(context)
   const groupId = baggage?.getEntry(SESSION_ID)?.value
   if (!trusted) baggage = baggage?.removeEntry(SESSION_ID)
   const goesOn = caller && trace.isSpanContextValid(caller) && chosen !== 'link' && !(trust && !trusted)
@@ -71,7 +64,7 @@ export function fromCaller(context: Context, policy: InboundPolicy, request?: Re
   if (goesOn || size(baggage)) {
     // Of the caller's context these two alone: a propagator of the user's may have left anything in it.
     found.parent = goesOn ? trace.setSpanContext(ROOT_CONTEXT, caller) : ROOT_CONTEXT
-    if (baggage && size(baggage)) found.parent = propagation.setBaggage(found.parent, baggage)
+    if (baggage && size(baggage)) found.parent = withBaggage(found.parent, baggage)
   }
   if (caller && !goesOn && trace.isSpanContextValid(caller)) found.links = [{ context: caller }]
   if (trusted && groupId) found.groupId = groupId

@@ -1,8 +1,9 @@
 /** The context of the running code, for whoever is called. */
-import { type Context, isSpanContextValid, propagation, trace } from '@opentelemetry/api'
+import { type Context, isSpanContextValid, trace } from '@opentelemetry/api'
 import { activeContext } from '../runtime/scope.ts'
 import { SESSION_ID } from '../runtime/semconv.ts'
 import { sessionIn } from '../session/current.ts'
+import { baggageIn, baggageOf, withBaggage } from './baggage.ts'
 import { inject, PROPAGATORS } from './propagators.ts'
 import { traceContextPropagator } from './trace-context.ts'
 
@@ -57,9 +58,9 @@ export function messageHeaders(): Record<string, string> | undefined {
 export function headersFor(context: Context): Record<string, string> {
   const session = sessionIn(context)
   if (!session) return inject(context, Object.values(PROPAGATORS))
-  const baggage = propagation.getBaggage(context) ?? propagation.createBaggage()
+  const baggage = baggageIn(context) ?? baggageOf(new Map())
   const named = baggage.setEntry(SESSION_ID, { value: session.groupId ?? session.id })
-  return inject(propagation.setBaggage(context, named), session.config.propagators)
+  return inject(withBaggage(context, named), session.config.propagators)
 }
 
 function hasSpan(context: Context): boolean {

@@ -1,7 +1,7 @@
 /** What is read from a caller and handed on: OpenTelemetry's propagators, by default W3C Trace Context and W3C Baggage. */
 import { type Context, ROOT_CONTEXT, type TextMapGetter, type TextMapPropagator } from '@opentelemetry/api'
-import { W3CBaggagePropagator } from '@opentelemetry/core'
 import { guard } from '../runtime/diag.ts'
+import { baggagePropagator } from './baggage.ts'
 import { traceContextPropagator } from './trace-context.ts'
 
 /** Where a caller's context stands: a request's headers, a message's body. */
@@ -13,7 +13,7 @@ export interface Carrier {
 /** By the names of `OTEL_PROPAGATORS`. */
 export const PROPAGATORS: Readonly<Record<string, TextMapPropagator>> = {
   tracecontext: traceContextPropagator,
-  baggage: /* @__PURE__ */ new W3CBaggagePropagator(),
+  baggage: baggagePropagator,
 }
 
 const GETTER: TextMapGetter<Carrier> = {

@@ -13,7 +13,7 @@ const MAX_SECRETS = 256
 /** Words, which names are made of as well. */
 const WORDS = /^[a-z]+([ ._-][a-z]+)*$/i
 /** Looks otherwise in JSON. */
-const ESCAPED = /["\\/\p{Cc}]|[^ -~]/u
+const ESCAPED = /["\\/]|[^ -~]/
 export const MARK = '[hidden]'
 
 interface Secret {
@@ -46,8 +46,7 @@ export class Hidden {
   /** With or without its scheme (`Bearer …`). */
   add(value: unknown): void {
     const credential = `${value ?? ''}`.trim().replace(/^(basic|bearer|token|key) +|\\+$/gi, '')
-    for (const text of new Set([credential, encodeURIComponent(credential.replace(/\p{Surrogate}/gu, ''))]))
-      this.#keep(text)
+    for (const text of new Set([credential, encodeURIComponent(credential.toWellFormed())])) this.#keep(text)
   }
 
   #keep(credential: string): void {
@@ -60,6 +59,11 @@ export class Hidden {
     this.#secrets.push({ text, pieces, isWords: WORDS.test(text) })
     if (this.#secrets.length > MAX_SECRETS) this.#secrets.shift()
     this.#isDeep ||= ESCAPED.test(credential)
+  }
+
+  /** Whether one of them is made of words, as names are. */
+  get hasWords(): boolean {
+    return !!this.#outer?.hasWords || this.#secrets.some(({ isWords }) => isWords)
   }
 
   /** `text` without them. `isName`: it may be made of the same words as one of them. */

@@ -153,7 +153,7 @@ function threw(error: unknown): string {
 
 /** The first `length` characters, unpaired surrogates replaced, and what is missing. */
 function shorten(text: string, length: number): string {
-  const kept = text.slice(0, length).replace(/\p{Surrogate}/gu, '\ufffd')
+  const kept = text.slice(0, length).toWellFormed()
   return kept.length < text.length ? `${kept}…[${text.length - kept.length} characters cut]` : kept
 }
 

@@ -33,7 +33,8 @@ const NOT_SHOWN = /(?<=\/\/)[^/@?#]*@|[?#].*/gs
 
 interface Verdict {
   isLibrarys: boolean
-  isListed: boolean
+  /** Undefined until somebody asks. */
+  isListed?: boolean
   isCredential: boolean
   isContent: boolean
   isUrl: boolean
@@ -49,7 +50,7 @@ function judge(name: string): Verdict {
     if (verdicts.size >= MAX_VERDICTS) verdicts.clear()
     // The session itself gives it to each span.
     const isLibrarys = LIBRARY.test(name) && name !== key.CONVERSATION_ID
-    const isListed = isOnList(name)
+    const isListed = isLibrarys ? isOnList(name) : undefined
     const isContent = isLibrarys ? !isListed : CONTENT.test(name)
     verdict = { isLibrarys, isListed, isContent, isCredential: CREDENTIAL.test(name), isUrl: URL_NAME.test(name) }
     verdicts.set(name, verdict)
@@ -69,7 +70,9 @@ function isOnList(name: string): boolean {
 
 /** Whether a name is one of an id, a kind, a name, a time or a count, whatever wrote it. */
 export function isListed(name: string): boolean {
-  return judge(name).isListed
+  const verdict = judge(name)
+  verdict.isListed ??= isOnList(name)
+  return verdict.isListed
 }
 
 /**
@@ -85,9 +88,9 @@ export function conceal(span: SdkSpan, isEvent: boolean, captureContent: boolean
   const concealed = new Set<string>()
   const look = (all: Attributes = {}, ofLibrary = isLibrarys): void => {
     for (const name in all) {
-      const { isListed, isContent, isCredential, isUrl } = judge(name)
+      const { isContent, isCredential, isUrl } = judge(name)
       const isText = typeof all[name] === 'string' || typeof all[name] === 'object'
-      if (ofLibrary ? !isListed : isText && (isCredential || (isContent && !captureContent))) {
+      if (ofLibrary ? !isListed(name) : isText && (isCredential || (isContent && !captureContent))) {
         delete all[name]
         concealed.add(name)
       } else if (isUrl) all[name] = `${all[name]}`.replace(NOT_SHOWN, '')

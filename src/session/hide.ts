@@ -15,13 +15,16 @@ const PASSWORD = /(?<=:\/\/)[^/@?#\s:"]*:[^/@?#\s",\\]*@/g
 export function shown<Value extends AttributeValue>(value: Value, hidden: Hidden, isName = false): Value {
   if (Array.isArray(value)) return value.map((part) => shown(part, hidden, isName)) as Value
   if (typeof value !== 'string') return value
-  const text = hidden.from(value, isName)
-  return (hidden.quotes?.from(text) ?? text).replace(PASSWORD, '') as Value
+  let text = hidden.from(value, isName)
+  text = hidden.quotes?.from(text) ?? text
+  return (text.includes('://') ? text.replace(PASSWORD, '') : text) as Value
 }
 
 export function hide(span: SdkSpan, hidden: Hidden): void {
+  const { hasWords } = hidden
   redactSpan((name, value) => {
     const isText = typeof value === 'string' || typeof value === 'object'
-    return !isText || FIXED.test(name) ? value : shown(value, hidden, name === 'name' || isListed(name))
+    const isName = hasWords && (name === 'name' || isListed(name))
+    return !isText || FIXED.test(name) ? value : shown(value, hidden, isName)
   }, span)
 }

@@ -23,7 +23,8 @@ export function redacted<Value extends AttributeValue>(redact: Redact, key: stri
     warn(`redact threw, or gave a promise, for ${key}; the value is replaced`, 'redact')
     result = FAILED
   }
-  return /string|number|boolean/.test(typeof result) || Array.isArray(result) ? (result as Value) : undefined
+  const isValue = ['string', 'number', 'boolean'].includes(typeof result) || Array.isArray(result)
+  return isValue ? (result as Value) : undefined
 }
 
 /** A text that is left out is empty where something has to stand. */

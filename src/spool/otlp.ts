@@ -6,6 +6,7 @@ import type { Connection, Wire } from '../formats/format.ts'
 import { type Delivery, deliverInParts, NOTHING, reject } from '../formats/parts.ts'
 import { authorised } from '../transport/auth.ts'
 import { compress } from '../transport/compress.ts'
+import { post } from '../transport/retry.ts'
 import type { Outcome, Refused } from '../transport/transport.ts'
 import type { SpooledBatch } from './store.ts'
 
@@ -13,12 +14,12 @@ export async function resendOtlp(
   { id, body, spans }: SpooledBatch,
   connection: Connection,
 ): Promise<Delivery<unknown>> {
-  const { destination, config, post } = connection
+  const { destination, config } = connection
   const { maxExportBytes, compression, format } = config
   const wire = format.wire as Wire
   const headers = { 'content-type': wire.type }
   const send = async (body: Uint8Array): Promise<Outcome> =>
-    post(destination.url, await compress({ body, headers }, compression), authorised)
+    post(connection, destination.url, await compress({ body, headers }, compression), authorised)
 
   let refusal: Refused | undefined
   if (body.length <= maxExportBytes) {

@@ -1,5 +1,4 @@
 /** When a destination, or a token endpoint, is asked again: a state of its own, that all its senders keep to. */
-import type { Deadline } from '../runtime/deadline.ts'
 import type { Outcome, Refused } from './transport.ts'
 
 export interface Backoff {
@@ -42,29 +41,5 @@ export function note(backoff: Backoff, outcome: Outcome): void {
       retryAfterMs === undefined ? delayOf(backoff.fails) : Math.min(Math.max(retryAfterMs, LEAST_MS), MOST_MS)
     backoff.retryAt = retryAt ?? Date.now() + wait
     backoff.isTold = retryAfterMs !== undefined
-  }
-}
-
-/**
- * Makes an attempt, and again where its failure may pass, when `backoff` says so and inside one deadline. `retries`:
- * attempts after the first; where there is none, the first does not wait.
- */
-export async function retrying(
-  backoff: Backoff,
-  retries: number,
-  deadline: Deadline,
-  attempt: () => Promise<Outcome>,
-): Promise<Outcome> {
-  let outcome: Outcome = NO_TIME
-  for (let tried = 0; ; ) {
-    const wait = retries ? waitFor(backoff.retryAt) : 0
-    // A deadline that comes nearer meanwhile ends the wait.
-    if (wait > 0 && wait < deadline.left) await new Promise<void>((resolve) => deadline.after(wait, resolve))
-    if (wait >= deadline.left) return outcome
-    outcome = await attempt()
-    note(backoff, outcome)
-    if (outcome.reason !== 'undelivered' || outcome.isFinal) return outcome
-    // What is only remembered was no attempt.
-    if (!retries || (!outcome.isRemembered && ++tried > retries)) return outcome
   }
 }

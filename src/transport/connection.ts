@@ -1,9 +1,8 @@
-/** Puts the parts of the way to a destination together: retry → authorise → count → send. */
+/** Puts the parts of the way to a destination together: authorise → count → send. */
 import type { Deadline } from '../runtime/deadline.ts'
 import { guard } from '../runtime/diag.ts'
 import type { Hidden } from '../runtime/hidden.ts'
-import { type Backoff, NO_TIME, retrying } from './backoff.ts'
-import { remembered } from './isolate.ts'
+import { NO_TIME } from './backoff.ts'
 import { type Encoded, type Outcome, type Refused, send } from './transport.ts'
 
 /** Where sessions go. Where there is a `tokenUrl`, the key is exchanged for a token that exports carry. */
@@ -57,8 +56,6 @@ export interface Route extends Start {
   send(url: string, encoded: Encoded, until: number): Promise<Outcome>
   /** One attempt, authorised. */
   attempt(url: string, encode: () => Encoded | Promise<Encoded>, authorise: Authorise): Promise<Outcome>
-  /** A request that is repeated where that may help. */
-  post(url: string, encoded: Encoded, authorise: Authorise): Promise<Outcome>
 }
 
 /** Makes one attempt with the headers that authorise it, again after a refusal where that may help; all of it by `until`. */
@@ -77,10 +74,8 @@ export interface Requests {
 /** Statuses that say something of what was sent: it would be refused again. */
 export const OF_CONTENT: readonly number[] = [400, 413, 422]
 
-const backoffs: Map<string, Backoff> = new Map()
-
 export function connect<Way extends Start>(way: Way, requests: Requests): Way & Route {
-  const { config, destination, deadline, retries } = way
+  const { config, destination, deadline } = way
   const { format, spool } = config
   // The global one may be a getter of the user's; without any an attempt fails.
   const fetch = config.fetch ?? (guard('looking for fetch', () => globalThis.fetch) as typeof globalThis.fetch)
@@ -120,10 +115,6 @@ export function connect<Way extends Start>(way: Way, requests: Requests): Way & 
       return keeps && reason === 'rejected' && !isOfContent
         ? { ...outcome, reason: 'undelivered', isFinal: true }
         : outcome
-    },
-    post(url, encoded, authorise) {
-      const backoff = remembered(backoffs, `${destination.url} ${destination.apiKey}`, () => ({ fails: 0, retryAt: 0 }))
-      return retrying(backoff, retries, deadline, () => connection.attempt(url, () => encoded, authorise))
     },
   }
   return connection

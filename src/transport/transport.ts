@@ -4,6 +4,7 @@
  */
 import { concat } from '../runtime/bytes.ts'
 import { type Deadline, sleep } from '../runtime/deadline.ts'
+import { printable } from '../runtime/diag.ts'
 import type { Hidden } from '../runtime/hidden.ts'
 
 /** A body, and the headers that say what it is. */
@@ -98,30 +99,40 @@ async function post(
     })
     const isPage = ok && /html/i.test(response.headers.get('content-type') ?? '')
     if (ok && !isPage) return { status, body: answer }
-    const mayPass = (status >= 500 || status === 408 || status === 429) && !final?.includes(status)
-    return {
-      reason: mayPass ? 'undelivered' : 'rejected',
-      error: `${place} answered ${status}${hint(status)}${wordsOf(answer, hidden)}`,
-      status,
-      retryAfterMs: retryAfter(response.headers.get('retry-after') ?? ''),
-    }
+    return refusal(place, response, wordsOf(answer, hidden), final)
   } catch (thrown) {
     // What has not answered by now is given up, and its connection freed.
     abort.abort()
-    const { name, message, cause } = Object(thrown) as Error & { cause?: { code?: string } }
-    // Its own text may quote the request; its name, or the code of what caused it, is enough for a reader.
-    if (LOCAL.test(message))
-      return { reason: 'request-limit', error: `this invocation may make no request any more: ${name}` }
-    const why = name === 'TimeoutError' ? 'did not answer in time' : `could not be reached (${cause?.code ?? name})`
-    return { reason: 'undelivered', error: `${place} ${why}` }
+    return failure(place, thrown)
   }
 }
 
-async function beginning(response: Response): Promise<Uint8Array> {
-  const { body, headers } = response
-  if (Number(headers.get('content-length') ?? Number.NaN) <= MAX_ANSWER && !headers.has('content-encoding')) {
-    return new Uint8Array(await response.arrayBuffer())
+function refusal(place: string, { status, headers }: Response, words: string, final: Sending['final']): Refused {
+  const mayPass = (status >= 500 || status === 408 || status === 429) && !final?.includes(status)
+  return {
+    reason: mayPass ? 'undelivered' : 'rejected',
+    error: `${place} answered ${status}${hint(status)}${words}`,
+    status,
+    retryAfterMs: retryAfter(headers.get('retry-after') ?? ''),
   }
+}
+
+function failure(place: string, thrown: unknown): Refused {
+  const { name, message, cause } = Object(thrown) as Error & { cause?: { code?: string } }
+  // Its own text may quote the request; its name, or the code of what caused it, is enough for a reader.
+  if (LOCAL.test(message))
+    return { reason: 'request-limit', error: `this invocation may make no request any more: ${name}` }
+  const why = name === 'TimeoutError' ? 'did not answer in time' : `could not be reached (${cause?.code ?? name})`
+  return { reason: 'undelivered', error: `${place} ${why}` }
+}
+
+async function beginning(response: Response): Promise<Uint8Array> {
+  const { headers } = response
+  const isShort = Number(headers.get('content-length') ?? Number.NaN) <= MAX_ANSWER && !headers.has('content-encoding')
+  return isShort ? new Uint8Array(await response.arrayBuffer()) : firstOf(response)
+}
+
+async function firstOf({ body }: Response): Promise<Uint8Array> {
   const reader = body?.getReader()
   const parts: Uint8Array[] = []
   for (let length = 0; reader && length < MAX_ANSWER; ) {
@@ -136,9 +147,8 @@ async function beginning(response: Response): Promise<Uint8Array> {
 
 /** The backend's own words, unless they are a page. */
 function wordsOf(answer: Uint8Array, hidden: Hidden): string {
-  const words = hidden
-    .from(new TextDecoder().decode(answer))
-    .replace(/[\s\p{C}]+/gu, ' ')
+  const words = printable(hidden.from(new TextDecoder().decode(answer)))
+    .replace(/\s+/g, ' ')
     .trim()
   return words && !words.startsWith('<') ? `; it said: ${words.slice(0, MAX_WORDS)}` : ''
 }

@@ -1,7 +1,8 @@
 /** When a destination is asked again: the rules themselves, without one. What they do to deliveries is `faults.test.ts`'. */
 import { describe, expect, test } from 'vitest'
 import { Deadline } from '../../src/runtime/deadline.ts'
-import { type Backoff, delayOf, NO_TIME, note, retrying, waitFor } from '../../src/transport/backoff.ts'
+import { type Backoff, delayOf, NO_TIME, note, waitFor } from '../../src/transport/backoff.ts'
+import { retrying } from '../../src/transport/retry.ts'
 import type { Outcome, Refused } from '../../src/transport/transport.ts'
 
 const accepted: Outcome = { status: 200, body: new Uint8Array() }

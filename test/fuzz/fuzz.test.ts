@@ -5,7 +5,8 @@
  */
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { isSpanContextValid, trace } from '@opentelemetry/api'
+import { isSpanContextValid, propagation, ROOT_CONTEXT, trace } from '@opentelemetry/api'
+import { suppressTracing, W3CBaggagePropagator } from '@opentelemetry/core'
 import type { ReadableSpan } from '@opentelemetry/sdk-trace'
 import fc from 'fast-check'
 import { describe, expect, onTestFinished, test } from 'vitest'
@@ -15,6 +16,7 @@ import { traced } from '../../src/instrumentation/fetch.ts'
 import { llmCalls } from '../../src/instrumentation/index.ts'
 import { readConfig } from '../../src/options/read.ts'
 import { SETTINGS } from '../../src/options/settings.ts'
+import { baggagePropagator } from '../../src/propagation/baggage.ts'
 import { messageContext } from '../../src/propagation/message.ts'
 import { extract, inject, PROPAGATORS } from '../../src/propagation/propagators.ts'
 import { Deadline } from '../../src/runtime/deadline.ts'
@@ -75,6 +77,45 @@ describe('headers of a caller', () => {
         expect([again.traceparent, again.tracestate]).toEqual([sent.traceparent, sent.tracestate])
       }),
       tries(3000),
+    )
+  })
+
+  test('baggage is what OpenTelemetry’s own propagator makes of it, and the API shows it', () => {
+    const sdk = new W3CBaggagePropagator()
+    const get = (given: string | string[]) => ({ get: () => given, keys: () => ['baggage'] })
+    const shown = (context = ROOT_CONTEXT) =>
+      propagation
+        .getBaggage(context)
+        ?.getAllEntries()
+        .map(([key, { value, metadata }]) => [key, value, `${metadata}`])
+    const sent = (by: typeof sdk, context = ROOT_CONTEXT): string | undefined => {
+      const headers: Record<string, string> = {}
+      const setter = {
+        set(_: unknown, name: string, value: string) {
+          headers[name] = value
+        },
+      }
+      by.inject(context, headers, setter)
+      return headers.baggage
+    }
+    const many = fc.nat(400).map((n) => Array.from({ length: n }, (_, i) => `k${i % 300}=${'v'.repeat(n % 90)}`).join())
+    const short = near('a=1', 'b = 2', ',', ';', ';;p=x;q', '=', ' ', '\t', 'ü=é', '%2C')
+    const given = fc.oneof(baggage, many, short, fc.array(short, { maxLength: 3 }))
+    fc.assert(
+      fc.property(given, (given) => {
+        const [ours, theirs] = [baggagePropagator, sdk].map((each) => each.extract(ROOT_CONTEXT, given, get(given)))
+        expect(shown(ours)).toEqual(shown(theirs))
+        // Each of the two hands on what the other has read.
+        expect(sent(baggagePropagator as typeof sdk, theirs)).toBe(sent(sdk, ours))
+        expect(sent(baggagePropagator as typeof sdk, suppressTracing(ours as never))).toBe(undefined)
+        const bags = propagation.getBaggage(ours as never)
+        const first = bags?.getAllEntries()[0]?.[0] as string
+        expect(bags?.removeEntry(first).getEntry(first)).toBe(undefined)
+        expect(bags?.setEntry('new', { value: '1' }).getEntry('new')?.value).toBe(bags && '1')
+        expect(bags?.removeEntries(first).getAllEntries().length).toBe(bags && bags.getAllEntries().length - 1)
+        expect(bags?.clear().getAllEntries()).toEqual(bags && [])
+      }),
+      tries(2000),
     )
   })
 

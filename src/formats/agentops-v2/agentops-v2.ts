@@ -10,6 +10,7 @@ import { compress } from '../../transport/compress.ts'
 import type { Authorise } from '../../transport/connection.ts'
 import { remembered } from '../../transport/isolate.ts'
 import { fromBytes } from '../../transport/json.ts'
+import { post } from '../../transport/retry.ts'
 import type { Outcome, Refused } from '../../transport/transport.ts'
 import type { Connection, Format, FormatConfig, FormatSession } from '../format.ts'
 import { add, type Delivery, deliverInParts, NOTHING, reject } from '../parts.ts'
@@ -222,7 +223,7 @@ async function send(plan: Plan, sent: Sent, connection: Connection): Promise<Del
     const delivery = await deliverInParts(group, {
       maxBytes: connection.config.maxExportBytes,
       encode: (part) => encode({ events: part.map(({ event }) => withAgent(event, sent)) }),
-      post: (encoded) => connection.post(urlOf('create_events', connection), encoded, authorise),
+      post: (encoded) => post(connection, urlOf('create_events', connection), encoded, authorise),
       spoiled: SPOILED,
       maxRefusals: name.startsWith('1') ? REFUSALS : undefined,
     })

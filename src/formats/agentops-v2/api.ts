@@ -2,6 +2,7 @@
 import { isUuid } from '../../runtime/uuid.ts'
 import type { Authorise, Route } from '../../transport/connection.ts'
 import { fromBytes, toBytes } from '../../transport/json.ts'
+import { post } from '../../transport/retry.ts'
 import type { Encoded, Outcome, Refused } from '../../transport/transport.ts'
 import type { Connection } from '../format.ts'
 
@@ -60,7 +61,7 @@ export function request(
   connection: Connection,
   authorise: Authorise,
 ): Promise<Outcome> {
-  return connection.post(urlOf(endpoint, connection), encode(body), authorise)
+  return post(connection, urlOf(endpoint, connection), encode(body), authorise)
 }
 
 export function urlOf(endpoint: string, { destination }: Route): string {
