@@ -1,18 +1,22 @@
 /**
  * Finds out when a response body has ended. A body of known length is left alone: it is sent after the handler has
- * returned everything it had to say. A stream is handed on as another one, chunks and timing untouched, and read inside
+ * returned everything it had to say. A stream is handed on as another one, chunks and their order untouched, and read inside
  * the session's scope: in workerd the code in a stream's `pull` finds its session only that way.
  */
 
-import { follow, inspected, isByteStream, readAlong } from '../runtime/stream.ts'
+import { follow, inspected, isByteStream, readAlong, type Source } from '../runtime/stream.ts'
 import { later } from '../runtime/timers.ts'
 import type { Session } from '../session/session.ts'
 
-/**
- * How a body ended: to its end, by an error of its source, because its reader left, or with a chunk that nobody has
- * taken, or asked for, for `idleMs` (then the body goes on; the session does not wait for it).
- */
-export type BodyEnd = { reason: 'complete' | 'cancelled' | 'abandoned' } | { reason: 'error'; error: unknown }
+/** How a body ended. */
+export interface BodyEnd {
+  /**
+   * To its end, because its reader left, with a chunk that nobody has taken, or asked for, for `idleMs` (then the body goes
+   * on; the session does not wait for it), or by an error of its source.
+   */
+  reason: 'complete' | 'cancelled' | 'abandoned' | 'error'
+  error?: unknown
+}
 
 /** A response to return in place of the handler's, and when and how its body has ended. */
 export interface WatchedBody {
@@ -38,45 +42,45 @@ export function watchBody(response: Response, session: Session, watch: Watch): W
 
 function watched(response: Response, body: ReadableStream, session: Session, watch: Watch): WatchedBody {
   const { idleMs, onFirstByte, left, beforeEnd } = watch
-  let settle: (end: BodyEnd) => void = () => {}
-  const settled = new Promise<BodyEnd>((resolve) => {
-    settle = resolve
+  let resolve: (end: BodyEnd) => void
+  const ended = new Promise<BodyEnd>((resolved) => {
+    resolve = resolved
   })
+  const settle = (reason: BodyEnd['reason'], error?: unknown): void => {
+    offIdle?.()
+    left?.removeEventListener('abort', onLeft)
+    resolve({ reason, error })
+  }
   let offIdle: (() => void) | undefined
-  /** Since when a chunk waits for its reader, milliseconds since the epoch. */
+  /** Since when a chunk waits for its reader, or its reader is waited for; milliseconds since the epoch. */
   let waitsSince: number | undefined
   // One timer for many chunks: it looks how long the last one has waited.
   const watchIdle = (ms: number): void => {
     offIdle = later((isDue) => {
-      offIdle = undefined
-      if (waitsSince === undefined) return
-      const restMs = waitsSince + idleMs - Date.now()
-      if (restMs > 0 && !isDue) watchIdle(restMs)
-      else settle({ reason: 'abandoned' })
+      const now = Date.now()
+      const restMs = (waitsSince ?? now) + idleMs - now
+      if (waitsSince !== undefined && (isDue || restMs <= 0)) settle('abandoned')
+      else if (!isDue) watchIdle(restMs)
     }, ms)
   }
-  const startIdle = (): void => {
-    waitsSince = Date.now()
-    if (!offIdle) watchIdle(idleMs)
-  }
   let reader: ReadableStreamDefaultReader | undefined
-  let isGone = false
   // Locked by its first read, and held together with its Response: the platform frees what nobody has.
   const read = (): Promise<ReadableStreamReadResult<unknown>> => {
     reader ??= (response.body ?? body).getReader()
     return reader.read()
   }
-  const source = {
-    read: () => session.run(read),
-    cancel: (reason: unknown) => session.run(() => (reader ?? body).cancel(reason)),
-  }
+  let isGone = false
   /** Once the client has left, no chunk is handed on. */
   const mayGoOn = (): void => {
     if (isGone) throw left?.reason
   }
-  const onCancel = (): void => settle({ reason: 'cancelled' })
   let begun = false
-  const follower = {
+  const source: Source = {
+    read: () => session.run(read),
+    cancel(reason) {
+      settle('cancelled')
+      return session.run(() => (reader ?? body).cancel(reason))
+    },
     onPull() {
       waitsSince = undefined
     },
@@ -84,31 +88,24 @@ function watched(response: Response, body: ReadableStream, session: Session, wat
       mayGoOn()
       if (!begun) onFirstByte()
       begun = true
-      startIdle()
+      waitsSince ??= Date.now()
     },
     onEnd() {
       mayGoOn()
-      settle({ reason: 'complete' })
+      settle('complete')
       return beforeEnd?.()
     },
-    onError: (error: unknown) => settle({ reason: 'error', error }),
-    onCancel,
+    onError: (error) => settle('error', error),
   }
-  const length = lengthOf(response, body)
-  const stream = follow(isByteStream(body), source, follower, length)
-  const handedOn = new Response(stream, response)
+  const handedOn = new Response(follow(isByteStream(body), source, lengthOf(response, body)), response)
   // Nothing has been begun so far: where a line above throws, the response is still whole.
   const onLeft = (): void => {
     isGone = true
-    onCancel()
     source.cancel(left?.reason).catch(() => {})
   }
   left?.addEventListener('abort', onLeft)
-  startIdle()
-  const ended = settled.finally(() => {
-    offIdle?.()
-    left?.removeEventListener('abort', onLeft)
-  })
+  waitsSince = Date.now()
+  watchIdle(idleMs)
   return { response: handedOn, ended }
 }
 

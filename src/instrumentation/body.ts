@@ -102,21 +102,25 @@ function observe(source: ReadableStream, observer: Observer, claim: Claim): () =
   return open
 }
 
-function copyOf(isBytes: boolean, source: Source, observer: Observer): ReadableStream {
+function copyOf(isBytes: boolean, source: Pick<Source, 'read' | 'cancel'>, observer: Observer): ReadableStream {
   let isOver = false
   const end = (error?: unknown): void => {
     if (!isOver) observer.onEnd(error)
     isOver = true
   }
-  return follow(isBytes, source, {
+  return follow(isBytes, {
+    read: () => source.read(),
+    cancel(reason) {
+      // Whatever the reason is: its reader leaves.
+      end(new DOMException('', 'AbortError'))
+      return source.cancel(reason)
+    },
     onChunk(chunk) {
       if (typeof chunk === 'string') observer.onBytes(new TextEncoder().encode(chunk))
       else if (chunk instanceof Uint8Array) observer.onBytes(chunk)
     },
     onEnd: () => end(),
     onError: end,
-    // Whatever the reason is: its reader leaves.
-    onCancel: () => end(new DOMException('', 'AbortError')),
   })
 }
 

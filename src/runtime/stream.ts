@@ -1,16 +1,15 @@
 /**
  * A stream to hand on in place of another that somebody wants to know about. Its chunks, their order and their pace stay,
- * as do its kind and what cancels it; nothing is asked of the source before a reader asks for it.
+ * as do its kind and what cancels it. The source is asked when a reader asks, and ahead of it only where the reader is the
+ * platform that sends.
  */
 
-/** Where the chunks come from: a reader, or what opens one at its first use. */
+/** Where the chunks come from, and who is told of them. */
 export interface Source {
   // biome-ignore lint/suspicious/noExplicitAny: a chunk is whatever the user's stream has
   read(): Promise<ReadableStreamReadResult<any>>
+  /** The reader leaves. */
   cancel(reason: unknown): Promise<unknown>
-}
-
-export interface Follower {
   /** A reader wants a chunk. */
   onPull?(): void
   /** Called before the reader has it; it must not be kept. */
@@ -18,40 +17,97 @@ export interface Follower {
   /** The source's end, by which the reader has to wait for what this returns. */
   onEnd(): unknown
   onError(error: unknown): void
-  onCancel(reason: unknown): void
 }
 
+/**
+ * Bytes that may wait for a reader that takes all there is. workerd's own, which sends a response, does: to send costs it
+ * more than ten chunks, so that what comes at once had better wait together while it sends. (Of a source that has its
+ * chunks ready it takes 256 KiB itself.)
+ */
+const AHEAD_BYTES = 8192
+/** After which workerd has written what it took: where a stream breaks off, it drops the rest. */
+const WRITTEN_MS = 1
+
 /** `length`: bytes, where they are known; workerd then sends them as the Content-Length. */
-export function follow(isBytes: boolean, source: Source, follower: Follower, length?: number): ReadableStream {
+export function follow(isBytes: boolean, source: Source, length?: number): ReadableStream {
+  let controller: ReadableStreamDefaultController & Partial<ReadableByteStreamController>
+  let isBegun = false
+  /** A chunk has been asked of the source; also when it has ended, so that nothing is asked of it any more. */
+  let isReading = false
+  /** The reader asked again before it had a chunk. */
+  let takesAll = false
+  /** Bytes given since the reader asked; NaN where they cannot be told. */
+  let ahead = 0
+  /** What is left to do when the reader has taken what was before it. */
+  let last: (() => unknown) | undefined
+
+  const read = (): void => {
+    isReading = true
+    try {
+      const chunk = source.read()
+      // The first is given a turn later: a reader that takes all has asked again by then.
+      const given = isBegun ? chunk : chunk.then((first) => first)
+      given.then(onRead, onFailed)
+      isBegun = true
+    } catch (error) {
+      fail(error)
+    }
+  }
+  const onRead = ({ done, value }: Awaited<ReturnType<Source['read']>>): void => {
+    if (done && ahead) last = end
+    else if (done) end()
+    // A byte stream takes no chunk of no bytes.
+    else if (isBytes && !value.byteLength) read()
+    else give(value)
+  }
+  const onFailed = (error: unknown): void => {
+    if (ahead) last = () => setTimeout(fail, WRITTEN_MS, error)
+    else fail(error)
+  }
+  const give = (chunk: Uint8Array | undefined): void => {
+    try {
+      isReading = false
+      source.onChunk(chunk)
+      ahead += chunk?.byteLength as number
+      controller.enqueue(chunk)
+      // A reader that waits has asked in that moment.
+      if (takesAll && !isReading && ahead < AHEAD_BYTES) read()
+    } catch (error) {
+      fail(error)
+    }
+  }
+  const end = async (): Promise<void> => {
+    try {
+      await source.onEnd()
+      controller.close()
+      // A reader with a buffer of its own waits for it.
+      controller.byobRequest?.respond(0)
+    } catch (error) {
+      fail(error)
+    }
+  }
+  const fail = (error: unknown): void => {
+    isReading = true
+    source.onError(error)
+    controller.error(error)
+  }
   const own = {
     // `getReader({ mode: 'byob' })` works where it did. Such a stream takes its chunks' buffers away: they must be bytes,
     // and nobody else's, as only another stream of that kind gives them.
     type: isBytes ? 'bytes' : undefined,
     ...(length !== undefined && { expectedLength: BigInt(length) }),
-    async pull(controller: ReadableStreamDefaultController & Partial<ReadableByteStreamController>) {
-      try {
-        follower.onPull?.()
-        let chunk = await source.read()
-        // A byte stream takes no chunk of no bytes.
-        while (isBytes && !chunk.done && !chunk.value.byteLength) chunk = await source.read()
-        if (chunk.done) {
-          await follower.onEnd()
-          controller.close()
-          // A reader with a buffer of its own waits for it.
-          controller.byobRequest?.respond(0)
-        } else {
-          follower.onChunk(chunk.value)
-          controller.enqueue(chunk.value)
-        }
-      } catch (error) {
-        follower.onError(error)
-        controller.error(error)
-      }
+    start(given: typeof controller) {
+      controller = given
     },
-    cancel(reason: unknown) {
-      follower.onCancel(reason)
-      return source.cancel(reason)
+    pull() {
+      takesAll ||= isReading
+      ahead = 0
+      source.onPull?.()
+      last?.()
+      last = undefined
+      if (!isReading) read()
     },
+    cancel: (reason: unknown) => source.cancel(reason),
   }
   return new ReadableStream(own as unknown as UnderlyingSource, { highWaterMark: 0 })
 }
