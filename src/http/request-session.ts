@@ -22,7 +22,7 @@ export interface RequestSession extends Pick<Invocation, 'session' | 'run' | 'fa
   /** Takes the handler's response, and gives the one to return. */
   finish(response: Response): Response
   /** Where the platform freezes with the response: to be awaited before a response of known length is returned. */
-  readonly toAwait: Promise<unknown> | undefined
+  toAwait: Promise<unknown> | undefined
 }
 
 export interface RequestPlatform extends Platform {
@@ -57,17 +57,14 @@ export function openRequestSession(config: Config, request: Request, platform: R
   }
   // An option says better than the platform does; not on Lambda, which has no such thing.
   const awaited = platform.awaited && (platform.endBy !== undefined || !config.waitUntil)
-  let toAwait: Promise<unknown> | undefined
   return {
     session,
     run,
+    toAwait: undefined,
     fail(error) {
       const delivered = fail(error)
-      if (awaited) toAwait = delivered
+      if (awaited) this.toAwait = delivered
       return delivered
-    },
-    get toAwait() {
-      return toAwait
     },
     finish(response) {
       const status = guard('the status', () => response?.status)
@@ -100,7 +97,7 @@ export function openRequestSession(config: Config, request: Request, platform: R
           end = ended
         }),
       )
-      if (awaited && !watched) toAwait = delivered
+      if (awaited && !watched) this.toAwait = delivered
       return watched?.response ?? response
     },
   }

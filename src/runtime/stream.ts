@@ -126,10 +126,20 @@ export function isByteStream(stream: ReadableStream): boolean {
 
 /** What workerd's inspector shows of a stream, by symbols on its prototype; undefined on other platforms. */
 export function inspected(stream: ReadableStream, name: 'length' | 'state' | 'supportsBYOB'): unknown {
-  const symbols = Object.getOwnPropertySymbols(Object.getPrototypeOf(stream))
-  const symbol = symbols.find(({ description }) => description === name)
+  const prototype = Object.getPrototypeOf(stream)
+  if (prototype !== inspectedPrototype) {
+    inspectedPrototype = prototype
+    inspectors = Object.fromEntries(
+      Object.getOwnPropertySymbols(prototype).map((symbol) => [symbol.description, symbol]),
+    )
+  }
+  const symbol = inspectors[name]
   return symbol && (stream as unknown as Record<symbol, unknown>)[symbol]
 }
+
+/** A platform's streams have one. */
+let inspectedPrototype: unknown
+let inspectors: Record<string, symbol | undefined> = {}
 
 /** Streams whose bytes somebody reads along with their reader: a model's answer. */
 export const readAlong: WeakSet<ReadableStream> = /* @__PURE__ */ new WeakSet()

@@ -83,7 +83,7 @@ export function identityOf(given: string | undefined, parent: Context): Identity
   const id = asked ?? crypto.randomUUID()
   const caller = trace.getSpanContext(parent)
   if (caller && isSpanContextValid(caller)) return { id, traceId: caller.traceId, flags: caller.traceFlags & RANDOM }
-  return { id, traceId: id.replaceAll('-', '').toLowerCase(), flags: asked ? 0 : RANDOM }
+  return { id, traceId: (asked?.toLowerCase() ?? id).replaceAll('-', ''), flags: asked ? 0 : RANDOM }
 }
 
 export function startRoot(tracer: Tracer, name: string, init: RootInit, parent: Context): Span {

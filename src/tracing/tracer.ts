@@ -37,6 +37,16 @@ export interface TracingOwner extends SpanOwner {
   opened(span: RecordingSpan): void
 }
 
+/** One for all sessions of an isolate, so that it is written once. Bounded: a name may be made of what a request says. */
+const scopes: Map<string, InstrumentationScope> = new Map()
+const MAX_SCOPES = 256
+
+function scopeOf(key: string, name: string, version?: string, schemaUrl?: string): InstrumentationScope {
+  const scope = scopes.get(key) ?? { name, version, schemaUrl }
+  if (scopes.size < MAX_SCOPES) scopes.set(key, scope)
+  return scope
+}
+
 export class SessionTracerProvider implements TracerProvider {
   readonly #owner: TracingOwner
   readonly #tracers: Map<string, Tracer> = new Map()
@@ -49,7 +59,7 @@ export class SessionTracerProvider implements TracerProvider {
     const key = `${name}@${version ?? ''}:${options?.schemaUrl ?? ''}`
     let tracer = this.#tracers.get(key)
     if (!tracer) {
-      tracer = new SessionTracer({ name, version, schemaUrl: options?.schemaUrl }, this.#owner)
+      tracer = new SessionTracer(scopeOf(key, name, version, options?.schemaUrl), this.#owner)
       this.#tracers.set(key, tracer)
     }
     return tracer
