@@ -43,7 +43,10 @@ interface FromCaller {
 
 /** What a carrier gives. `request`: for those options that are functions of it. */
 export function readInbound(carrier: Carrier, policy: InboundPolicy, request?: Request): FromCaller {
-  return fromCaller(extract(carrier, policy.propagators), policy, request)
+  const context = extract(carrier, policy.propagators)
+  // Most requests come with nothing, of which only a function of the user's would make something.
+  const isAsked = policy.trust || typeof policy.inbound === 'function'
+  return context === ROOT_CONTEXT && !isAsked ? {} : fromCaller(context, policy, request)
 }
 
 /**

@@ -45,7 +45,8 @@ export class Hidden {
 
   /** With or without its scheme (`Bearer …`). */
   add(value: unknown): void {
-    const credential = `${value ?? ''}`.trim().replace(/^(basic|bearer|token|key) +|\\+$/gi, '')
+    if (!value) return
+    const credential = `${value}`.trim().replace(/^(basic|bearer|token|key) +|\\+$/gi, '')
     for (const text of new Set([credential, encodeURIComponent(credential.toWellFormed())])) this.#keep(text)
   }
 

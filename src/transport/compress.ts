@@ -9,9 +9,12 @@ import type { Encoded } from './transport.ts'
 export const WORTH_BYTES = 14_600
 
 export async function compress(encoded: Encoded, mode: 'gzip' | 'none' | 'auto'): Promise<Encoded> {
+  const isWorth = mode === 'gzip' || (mode === 'auto' && encoded.body.length >= WORTH_BYTES)
+  return isWorth && 'CompressionStream' in globalThis ? gzipped(encoded) : encoded
+}
+
+async function gzipped(encoded: Encoded): Promise<Encoded> {
   const { body, headers } = encoded
-  if (mode === 'none' || !('CompressionStream' in globalThis) || (mode === 'auto' && body.length < WORTH_BYTES))
-    return encoded
   try {
     // A Blob and a Response would do the same for twice the time.
     const { readable, writable } = new CompressionStream('gzip')
