@@ -80,7 +80,7 @@ export function readConfig(
   if (Array.isArray(propagateTo) && !parent) checkHosts(propagateTo, say)
 
   const exporters = (parent ? [] : settings.exporters).flatMap((exporter, i) =>
-    exporterOf(exporter, env, (complaint) => say(`exporters[${i}]: ${complaint}`), picked),
+    exporterOf(exporter, i, env, say, picked),
   )
   const unknown = (name: string): void => say(`${name}: no option of this version; it is left out`)
   const instrumentations: Record<string, unknown> = { global: toggles.global === true }
@@ -119,15 +119,17 @@ export function readConfig(
 
 function exporterOf(
   exporter: object,
+  i: number,
   env: Environment,
   say: Say,
   parent: Record<string, unknown>,
 ): Config | SpanExporter | [] {
+  const complain = (complaint: string): void => say(`exporters[${i}]: ${complaint}`)
   try {
     // What is no object throws here, as a Proxy may.
-    return 'export' in exporter ? (exporter as SpanExporter) : readConfig(exporter, env, say, parent)
+    return 'export' in exporter ? (exporter as SpanExporter) : readConfig(exporter, env, complain, parent)
   } catch {
-    say('expected delivery options or a SpanExporter; it is left out')
+    complain('expected delivery options or a SpanExporter; it is left out')
     return []
   }
 }
