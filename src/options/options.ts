@@ -53,7 +53,7 @@ export interface DeliveryOptions {
   faithful?: boolean
   /** AgentOps v2: the key of a parent organisation, sent with `create_session`. Env: `AGENTOPS_PARENT_KEY`. */
   parentKey?: string
-  /** Of a request's body. `auto` (default): gzip where the runtime has CompressionStream and the body is larger than 14.6 KB, which is what a new connection sends in one round trip, and one session's. Env: `OTEL_EXPORTER_OTLP_TRACES_COMPRESSION`, `OTEL_EXPORTER_OTLP_COMPRESSION`. */
+  /** Of a request's body. `auto` (default): gzip where the runtime has CompressionStream, and the body is one session's and larger than 14.6 KB, which is what a new connection sends in one round trip. Env: `OTEL_EXPORTER_OTLP_TRACES_COMPRESSION`, `OTEL_EXPORTER_OTLP_COMPRESSION`. */
   compression?: 'auto' | 'gzip' | 'none'
   /** Largest body of a request before compression, bytes, 1000 to 100 000 000. Default 4 194 304. A larger batch is split. */
   maxExportBytes?: number
