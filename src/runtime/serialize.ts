@@ -125,17 +125,18 @@ export function cut(value: unknown, limit: number = MAX_VALUE_CHARS): string {
   return shorten(text, text.length > limit ? Math.max(limit - 40, 0) : limit)
 }
 
-/** The fields of an object, read one by one; one that throws is named. */
-export function* fields(object: object, names: readonly string[] = Object.keys(object)): Iterable<[string, unknown]> {
-  for (const name of names) {
-    let value: unknown
-    try {
-      value = (object as Record<string, unknown>)[name]
-    } catch (error) {
-      value = threw(error)
-    }
-    yield [name, value]
+/** A field of an object; one that throws is named. */
+export function field(object: object, name: string): unknown {
+  try {
+    return (object as Record<string, unknown>)[name]
+  } catch (error) {
+    return threw(error)
   }
+}
+
+/** The fields of an object, read one by one. */
+function* fields(object: object, names: readonly string[]): Iterable<[string, unknown]> {
+  for (const name of names) yield [name, field(object, name)]
 }
 
 /**

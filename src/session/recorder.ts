@@ -14,7 +14,7 @@ import { ERROR } from '../runtime/otel.ts'
 import { runIn } from '../runtime/scope.ts'
 import type { SdkSpan } from '../runtime/sdk.ts'
 import * as key from '../runtime/semconv.ts'
-import { cut, fields } from '../runtime/serialize.ts'
+import { cut, field } from '../runtime/serialize.ts'
 import type { SessionConfig } from './config.ts'
 import type { InstrumentedSession, OpenedEvent } from './instruments.ts'
 import type { OpenSpan } from './last-look.ts'
@@ -225,7 +225,8 @@ export class EventRecorder {
 
 /** A copy, so that an event changed or recorded again later does not change a span. */
 function snapshot(event: AgentEvent | PlainEvent): PlainEvent {
-  return { eventType: event.eventType, ...Object.fromEntries(fields(event)) }
+  const fields = Object.keys(event).map((name) => [name, field(event, name)])
+  return { eventType: event.eventType, ...Object.fromEntries(fields) }
 }
 
 /** An error, or a text of the user's, short enough for a status. */

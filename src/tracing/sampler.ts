@@ -1,8 +1,8 @@
 /** Head sampling: whether a session is recorded, decided when it begins. What is decided at its end: `session/keep.ts`. */
-import { isSpanContextValid, trace } from '@opentelemetry/api'
 import { guard, warn } from '../runtime/diag.ts'
 import { DROP, RECORD, SAMPLE, SAMPLED } from '../runtime/otel.ts'
 import type { Sampler } from '../runtime/sdk.ts'
+import { parentIn } from './span.ts'
 
 export interface SamplingConfig {
   readonly disabled: boolean
@@ -50,8 +50,8 @@ function byTraceId(share: number): Sampler {
 /** What the parent has decided stands, be it a caller or another span. */
 function followed(root: Sampler): Sampler {
   return sampling((context, ...call) => {
-    const parent = trace.getSpanContext(context)
-    if (!parent || !isSpanContextValid(parent)) return root.shouldSample(context, ...call)
+    const parent = parentIn(context)
+    if (!parent) return root.shouldSample(context, ...call)
     return { decision: parent.traceFlags & SAMPLED ? SAMPLE : DROP }
   })
 }

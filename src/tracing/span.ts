@@ -1,16 +1,19 @@
 /** A span that is recorded. It is what OpenTelemetry's SDK would make of it, as far as exporters and processors look. */
 
-import type {
-  Attributes,
-  AttributeValue,
-  Exception,
-  HrTime,
-  Link,
-  Span,
-  SpanContext,
-  SpanKind,
-  SpanStatus,
-  TimeInput,
+import {
+  type Attributes,
+  type AttributeValue,
+  type Context,
+  type Exception,
+  type HrTime,
+  isSpanContextValid,
+  type Link,
+  type Span,
+  type SpanContext,
+  type SpanKind,
+  type SpanStatus,
+  type TimeInput,
+  trace,
 } from '@opentelemetry/api'
 import type { InstrumentationScope } from '@opentelemetry/core'
 import type { Resource } from '@opentelemetry/resources'
@@ -107,11 +110,13 @@ export class RecordingSpan implements Span, ReadableSpan {
   }
 
   setAttribute(name: string, value: AttributeValue): this {
-    return this.#change(() => this.#attributes.add(name, value))
+    if (this.#takes()) this.#attributes.add(typeof name === 'string' ? name : describe(name), value)
+    return this
   }
 
   setAttributes(attributes: Attributes): this {
-    return this.#change(() => this.#attributes.addAll(attributes))
+    if (this.#takes()) this.#attributes.addAll(attributes)
+    return this
   }
 
   addEvent(name: string, attributesOrTime?: Attributes | TimeInput, time?: TimeInput): this {
@@ -184,9 +189,13 @@ export class RecordingSpan implements Span, ReadableSpan {
 
   /** What is given may throw when it is looked at. */
   #change(change: () => void): this {
-    if (this.ended) debug(`span ${this.name}: it has ended; what is set on it, or ends it again, is left out`)
-    else guard('a change of a span', change)
+    if (this.#takes()) guard('a change of a span', change)
     return this
+  }
+
+  #takes(): boolean {
+    if (this.ended) debug(`span ${this.name}: it has ended; what is set on it, or ends it again, is left out`)
+    return !this.ended
   }
 }
 
@@ -209,6 +218,14 @@ export class LinkSet {
   addAll(links: readonly Link[]): void {
     for (const link of links) this.add(link)
   }
+}
+
+/** What is a span's parent in `context`: a valid context of a span, of this process or another. */
+export function parentIn(context: Context): SpanContext | undefined {
+  const span = trace.getSpan(context)
+  const parent = span?.spanContext()
+  // Those of a session need no check.
+  return parent && (span instanceof RecordingSpan || isSpanContextValid(parent)) ? parent : undefined
 }
 
 export function attributeSet(): AttributeSet {

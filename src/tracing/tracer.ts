@@ -6,7 +6,6 @@
 import {
   type Context,
   INVALID_SPAN_CONTEXT,
-  isSpanContextValid,
   type Span,
   type SpanKind,
   type SpanOptions,
@@ -22,7 +21,7 @@ import { guard } from '../runtime/diag.ts'
 import { INTERNAL, RECORD, SAMPLE, SAMPLED } from '../runtime/otel.ts'
 import { activeContext, runIn } from '../runtime/scope.ts'
 import type { Sampler } from '../runtime/sdk.ts'
-import { attributeSet, LinkSet, RecordingSpan, type SpanOwner } from './span.ts'
+import { attributeSet, LinkSet, parentIn, RecordingSpan, type SpanOwner } from './span.ts'
 
 /** What a session lends to its tracers. */
 export interface TracingOwner extends SpanOwner {
@@ -66,6 +65,8 @@ export class SessionTracerProvider implements TracerProvider {
   }
 }
 
+const KINDS: readonly number[] = [1, 2, 3, 4]
+
 class SessionTracer implements Tracer {
   readonly #scope: InstrumentationScope
   readonly #owner: TracingOwner
@@ -76,17 +77,20 @@ class SessionTracer implements Tracer {
   }
 
   startSpan(name: string, given?: SpanOptions | null, within?: Context | null): Span {
-    const owner = this.#owner
-    const options = given ?? {}
     const context = contextOr(within)
+    return this.#start(name, given ?? {}, context, this.#owner.parentOf(context))
+  }
+
+  /** `outer`: the context that it starts in, unless it is to be a root. */
+  #start(name: string, options: SpanOptions, context: Context, outer: Context): Span {
+    const owner = this.#owner
     const { clock, resource, sampler } = owner
     if (isTracingSuppressed(context)) return trace.wrapSpanContext({ ...INVALID_SPAN_CONTEXT })
-    const outer = options.root ? trace.deleteSpan(context) : owner.parentOf(context)
-    const named = trace.getSpanContext(outer)
-    const parent = named && isSpanContextValid(named) ? named : undefined
+    const within = options.root ? trace.deleteSpan(context) : outer
+    const parent = parentIn(within)
     const traceId = parent?.traceId ?? owner.traceId
     // A strict decoder refuses any other, with all that is in the request.
-    const kind = [1, 2, 3, 4].includes(options.kind as number) ? (options.kind as SpanKind) : INTERNAL
+    const kind = KINDS.includes(options.kind as number) ? (options.kind as SpanKind) : INTERNAL
     const links = new LinkSet()
     const startLinks = options.links
     if (startLinks) guard('links', () => links.addAll(startLinks))
@@ -95,7 +99,7 @@ class SessionTracer implements Tracer {
     const asked = toHrTime(options.startTime)
     const startTime = clock.start(asked)
 
-    const sampled = sampler.shouldSample(outer, traceId, name, kind, attributes.values, links.links)
+    const sampled = sampler.shouldSample(within, traceId, name, kind, attributes.values, links.links)
     const spanContext = {
       traceId,
       spanId: owner.rootSpanId() || randomId(),
@@ -106,8 +110,16 @@ class SessionTracer implements Tracer {
     if (sampled.attributes) attributes.addAll(sampled.attributes)
     const span = new RecordingSpan(
       {
-        ...{ name, kind, startTime, asked, links, attributes, spanContext, resource },
-        ...{ parentSpanContext: parent, instrumentationScope: this.#scope },
+        name,
+        kind,
+        startTime,
+        asked,
+        links,
+        attributes,
+        spanContext,
+        resource,
+        parentSpanContext: parent,
+        instrumentationScope: this.#scope,
       },
       owner,
     )
@@ -119,8 +131,9 @@ class SessionTracer implements Tracer {
     const fn = rest.pop() as F
     const [options, parentContext] = rest as [SpanOptions?, Context?]
     const context = contextOr(parentContext)
-    const span = this.startSpan(name, options, context)
-    return runIn(trace.setSpan(this.#owner.parentOf(context), span), () => fn(span)) as ReturnType<F>
+    const outer = this.#owner.parentOf(context)
+    const span = this.#start(name, options ?? {}, context, outer)
+    return runIn(trace.setSpan(outer, span), () => fn(span)) as ReturnType<F>
   }
 }
 
@@ -131,6 +144,10 @@ function contextOr(context: Context | null | undefined): Context {
 
 /** 16 hexadecimal digits, as OpenTelemetry draws them: unique, not secret. */
 function randomId(): string {
-  const half = (): string => ((apart(() => Math.random()) * 2 ** 32) >>> 0).toString(16).padStart(8, '0')
-  return half() + half()
+  return apart(() => fourDigits() + fourDigits() + fourDigits() + fourDigits())
+}
+
+/** What is put in front keeps the zeros of a small number. */
+function fourDigits(): string {
+  return (0x10000 + Math.floor(Math.random() * 0x10000)).toString(16).slice(1)
 }

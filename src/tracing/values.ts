@@ -6,7 +6,7 @@
 import type { Attributes, AttributeValue } from '@opentelemetry/api'
 import { debug, guard } from '../runtime/diag.ts'
 import { isInt64 } from '../runtime/otel.ts'
-import { fields } from '../runtime/serialize.ts'
+import { field } from '../runtime/serialize.ts'
 
 const MAX_DEPTH = 16
 
@@ -43,7 +43,7 @@ export class AttributeSet {
 
   addAll(given: Attributes): void {
     guard('attributes', () => {
-      for (const [name, value] of fields(given)) this.add(name, value)
+      for (const name of Object.keys(given)) this.add(name, field(given, name))
     })
   }
 }
@@ -53,8 +53,13 @@ function copyOf(value: unknown, depth = 0): unknown {
   if (typeof value === 'string' || typeof value === 'boolean' || value === null) return value
   if (typeof value === 'number') return isCarried(value) ? value : undefined
   if (!Array.isArray(value) || depth > MAX_DEPTH) return undefined
-  const copy = Array.from(value, (part: unknown) => copyOf(part ?? null, depth + 1))
-  return copy.includes(undefined) ? undefined : copy
+  const copy: unknown[] = []
+  for (const part of value) {
+    const own = copyOf(part ?? null, depth + 1)
+    if (own === undefined) return undefined
+    copy.push(own)
+  }
+  return copy
 }
 
 function isCarried(value: number): boolean {
