@@ -7,7 +7,7 @@ import type { Attributes, SpanKind } from '@opentelemetry/api'
 import { MAX_MILLIS } from '../runtime/clock.ts'
 import { warn } from '../runtime/diag.ts'
 import * as key from '../runtime/semconv.ts'
-import { cut, MAX_VALUE_CHARS, toJson, toText } from '../runtime/serialize.ts'
+import { cut, fieldsToJson, MAX_VALUE_CHARS, plainJson, toJson, toText } from '../runtime/serialize.ts'
 import type { AgentEvent, EventTime, Message, PlainEvent } from './event.ts'
 
 /** An agent as later spans carry it. */
@@ -28,8 +28,11 @@ type EventKind = readonly [
   fields: readonly string[],
   /** The attribute that shows the type; its value is how the span's name begins. */
   type?: string,
-  attributes?: (event: Fields, failed: boolean) => Attributes,
+  attributes?: (event: Fields, failed: boolean, plain: Plain) => Attributes,
 ]
+
+/** Parameters and results as `plainJson` has them: several attributes show them. */
+type Plain = Readonly<Record<'params' | 'returns', string | undefined>>
 
 /** More messages than this are left out: a span has room for 1,024 attributes. */
 const MAX_MESSAGES = 200
@@ -58,9 +61,10 @@ const KINDS: ReadonlyMap<string, EventKind> = /* @__PURE__ */ new Map<string, Ev
       'unknown_tool',
       ['name', 'toolName'],
       key.TOOL_NAME,
-      (event, failed) => ({
-        [key.TOOL_PARAMETERS]: event.params === undefined ? undefined : toJson(event.params),
-        [key.TOOL_RESULT]: toText(event.returns),
+      (event, failed, plain) => ({
+        [key.TOOL_PARAMETERS]:
+          event.params === undefined ? undefined : toJson(event.params, MAX_VALUE_CHARS, plain.params),
+        [key.TOOL_RESULT]: toText(event.returns, MAX_VALUE_CHARS, plain.returns),
         [key.TOOL_STATUS]: failed ? 'failed' : 'succeeded',
         [key.TOOL_LOGS]: toText(event.logs),
       }),
@@ -99,13 +103,11 @@ const OTHER: EventKind = ['operation', 'event', ['eventType']]
 /** The span's name, kind and first attributes: what is known before the event's work is done. */
 export function openingOf(event: AgentEvent | PlainEvent): { name: string; kind: SpanKind; attributes: Attributes } {
   const [kind, name, fields, type] = KINDS.get(event.eventType) ?? OTHER
-  const given = fields.map((field) => (event as Fields)[field]).find(Boolean)
-  const operation = cut(given ?? name, 256)
-  return {
-    name: `${operation}.${kind}`,
-    kind: kind === 'llm' ? CLIENT : INTERNAL,
-    attributes: { [key.SPAN_KIND]: kind, [key.OPERATION_NAME]: operation, ...(type && { [type]: operation }) },
-  }
+  const given = fields.find((field) => (event as Fields)[field])
+  const operation = cut(given ? (event as Fields)[given] : name, 256)
+  const attributes: Attributes = { [key.SPAN_KIND]: kind, [key.OPERATION_NAME]: operation }
+  if (type) attributes[type] = operation
+  return { name: `${operation}.${kind}`, kind: kind === 'llm' ? CLIENT : INTERNAL, attributes }
 }
 
 /**
@@ -114,29 +116,29 @@ export function openingOf(event: AgentEvent | PlainEvent): { name: string; kind:
  */
 export function attributesOf(event: AgentEvent | PlainEvent, agent: Agent | undefined, failed: boolean): Attributes {
   const fields = event as Fields
-  const [, , , , typeAttributes] = KINDS.get(event.eventType) ?? OTHER
-  const { params, triggerEvent } = fields as { params?: unknown; triggerEvent?: PlainEvent | null }
+  const [kind, , , , typeAttributes] = KINDS.get(event.eventType) ?? OTHER
+  const { params, returns, triggerEvent } = fields as PlainEvent & { triggerEvent?: PlainEvent | null }
+  const plain = { params: plainJson(params), returns: plainJson(returns) }
   const { attributes } = openingOf(event)
-  const isOperation = attributes[key.SPAN_KIND] === 'operation'
+  const isOperation = kind === 'operation'
   const agentId = fields.agentId || agent?.id
-  return {
-    ...attributes,
-    ...typeAttributes?.(fields, failed),
-    [isOperation ? key.ACTION_AGENT_ID : key.AGENT_ID]: agentId,
-    [isOperation ? key.ACTION_AGENT_NAME : key.AGENT_NAME]: agentId === agent?.id ? agent?.name : undefined,
-    // The page reads those of tools and models by their own names, and would label a tool with these.
-    ...(!/tool|llm/.test(`${attributes[key.SPAN_KIND]}`) && {
-      [key.ENTITY_INPUT]: params === undefined ? params : toJson(callInput(params)),
-      [key.ENTITY_OUTPUT]: toText(fields.returns),
-    }),
-    [key.EVENT_ID]: fields.id,
-    [key.EVENT_TYPE]: cut(fields.eventType),
-    [key.EVENT_TIMESTAMP]: isoTime(fields.initTimestamp),
-    [key.EVENT_END_TIMESTAMP]: isoTime(fields.endTimestamp),
-    [key.EVENT_DATA]: dataOf({ ...fields, agentId }),
-    [key.TRIGGER_EVENT_ID]: triggerEvent?.id,
-    [key.TRIGGER_EVENT_TYPE]: triggerEvent?.eventType,
+  Object.assign(attributes, typeAttributes?.(fields, failed, plain))
+  attributes[isOperation ? key.ACTION_AGENT_ID : key.AGENT_ID] = agentId
+  // What the type says stays where the agent is not known by name.
+  if (agent && agentId === agent.id) attributes[isOperation ? key.ACTION_AGENT_NAME : key.AGENT_NAME] = agent.name
+  // The page reads those of tools and models by their own names, and would label a tool with these.
+  if (kind !== 'tool' && kind !== 'llm') {
+    attributes[key.ENTITY_INPUT] = params === undefined ? params : fieldsToJson(...callInput(params, plain.params))
+    attributes[key.ENTITY_OUTPUT] = toText(returns, MAX_VALUE_CHARS, plain.returns)
   }
+  attributes[key.EVENT_ID] = fields.id
+  attributes[key.EVENT_TYPE] = cut(fields.eventType)
+  attributes[key.EVENT_TIMESTAMP] = isoTime(fields.initTimestamp)
+  attributes[key.EVENT_END_TIMESTAMP] = isoTime(fields.endTimestamp)
+  attributes[key.EVENT_DATA] = dataOf(fields, agentId, plain)
+  attributes[key.TRIGGER_EVENT_ID] = triggerEvent?.id
+  attributes[key.TRIGGER_EVENT_TYPE] = triggerEvent?.eventType
+  return attributes
 }
 
 /** Milliseconds since the epoch, or undefined (said once) where the value is no time that OTLP can hold. */
@@ -223,20 +225,40 @@ function refuse(value: unknown, problem: string): undefined {
 }
 
 /** The form in which AgentOps' decorators keep a call's input. */
-function callInput(params: unknown): { args: unknown; kwargs: unknown } {
-  if (Array.isArray(params)) return { args: params, kwargs: {} }
-  return typeof params === 'object' && params ? { args: [], kwargs: params } : { args: [params], kwargs: {} }
+function callInput(params: unknown, plain: string | undefined): Parameters<typeof fieldsToJson> {
+  if (Array.isArray(params)) return [{ args: params, kwargs: {} }, { args: plain }]
+  if (typeof params === 'object' && params) return [{ args: [], kwargs: params }, { kwargs: plain }]
+  return [{ args: [params], kwargs: {} }, {}]
 }
 
 /** The event's other fields as AgentOps spells them (`action_type`): not those that have an attribute of their own. */
-function dataOf({ eventType, id, initTimestamp, endTimestamp, exception, triggerEvent, ...event }: Fields): string {
+function dataOf(event: Fields, agentId: string | undefined, plain: Plain): string {
   const data: Record<string, unknown> = {}
   for (const [name, value] of Object.entries(event)) {
-    data[name.replace(/[A-Z]/g, (upper) => `_${upper.toLowerCase()}`)] = value
+    if (!APART.has(name)) data[name.replace(/[A-Z]/g, (upper) => `_${upper.toLowerCase()}`)] = value
   }
-  return toJson(data)
+  data.agent_id = agentId
+  return fieldsToJson(data, plain)
 }
 
+const APART: ReadonlySet<string> = /* @__PURE__ */ new Set([
+  'eventType',
+  'id',
+  'initTimestamp',
+  'endTimestamp',
+  'exception',
+  'triggerEvent',
+])
+
+/** The second that was asked for last, and how its times begin: those of an event, and of the next, often share one. */
+let second = 0
+let head = ''
+
 function isoTime(time: EventTime | undefined): string {
-  return new Date(toMillis(time) ?? Date.now()).toISOString()
+  const millis = Math.trunc(toMillis(time) ?? Date.now())
+  if (Math.floor(millis / 1000) !== second || !head) {
+    second = Math.floor(millis / 1000)
+    head = new Date(millis).toISOString().slice(0, -4)
+  }
+  return `${head}${`${1000 + (millis % 1000)}`.slice(1)}Z`
 }

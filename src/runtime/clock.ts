@@ -17,6 +17,8 @@ let origin: number | undefined
 /** Milliseconds since the epoch, with microseconds where the platform has them; follows the system clock when it jumps. */
 export function systemNow(): number {
   const wall = apart(() => Date.now())
+  // On Workers both are the time of day.
+  if (origin === 0) return wall
   const monotonic = performance.now()
   if (origin === undefined || Math.abs(wall - origin - monotonic) > MAX_DRIFT_MS) origin = wall - monotonic
   return origin + monotonic

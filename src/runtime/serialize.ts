@@ -13,12 +13,18 @@ const MARKS = 2048
 /** Fields of an error that are not enumerable. */
 const ERROR_FIELDS = ['name', 'message', 'stack', 'cause']
 
-/** `value` as JSON, at most `limit` characters; undefined becomes `null`. */
-export function toJson(value: unknown, limit: number = MAX_VALUE_CHARS): string {
+/**
+ * `value` as JSON, at most `limit` characters; undefined becomes `null`. `plain`: what `plainJson` has made of it, where
+ * somebody has asked before.
+ */
+export function toJson(
+  value: unknown,
+  limit: number = MAX_VALUE_CHARS,
+  plain: string | undefined = plainJson(value, limit),
+): string {
+  if (plain !== undefined) return plain
   // What is left for the whole value. Every part takes what it costs as JSON.
   let budget = limit - MARKS
-  const plain = plainText(value, budget)
-  if (plain !== undefined) return plain
 
   const text = (full: string): string => {
     const room = Math.max(budget, 2)
@@ -83,9 +89,10 @@ export function toJson(value: unknown, limit: number = MAX_VALUE_CHARS): string 
   }
 }
 
-/** What `JSON.stringify` makes of values that need no care, as most do; undefined where one does, or it is longer than `limit`. */
-function plainText(value: unknown, limit: number): string | undefined {
-  let room = limit
+/** What `JSON.stringify` makes of values that need no care, as most do; undefined where one does, or it is too long for `limit`. */
+export function plainJson(value: unknown, limit: number = MAX_VALUE_CHARS): string | undefined {
+  if (value === undefined) return undefined
+  let room = limit - MARKS
   const isPlain = (part: unknown, depth: number): boolean => {
     if (part === null || typeof part === 'boolean') return true
     if (typeof part === 'string') {
@@ -107,16 +114,32 @@ function plainText(value: unknown, limit: number): string | undefined {
     if (!isPlain(value, 0)) return undefined
     const text = JSON.stringify(value)
     // Half a surrogate pair is replaced.
-    return text.length > limit || text.includes('\\ud') ? undefined : text
+    return isPlainJson(text, limit) ? text : undefined
   } catch {
     return undefined
   }
 }
 
+function isPlainJson(text: string, limit: number): boolean {
+  return text.length <= limit - MARKS && !text.includes('\\ud')
+}
+
+/** Fields as one object in JSON. `plain`: what `plainJson` has made of some of them. */
+export function fieldsToJson(fields: object, plain: Readonly<Record<string, string | undefined>>): string {
+  let text = ''
+  for (const [name, value] of Object.entries(fields)) {
+    if (value === undefined) continue
+    const own = (Object.hasOwn(plain, name) ? plain[name] : undefined) ?? plainJson(value)
+    if (own === undefined) return toJson(fields)
+    text += `${text && ','}${JSON.stringify(name)}:${own}`
+  }
+  return isPlainJson(text, MAX_VALUE_CHARS) ? `{${text}}` : toJson(fields)
+}
+
 /** Text as it is, everything else as JSON: what AgentOps shows for parameters and results. Nothing stays nothing. */
-export function toText(value: unknown, limit: number = MAX_VALUE_CHARS): string | undefined {
+export function toText(value: unknown, limit: number = MAX_VALUE_CHARS, plain?: string): string | undefined {
   if (value === undefined || value === null) return undefined
-  return typeof value === 'string' ? cut(value, limit) : toJson(value, limit)
+  return typeof value === 'string' ? cut(value, limit) : toJson(value, limit, plain)
 }
 
 /** `value` as text of at most `limit` characters, with a mark that says how many are missing. */

@@ -5,8 +5,8 @@
  */
 import type { Attributes } from '@opentelemetry/api'
 import { debug } from '../runtime/diag.ts'
-import type { SdkSpan } from '../runtime/sdk.ts'
 import * as key from '../runtime/semconv.ts'
+import type { RecordingSpan } from '../tracing/span.ts'
 
 /** Namespaces of AI libraries. */
 const LIBRARY = /^(gen_ai|ai|llm|mcp|open(ai|inference)|anthropic|traceloop|lang(fuse|smith|chain|graph)|mastra)[._]/
@@ -31,6 +31,13 @@ const URL_NAME = /^(url\.(full|original)|http\.(url|target|re\w+\.header\.(locat
 const IN_NAME = /(?<=:\/\/)[^/@?#\s]*@|(?<=:\/\/\S*)[?#]\S*/g
 const NOT_SHOWN = /(?<=\/\/)[^/@?#]*@|[?#].*/gs
 
+/** Kinds, ids and times of ours. */
+const FIXED = /^(agentops\.(span\.kind|session\.end_state)|(trigger_)?event\.[^dn].*|session\.id)$/
+/** Names that others of ours begin with. */
+const BARE =
+  /^(action|agent(ops)?|error|event|gen_ai(\.(completion|prompt|request|response|usage))?|operation|session|tool)$/
+
+/** What is known of an attribute by its name. */
 interface Verdict {
   isLibrarys: boolean
   /** Undefined until somebody asks. */
@@ -38,13 +45,21 @@ interface Verdict {
   isCredential: boolean
   isContent: boolean
   isUrl: boolean
+  /** One of these, listed or not. */
+  isOdd: boolean
+  /** Nothing is hidden in it. */
+  isFixed: boolean
+  isBare: boolean
+  isModels: boolean
+  /** Of a model's call or a tool. */
+  isWork: boolean
 }
 
 /** By name: an isolate sees the same ones again and again. */
 const verdicts: Map<string, Verdict> = new Map()
 const MAX_VERDICTS = 2000
 
-function judge(name: string): Verdict {
+export function judge(name: string): Verdict {
   let verdict = verdicts.get(name)
   if (!verdict) {
     if (verdicts.size >= MAX_VERDICTS) verdicts.clear()
@@ -52,7 +67,20 @@ function judge(name: string): Verdict {
     const isLibrarys = LIBRARY.test(name) && name !== key.CONVERSATION_ID
     const isListed = isLibrarys ? isOnList(name) : undefined
     const isContent = isLibrarys ? !isListed : CONTENT.test(name)
-    verdict = { isLibrarys, isListed, isContent, isCredential: CREDENTIAL.test(name), isUrl: URL_NAME.test(name) }
+    const isCredential = CREDENTIAL.test(name)
+    const isUrl = URL_NAME.test(name)
+    verdict = {
+      isLibrarys,
+      isListed,
+      isContent,
+      isCredential,
+      isUrl,
+      isOdd: isLibrarys || isContent || isCredential || isUrl,
+      isFixed: FIXED.test(name),
+      isBare: BARE.test(name),
+      isModels: name.startsWith('gen_ai.'),
+      isWork: name.startsWith('tool.') || (name.startsWith('gen_ai.') && !name.startsWith('gen_ai.c')),
+    }
     verdicts.set(name, verdict)
   }
   return verdict
@@ -75,33 +103,42 @@ export function isListed(name: string): boolean {
   return verdict.isListed
 }
 
+/** Whether an attribute has such a name. */
+export function hasName(attributes: Attributes, is: keyof Verdict): boolean {
+  for (const name in attributes) if (judge(name)[is]) return true
+  return false
+}
+
 /**
  * `isEvent`: the session's root, or an event: its attributes are ours and the user's but for those of such libraries.
  * `captureContent`: credentials alone go.
  */
-export function conceal(span: SdkSpan, isEvent: boolean, captureContent: boolean): void {
+export function conceal(span: RecordingSpan, isEvent: boolean, captureContent: boolean): void {
   const { attributes, events, links, instrumentationScope: scope, status } = span
   const isLibrarys =
-    !captureContent &&
-    !isEvent &&
-    (LIBRARY_SCOPE.test(scope.name) || Object.keys(attributes).some((name) => judge(name).isLibrarys))
-  const concealed = new Set<string>()
-  const look = (all: Attributes = {}, ofLibrary = isLibrarys): void => {
+    !captureContent && !isEvent && (LIBRARY_SCOPE.test(scope.name) || hasName(attributes, 'isLibrarys'))
+  const concealed: string[] = []
+  /** Gives what is left. What something is deleted of takes longer to read ever after. */
+  const look = (all: Attributes = {}, ofLibrary = isLibrarys): Attributes => {
+    if (!ofLibrary && !hasName(all, 'isOdd')) return all
+    const kept: Attributes = {}
     for (const name in all) {
       const { isContent, isCredential, isUrl } = judge(name)
-      const isText = typeof all[name] === 'string' || typeof all[name] === 'object'
-      if (ofLibrary ? !isListed(name) : isText && (isCredential || (isContent && !captureContent))) {
-        delete all[name]
-        concealed.add(name)
-      } else if (isUrl) all[name] = `${all[name]}`.replace(NOT_SHOWN, '')
+      const value = all[name]
+      const isText = typeof value === 'string' || typeof value === 'object'
+      if (ofLibrary ? !isListed(name) : isText && (isCredential || (isContent && !captureContent))) concealed.push(name)
+      else kept[name] = isUrl ? `${value}`.replace(NOT_SHOWN, '') : value
     }
+    return kept
   }
-  look(attributes)
-  for (const { name, attributes } of events) look(attributes, isLibrarys || (!captureContent && judge(name).isLibrarys))
-  for (const { attributes } of links) look(attributes)
-  if (isLibrarys && status.message) status.message = `${attributes[key.ERROR_TYPE] ?? 'error'}`
+  span.attributes = look(attributes)
+  for (const event of events) {
+    event.attributes = look(event.attributes, isLibrarys || (!captureContent && judge(event.name).isLibrarys))
+  }
+  for (const link of links) link.attributes = look(link.attributes)
+  if (isLibrarys && status.message) status.message = `${span.attributes[key.ERROR_TYPE] ?? 'error'}`
   // A name of somebody else's may be a URL.
   if (!isEvent && span.name.includes('://')) span.updateName(span.name.replace(IN_NAME, ''))
-  if (concealed.size)
-    debug(`${scope.name}: left out of its spans, by captureContent or as credentials: ${[...concealed]}`)
+  if (concealed.length)
+    debug(() => `${scope.name}: left out of its spans, by captureContent or as credentials: ${[...new Set(concealed)]}`)
 }

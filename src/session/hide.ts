@@ -2,11 +2,8 @@
 import type { AttributeValue } from '@opentelemetry/api'
 import type { Hidden } from '../runtime/hidden.ts'
 import type { SdkSpan } from '../runtime/sdk.ts'
-import { isListed } from './conceal.ts'
+import { isListed, judge } from './conceal.ts'
 import { redactSpan } from './redact.ts'
-
-/** Kinds, ids and times of ours. */
-const FIXED = /^(agentops\.(span\.kind|session\.end_state)|(trigger_)?event\.[^dn].*|session\.id)$/
 
 /** Who a URL names with a password, wherever it stands. */
 const PASSWORD = /(?<=:\/\/)[^/@?#\s:"]*:[^/@?#\s",\\]*@/g
@@ -15,16 +12,17 @@ const PASSWORD = /(?<=:\/\/)[^/@?#\s:"]*:[^/@?#\s",\\]*@/g
 export function shown<Value extends AttributeValue>(value: Value, hidden: Hidden, isName = false): Value {
   if (Array.isArray(value)) return value.map((part) => shown(part, hidden, isName)) as Value
   if (typeof value !== 'string') return value
-  let text = hidden.from(value, isName)
-  text = hidden.quotes?.from(text) ?? text
-  return (text.includes('://') ? text.replace(PASSWORD, '') : text) as Value
+  const unhidden = hidden.from(value, isName)
+  const text = hidden.quotes?.from(unhidden) ?? unhidden
+  // The pattern alone would look behind each character.
+  return (text.includes('@') && text.includes('://') ? text.replace(PASSWORD, '') : text) as Value
 }
 
 export function hide(span: SdkSpan, hidden: Hidden): void {
   const { hasWords } = hidden
   redactSpan((name, value) => {
     const isText = typeof value === 'string' || typeof value === 'object'
-    const isName = hasWords && (name === 'name' || isListed(name))
-    return !isText || FIXED.test(name) ? value : shown(value, hidden, isName)
+    if (!isText || judge(name).isFixed) return value
+    return shown(value, hidden, hasWords && (name === 'name' || isListed(name)))
   }, span)
 }

@@ -9,7 +9,8 @@ import { guard } from '../runtime/diag.ts'
 import { ERROR, OK } from '../runtime/otel.ts'
 import type { SdkSpan } from '../runtime/sdk.ts'
 import * as key from '../runtime/semconv.ts'
-import { conceal } from './conceal.ts'
+import type { RecordingSpan } from '../tracing/span.ts'
+import { conceal, hasName } from './conceal.ts'
 import type { SessionConfig } from './config.ts'
 import { hide } from './hide.ts'
 import type { InstrumentedSession, RunningEvent } from './instruments.ts'
@@ -35,7 +36,7 @@ export interface Subject extends InstrumentedSession {
 const asked: WeakSet<Subject> = new WeakSet()
 
 /** Gives whether the span has failed. */
-export function lookAt(span: SdkSpan, open: OpenSpan, session: Subject): boolean {
+export function lookAt(span: RecordingSpan, open: OpenSpan, session: Subject): boolean {
   const { instrumentations, captureContent, onSpan, redact, isRedactedLater } = session.config
   const isEvent = !!open.event || span === session.root
   let identity: Attributes = {}
@@ -69,17 +70,17 @@ function identityOf({ tags, groupId, id }: Subject): Attributes {
 function describeSpan(span: SdkSpan, open: OpenSpan, identity: Attributes, session: Subject): void {
   const { agent, event, isObserved } = open
   const failed = span.status.code === ERROR
-  let described = identity
+  let described: Attributes | undefined
   if (event) {
     event.endTimestamp ??= session.now()
     const said = isObserved || session.config.recordValues ? event : withoutValues(event)
-    described = { ...attributesOf(open.fill?.(said) ?? said, agent, failed), ...identity }
+    described = attributesOf(open.fill?.(said) ?? said, agent, failed)
     session.stats.cost += Number(described[key.GEN_AI_TOTAL_COST] ?? 0)
-  } else if (agent && Object.keys(span.attributes).some((name) => /^(gen_ai\.[^c]|tool\.)/.test(name))) {
-    described = { ...identity, [key.AGENT_ID]: agent.id, [key.AGENT_NAME]: agent.name }
+  } else if (agent && hasName(span.attributes, 'isWork')) {
+    described = { [key.AGENT_ID]: agent.id, [key.AGENT_NAME]: agent.name }
   }
-  if (described !== identity || session.attributes)
-    span.setAttributes({ ...described, ...session.attributes, ...described })
+  if (session.attributes) span.setAttributes({ ...described, ...session.attributes, ...described, ...identity })
+  else if (described) span.setAttributes(described)
   // AgentOps reads a span without a status as indeterminate: one that ended without an error went well.
   const isJudged = key.END_STATE in span.attributes || span.attributes[key.INCOMPLETE]
   if (!failed && span !== session.root && !isJudged) span.setStatus({ code: OK })

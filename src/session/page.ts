@@ -5,22 +5,21 @@
 import { warn } from '../runtime/diag.ts'
 import type { SdkSpan } from '../runtime/sdk.ts'
 import * as key from '../runtime/semconv.ts'
-
-/** Names that others of ours begin with: a value of their own would wipe those out. */
-const BARE =
-  /^(action|agent(ops)?|error|event|gen_ai(\.(completion|prompt|request|response|usage))?|operation|session|tool)$/
+import { hasName, judge } from './conceal.ts'
 
 /** `groupId`: the conversation that the session belongs to. */
 export function fitPage({ attributes, name }: SdkSpan, groupId: string | undefined): void {
-  const names = Object.keys(attributes)
-  if (names.some((each) => each.startsWith('gen_ai.'))) {
+  if (hasName(attributes, 'isModels')) {
     if (groupId) attributes[key.CONVERSATION_ID] = groupId
     const [input, read = 0, created = 0] = TOKENS.map((each) => attributes[each]) as number[]
     const uncached = (input as number) - read - created
     if (uncached >= 0) attributes[key.GEN_AI_PROMPT_TOKENS] = uncached
   }
+  if (!hasName(attributes, 'isBare')) return
+  const names = Object.keys(attributes)
   for (const bare of names) {
-    if (BARE.test(bare) && names.some((each) => each.startsWith(`${bare}.`))) {
+    // Its own value would wipe those out.
+    if (judge(bare).isBare && names.some((each) => each.startsWith(`${bare}.`))) {
       delete attributes[bare]
       warn(`attribute ${bare} of ${name}: left out, as AgentOps would lose ${bare}.* beside it`, bare)
     }

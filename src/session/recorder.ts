@@ -132,26 +132,32 @@ export class EventRecorder {
   begin(event: AgentEvent | PlainEvent, outer: Context): OpenedEvent {
     const { agentId: id, name, initTimestamp } = event as PlainEvent
     const inner = id ? outer.setValue(AGENT, { id, name }) : outer
-    const opened = this.#begin(event, inner, initTimestamp as number)
+    const opened = this.#begin(event, inner, (initTimestamp as number) ?? this.#session.now(), initTimestamp as number)
     Object.assign(this.#open.get(opened.span) ?? {}, { isObserved: true })
     return opened
   }
 
-  #begin(event: AgentEvent | PlainEvent, outer: Context, at?: number): OpenedEvent {
-    event.initTimestamp = at ?? this.#session.now()
-    const span = this.#openEvent(event, outer, at)
+  /** `startTime`: of its span, where that is another time than now. */
+  #begin(event: AgentEvent | PlainEvent, outer: Context, at: number, startTime?: number): OpenedEvent {
+    event.initTimestamp = at
+    const span = this.#openEvent(event, outer, startTime)
     return { span, context: trace.setSpan(outer, span) }
   }
 
   /** Runs the last of `args` inside a span that the event describes when it ends. */
-  perform<E extends AgentEvent | PlainEvent, T>(make: (first?: unknown) => E, args: WorkLast<E, T>, agent?: Agent): T {
+  perform<E extends AgentEvent | PlainEvent, T>(
+    make: (first: unknown, now: number) => E,
+    args: WorkLast<E, T>,
+    agent?: Agent,
+  ): T {
     const [work, first] = args.reverse() as [Work<E, T>, unknown]
-    const event = make(first)
+    const session = this.#session
+    const now = session.now()
+    const event = make(first, now)
     const run = guard('an event', () => {
-      const session = this.#session
       const current = session.current()
       const outer = agent ? current.setValue(AGENT, agent) : current
-      const { span, context } = this.#begin(event, outer)
+      const { span, context } = this.#begin(event, outer, now)
       const settle = this.#settling(event, span, context)
       return () => runIn(context, () => observe(() => work(event), settle))
     })
@@ -163,10 +169,11 @@ export class EventRecorder {
     const session = this.#session
     const { closing } = session
     let state: 'running' | 'read' | 'settled' = 'running'
-    const end = (failed: boolean, value: unknown, at?: number): void => {
+    // `at`: when it was over, where that is longer ago.
+    const end = (failed: boolean, value: unknown, now: number, at?: number): void => {
       state = 'settled'
       guard('an event', () => {
-        event.endTimestamp ??= at ?? session.now()
+        event.endTimestamp ??= at ?? now
         if (failed) {
           failSpan(span, unquoted(value, session.config))
           runIn(context, () => this.recordError(value, event as AgentEvent, true))
@@ -174,28 +181,29 @@ export class EventRecorder {
       })
       const open = this.#open.get(span)
       if (open?.held) {
-        const over = at ?? session.now()
+        const over = at ?? now
         open.end = () => span.end(over)
       } else span.end(at)
     }
     return (failed, value) => {
       // A thenable may be awaited more than once.
       if (state !== 'running') return
-      if (failed && controlFlowOf(value)) return end(false, undefined)
       const returnedAt = session.now()
+      if (failed && controlFlowOf(value)) return end(false, undefined, returnedAt)
       // What nobody has begun to read when the session closes was over when it was returned; what is cut off stays open.
       const close = (): void => {
         const how = progress?.()
-        if (how !== 'read') end(false, undefined, how === 'unread' ? returnedAt : undefined)
+        if (how !== 'read') end(false, undefined, session.now(), how === 'unread' ? returnedAt : undefined)
       }
       const over = (failed: boolean, value: unknown): void => {
         closing.delete(close)
-        if (state !== 'settled') end(failed, value)
+        if (state !== 'settled') end(failed, value, session.now())
       }
-      const progress = failed
-        ? undefined
-        : guard('a value that lasts', () => lasting(value, { within: (part) => runIn(context, part), over }))
-      if (!progress) return end(failed, value)
+      const progress =
+        failed || Object(value) !== value
+          ? undefined
+          : guard('a value that lasts', () => lasting(value, { within: (part) => runIn(context, part), over }))
+      if (!progress) return end(failed, value, returnedAt)
       state = 'read'
       closing.add(close)
       Object.assign(this.#open.get(span) ?? {}, { progress })

@@ -9,12 +9,14 @@ export type Redact = (key: string, value: AttributeValue) => AttributeValue | un
 /** What takes the place of a value when `redact` throws: the value itself might be what must not be shown. */
 const FAILED = '[redact failed]'
 
+const KINDS: readonly string[] = ['string', 'number', 'boolean']
+
 /** A value as it may be sent; undefined where it is to be left out. */
 export function redacted<Value extends AttributeValue>(redact: Redact, key: string, value: Value): Value | undefined {
   let result: unknown
   try {
     result = redact(key, value)
-    if (result instanceof Promise) {
+    if (typeof result === 'object' && result instanceof Promise) {
       result.catch(() => {})
       throw new TypeError('async')
     }
@@ -23,7 +25,7 @@ export function redacted<Value extends AttributeValue>(redact: Redact, key: stri
     warn(`redact threw, or gave a promise, for ${key}; the value is replaced`, 'redact')
     result = FAILED
   }
-  const isValue = ['string', 'number', 'boolean'].includes(typeof result) || Array.isArray(result)
+  const isValue = KINDS.includes(typeof result) || Array.isArray(result)
   return isValue ? (result as Value) : undefined
 }
 

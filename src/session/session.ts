@@ -150,14 +150,14 @@ export class Session extends Labelled {
   action<T>(name: string, fn: Work<ActionEvent, T>): T
   action<T>(name: string, params: unknown, fn: Work<ActionEvent, T>): T
   action<T>(name: string, ...args: WorkLast<ActionEvent, T>): T {
-    return this.events.perform((params) => new ActionEvent({ actionType: name, params }), args)
+    return this.events.perform((params, now) => new ActionEvent({ actionType: name, params, initTimestamp: now }), args)
   }
 
   /** Runs `fn` as a tool call. Its value is returned and its error thrown unchanged, both recorded. */
   tool<T>(name: string, fn: Work<ToolEvent, T>): T
   tool<T>(name: string, params: unknown, fn: Work<ToolEvent, T>): T
   tool<T>(name: string, ...args: WorkLast<ToolEvent, T>): T {
-    return this.events.perform((params) => new ToolEvent({ name, params }), args)
+    return this.events.perform((params, now) => new ToolEvent({ name, params, initTimestamp: now }), args)
   }
 
   /** Runs `fn` as a model call; `fn` fills in `completion`, `promptTokens`… on the event that it is handed. */

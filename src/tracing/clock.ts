@@ -11,6 +11,15 @@ import { guard, warn } from '../runtime/diag.ts'
 const MAX_REMEMBERED = 4096
 const EPOCH: HrTime = [0, 0]
 
+function guardedTime(now: Now): number {
+  const time = guard('the clock', () => {
+    const given = now()
+    if (given <= MAX_MILLIS) return Math.max(given, 1)
+    return warn("the clock failed: expected milliseconds since 1970; the platform's time is used", 'the clock')
+  })
+  return time || systemNow()
+}
+
 export class SessionClock {
   readonly now: Now
   /** Microsecond since the epoch → the first nanosecond in it (0 to 1000) that no span start has taken. */
@@ -20,15 +29,9 @@ export class SessionClock {
   #latest: HrTime = EPOCH
 
   /** `now`: a clock of the user's own; where it fails or gives no time, the platform's is used. */
-  constructor(now: Now = systemNow) {
-    this.now = () => {
-      const time = guard('the clock', () => {
-        const given = now()
-        if (given <= MAX_MILLIS) return Math.max(given, 1)
-        return warn("the clock failed: expected milliseconds since 1970; the platform's time is used", 'the clock')
-      })
-      return time || systemNow()
-    }
+  constructor(now?: Now) {
+    // Global scope has no clock on Workers (it reads 0).
+    this.now = now ? () => guardedTime(now) : () => systemNow() || 1
   }
 
   /** A start time that no other span of the session has. The first call is the root's. `at`: the time asked for. */

@@ -58,7 +58,6 @@ export class RecordingSpan implements Span, ReadableSpan {
   readonly startTime: HrTime
   endTime: HrTime = [0, 0]
   status: SpanStatus = { code: UNSET }
-  readonly attributes: Attributes
   readonly events: ReadableSpan['events'] = []
   readonly links: Link[]
   droppedEventsCount = 0
@@ -78,7 +77,6 @@ export class RecordingSpan implements Span, ReadableSpan {
     this.kind = init.kind
     this.parentSpanContext = init.parentSpanContext
     this.startTime = init.startTime
-    this.attributes = init.attributes.values
     this.links = init.links.links
     this.resource = init.resource
     this.instrumentationScope = init.instrumentationScope
@@ -91,6 +89,15 @@ export class RecordingSpan implements Span, ReadableSpan {
 
   get duration(): HrTime {
     return this.ended ? since(this.endTime, this.startTime) : [-1, -1]
+  }
+
+  get attributes(): Attributes {
+    return this.#attributes.values
+  }
+
+  /** What is left of them. */
+  set attributes(left: Attributes) {
+    this.#attributes.values = left
   }
 
   get droppedAttributesCount(): number {

@@ -12,7 +12,7 @@ const MAX_DEPTH = 16
 
 /** The attributes of a span, an event or a link. */
 export class AttributeSet {
-  readonly values: Attributes = {}
+  values: Attributes = {}
   /** Left out so far. */
   dropped = 0
   #size = 0
