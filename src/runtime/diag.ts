@@ -58,10 +58,13 @@ export function warn(message: string, cause: string = message): undefined {
 }
 
 /** Says what helps whoever looks for a cause, where the option `debug` is on. */
-export function debug(message: string | (() => string)): undefined {
-  if (!isDebug) return
-  const text = typeof message === 'string' ? message : message()
-  say('debug', text, text)
+export function debug(message: string, cause: string = message): undefined {
+  if (isDebug) say('debug', message, cause)
+}
+
+/** Whether it is said: where to put a message together takes time. */
+export function isDebugging(): boolean {
+  return isDebug
 }
 
 /** The one place that writes a line; never again in this isolate for the same `cause`. */

@@ -4,7 +4,7 @@
  * but credentials, and contents by their names.
  */
 import type { Attributes } from '@opentelemetry/api'
-import { debug } from '../runtime/diag.ts'
+import { debug, isDebugging } from '../runtime/diag.ts'
 import * as key from '../runtime/semconv.ts'
 import type { RecordingSpan } from '../tracing/span.ts'
 
@@ -139,6 +139,6 @@ export function conceal(span: RecordingSpan, isEvent: boolean, captureContent: b
   if (isLibrarys && status.message) status.message = `${span.attributes[key.ERROR_TYPE] ?? 'error'}`
   // A name of somebody else's may be a URL.
   if (!isEvent && span.name.includes('://')) span.updateName(span.name.replace(IN_NAME, ''))
-  if (concealed.length)
-    debug(() => `${scope.name}: left out of its spans, by captureContent or as credentials: ${[...new Set(concealed)]}`)
+  if (concealed.length && isDebugging())
+    debug(`${scope.name}: left out of its spans, by captureContent or as credentials: ${[...new Set(concealed)]}`)
 }
