@@ -64,6 +64,11 @@ export function debug(message: string | (() => string)): undefined {
   say('debug', text, text)
 }
 
+/** Whether it is said: where to put a message together takes time. */
+export function isDebugging(): boolean {
+  return isDebug
+}
+
 /** The one place that writes a line; never again in this isolate for the same `cause`. */
 function say(level: 'warn' | 'debug', message: string, cause: string): void {
   if (said.has(cause)) return

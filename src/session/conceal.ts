@@ -4,7 +4,7 @@
  * but credentials, and contents by their names.
  */
 import type { Attributes } from '@opentelemetry/api'
-import { debug } from '../runtime/diag.ts'
+import { debug, isDebugging } from '../runtime/diag.ts'
 import * as key from '../runtime/semconv.ts'
 import type { RecordingSpan } from '../tracing/span.ts'
 
@@ -36,13 +36,11 @@ const FIXED = /^(agentops\.(span\.kind|session\.end_state)|(trigger_)?event\.[^d
 /** Names that others of ours begin with. */
 const BARE =
   /^(action|agent(ops)?|error|event|gen_ai(\.(completion|prompt|request|response|usage))?|operation|session|tool)$/
-/** Of a model's call or a tool. */
-const WORK = /^(gen_ai\.[^c]|tool\.)/
 
 /** What is known of an attribute by its name. */
 interface Verdict {
   isLibrarys: boolean
-  /** One of an id, a kind, a name, a time or a count, whatever wrote it; undefined until somebody asks. */
+  /** Undefined until somebody asks. */
   isListed?: boolean
   isCredential: boolean
   isContent: boolean
@@ -53,6 +51,7 @@ interface Verdict {
   isFixed: boolean
   isBare: boolean
   isModels: boolean
+  /** Of a model's call or a tool. */
   isWork: boolean
 }
 
@@ -80,7 +79,7 @@ export function judge(name: string): Verdict {
       isFixed: FIXED.test(name),
       isBare: BARE.test(name),
       isModels: name.startsWith('gen_ai.'),
-      isWork: WORK.test(name),
+      isWork: name.startsWith('tool.') || (name.startsWith('gen_ai.') && !name.startsWith('gen_ai.c')),
     }
     verdicts.set(name, verdict)
   }
@@ -140,6 +139,6 @@ export function conceal(span: RecordingSpan, isEvent: boolean, captureContent: b
   if (isLibrarys && status.message) status.message = `${span.attributes[key.ERROR_TYPE] ?? 'error'}`
   // A name of somebody else's may be a URL.
   if (!isEvent && span.name.includes('://')) span.updateName(span.name.replace(IN_NAME, ''))
-  if (concealed.length)
-    debug(() => `${scope.name}: left out of its spans, by captureContent or as credentials: ${[...new Set(concealed)]}`)
+  if (concealed.length && isDebugging())
+    debug(`${scope.name}: left out of its spans, by captureContent or as credentials: ${[...new Set(concealed)]}`)
 }

@@ -22,7 +22,7 @@ export function hide(span: SdkSpan, hidden: Hidden): void {
   const { hasWords } = hidden
   redactSpan((name, value) => {
     const isText = typeof value === 'string' || typeof value === 'object'
-    if (!isText) return value
-    return judge(name).isFixed ? value : shown(value, hidden, hasWords && (name === 'name' || isListed(name)))
+    if (!isText || judge(name).isFixed) return value
+    return shown(value, hidden, hasWords && (name === 'name' || isListed(name)))
   }, span)
 }
