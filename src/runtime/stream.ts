@@ -31,10 +31,9 @@ const WRITTEN_MS = 1
 /** `length`: bytes, where they are known; workerd then sends them as the Content-Length. */
 export function follow(isBytes: boolean, source: Source, length?: number): ReadableStream {
   let controller: ReadableStreamDefaultController & Partial<ReadableByteStreamController>
-  let isBegun = false
   /** A chunk has been asked of the source; also when it has ended, so that nothing is asked of it any more. */
   let isReading = false
-  /** The reader asked again before it had a chunk. */
+  /** The reader asked again before it had a chunk: workerd's own asks for what is there, and then for what it waits for. */
   let takesAll = false
   /** Bytes given since the reader asked; NaN where they cannot be told. */
   let ahead = 0
@@ -44,11 +43,7 @@ export function follow(isBytes: boolean, source: Source, length?: number): Reada
   const read = (): void => {
     isReading = true
     try {
-      const chunk = source.read()
-      // The first is given a turn later: a reader that takes all has asked again by then.
-      const given = isBegun ? chunk : chunk.then((first) => first)
-      given.then(onRead, onFailed)
-      isBegun = true
+      source.read().then(onRead, onFailed)
     } catch (error) {
       fail(error)
     }

@@ -1,6 +1,7 @@
 /** What a source is asked for, and when: for one chunk by whoever asks for one, ahead only by the platform that sends. */
 import { get } from 'node:http'
 import { beforeAll, describe, expect, test } from 'vitest'
+import type { CollectedSession } from '../../src/collector/index.ts'
 import { useBackend } from '../support/backend.ts'
 import type { RunningWorker } from '../support/workerd.ts'
 
@@ -12,6 +13,9 @@ beforeAll(async () => {
     miniflare: { serviceBindings: { SELF: 'main' } },
   })
 })
+
+const sessionAt = (path: string): Promise<CollectedSession> =>
+  backend.session(({ root }) => root?.attributes['url.path'] === path)
 
 let asked = 0
 type Query = Record<string, string>
@@ -30,9 +34,10 @@ describe.each(['at once', 'soon', 'later', 'bytes'])('a source that gives %s', (
     expect(pulls).toBeLessThanOrEqual(plain.pulls + (reader === 'tee' ? 1 : 0))
   })
 
-  test('sent by the platform to somebody who stops: no more than 16 KiB ahead', async () => {
+  test('sent by the platform to somebody who stops: some is read ahead, no more than 16 KiB', async () => {
     const plain = await ask('/served', { source, reader: 'reader', mode: 'plain' })
     const { pulls } = await ask('/served', { source, reader: 'reader', mode: 'traced' })
+    expect(pulls).toBeGreaterThan(plain.pulls + 5)
     expect(pulls).toBeLessThanOrEqual(plain.pulls + 20)
   })
 
@@ -42,9 +47,15 @@ describe.each(['at once', 'soon', 'later', 'bytes'])('a source that gives %s', (
     const plain = await whole('plain')
     expect(plain).toHaveLength(200_000)
     expect((await whole('traced')).equals(plain)).toBe(true)
-    const { root } = await backend.session(({ root }) => root?.attributes['url.path'] === '/whole')
+    const { root } = await sessionAt('/whole')
     expect(root?.attributes['agentops.response.body_end']).toBe('complete')
   })
+})
+
+test('a source that has ended while some of it waits for a reader, who leaves: cancelled, not complete', async () => {
+  await fetch(urlOf('/left', { source: 'soon', mode: 'traced', chunks: '12' }))
+  const { root } = await sessionAt('/stream')
+  expect(root?.attributes['agentops.response.body_end']).toBe('cancelled')
 })
 
 /** What a client has got when the response broke off. */
@@ -66,11 +77,11 @@ test.each(['soon', 'later'])(
   'a source that gives %s and breaks: what came before arrives as without us',
   async (source) => {
     const query = { source, breaks: '5' }
-    const plain = await broken(urlOf('/stream', { ...query, mode: 'plain' }))
-    const seen = await broken(urlOf('/stream', { ...query, mode: 'traced' }))
+    const plain = await broken(urlOf('/broken', { ...query, mode: 'plain' }))
+    const seen = await broken(urlOf('/broken', { ...query, mode: 'traced' }))
     expect(seen.bytes).toBeGreaterThanOrEqual(plain.bytes)
     expect(seen.error).toBe(plain.error)
-    const { root } = await backend.session()
+    const { root } = await sessionAt('/broken')
     expect(root?.attributes).toMatchObject({
       'agentops.response.body_end': 'error',
       'agentops.session.end_state_reason': 'source broke',
