@@ -131,7 +131,7 @@ export function conceal(span: RecordingSpan, isEvent: boolean, captureContent: b
     }
     return kept
   }
-  span.attributes = look(attributes)
+  span.keep(look(attributes))
   for (const event of events) {
     event.attributes = look(event.attributes, isLibrarys || (!captureContent && judge(event.name).isLibrarys))
   }

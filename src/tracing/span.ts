@@ -58,6 +58,7 @@ export class RecordingSpan implements Span, ReadableSpan {
   readonly startTime: HrTime
   endTime: HrTime = [0, 0]
   status: SpanStatus = { code: UNSET }
+  attributes: Attributes
   readonly events: ReadableSpan['events'] = []
   readonly links: Link[]
   droppedEventsCount = 0
@@ -77,6 +78,7 @@ export class RecordingSpan implements Span, ReadableSpan {
     this.kind = init.kind
     this.parentSpanContext = init.parentSpanContext
     this.startTime = init.startTime
+    this.attributes = init.attributes.values
     this.links = init.links.links
     this.resource = init.resource
     this.instrumentationScope = init.instrumentationScope
@@ -89,15 +91,6 @@ export class RecordingSpan implements Span, ReadableSpan {
 
   get duration(): HrTime {
     return this.ended ? since(this.endTime, this.startTime) : [-1, -1]
-  }
-
-  get attributes(): Attributes {
-    return this.#attributes.values
-  }
-
-  /** What is left of them. */
-  set attributes(left: Attributes) {
-    this.#attributes.values = left
   }
 
   get droppedAttributesCount(): number {
@@ -114,6 +107,12 @@ export class RecordingSpan implements Span, ReadableSpan {
 
   isRecording(): boolean {
     return !this.ended
+  }
+
+  /** Leaves it these attributes alone. */
+  keep(attributes: Attributes): void {
+    this.attributes = attributes
+    this.#attributes.values = attributes
   }
 
   setAttribute(name: string, value: AttributeValue): this {
