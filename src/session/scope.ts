@@ -3,6 +3,7 @@
  * is known of one here is what a scope has to know.
  */
 import { type Context, createContextKey } from '@opentelemetry/api'
+import { layer } from '../runtime/layer.ts'
 import { activeContext, enter, findStorage } from '../runtime/scope.ts'
 
 /** A session, as a scope sees it. */
@@ -53,6 +54,11 @@ export function enterSession(session: Scoped): () => void {
 
 export function activeScope(): Scope | undefined {
   return activeContext().getValue(SCOPE) as Scope | undefined
+}
+
+/** The first context of a session; `parent` may be one that is left later. */
+export function contextFor(session: Scoped, parent: Context): Context {
+  return layer(parent.deleteValue(SESSION), SESSION, session)
 }
 
 export function withSession(active: Context, session: Scoped): Context {

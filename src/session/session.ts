@@ -36,7 +36,7 @@ import { Labelled } from './labelled.ts'
 import { lookAt } from './last-look.ts'
 import { brief, EventRecorder, failSpan, type Work, type WorkLast } from './recorder.ts'
 import { redactedText } from './redact.ts'
-import { scopedIn, withSession } from './scope.ts'
+import { contextFor, scopedIn, withSession } from './scope.ts'
 import { counting, METER, type Outlets } from './sink.ts'
 import type { EndState, SessionStats } from './view.ts'
 
@@ -121,7 +121,7 @@ export class Session extends Labelled {
     })
     this.tracer = this.tracerProvider.getTracer('agentops-edge', VERSION)
 
-    this.context = withSession(parent, this)
+    this.context = contextFor(this, parent)
     this.root = startRoot(this.tracer, this.name, init, parent)
     this.context = trace.setSpan(this.context, this.root)
   }
