@@ -97,7 +97,9 @@ export class Ending {
     if (sinks.length) debug(`a session has ended, and is shown at ${session.url}`)
     this.#decide()
     const begun = Date.now()
-    await Promise.all(sinks.map((sink) => sink.close(leaves)))
+    // Metrics count what becomes of each span.
+    const mayLeave = leaves && !meter
+    await Promise.all(sinks.map((sink) => sink.close(mayLeave)))
     const report = this.report()
     const delivered: Delivered = { report, begun, waitUntil: this.waitUntil, endBy: this.#limit }
     // Metrics of many sessions go in one request; only where nothing keeps the runtime alive for it is it waited for.
