@@ -25,8 +25,8 @@ export interface Source {
  * chunks ready it takes 256 KiB itself.)
  */
 const AHEAD_BYTES = 8192
-/** After which workerd has written what it took: where a stream breaks off, it drops the rest. */
-const WRITTEN_MS = 1
+/** After which workerd has written what it took, on a busy machine, too: where a stream breaks off, it drops the rest. */
+const WRITTEN_MS = 20
 
 /** `length`: bytes, where they are known; workerd then sends them as the Content-Length. */
 export function follow(isBytes: boolean, source: Source, length?: number): ReadableStream {
