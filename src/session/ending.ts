@@ -4,7 +4,7 @@
  */
 import type { Attributes } from '@opentelemetry/api'
 import { type FlushReport, sumOf } from '../outbox/report.ts'
-import { debug, guard, warn } from '../runtime/diag.ts'
+import { debug, guard, isDebugging, warn } from '../runtime/diag.ts'
 import { later } from '../runtime/timers.ts'
 import type { Keep } from './keep.ts'
 import type { Delivered, Outlets } from './sink.ts'
@@ -94,7 +94,7 @@ export class Ending {
     for (const sink of sinks) sink.closing()
     guard('ending the session', () => session.close())
     session.ended()
-    if (sinks.length) debug(`a session has ended, and is shown at ${session.url}`)
+    if (sinks.length && isDebugging()) debug(`a session has ended, and is shown at ${session.url}`)
     this.#decide()
     const begun = Date.now()
     // Metrics count what becomes of each span.
