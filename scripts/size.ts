@@ -155,7 +155,7 @@ const ENTRIES: Entry[] = [
     name: '  sessionMetrics, over the metrics SDK',
     code: middleware('{ metrics: sessionMetrics() }', `import { sessionMetrics } from 'agentops-edge/metrics'`),
     without: `${middleware('', METRICS_SDK)}\nconsole.log(new MeterProvider({}), MetricReader, JsonMetricsSerializer)`,
-    budget: { wrangler: 3_600, vite: 3_600 },
+    budget: { wrangler: 3_550, vite: 3_550 },
   },
   {
     name: 'agentops-edge/spool: drainSpool alone',

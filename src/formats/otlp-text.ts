@@ -63,9 +63,8 @@ function grouped<Key>(spans: readonly ReadableSpan[], keyOf: (span: ReadableSpan
 function spanText(span: ReadableSpan): string {
   const { name, kind, parentSpanContext: parent, status, events, links } = span
   const context = span.spanContext()
-  let text = `{"traceId":"${context.traceId}","spanId":"${context.spanId}",`
-  if (context.traceState) text += stateOf(context)
-  if (parent?.spanId) text += `"parentSpanId":"${parent.spanId}",`
+  let text = `{${idsOf(context)}`
+  if (parent?.spanId) text += `"parentSpanId":${quoted(parent.spanId)},`
   text += `"flags":${flagsOf(context, parent)},"name":${quoted(name)},"kind":${Number(kind) + 1 || 0},`
   text += `"startTimeUnixNano":"${nanos(span.startTime)}","endTimeUnixNano":"${nanos(span.endTime)}",`
   text += attributesOf(span.attributes, span.droppedAttributesCount)
@@ -83,9 +82,8 @@ function eventText({ time, name, attributes, droppedAttributesCount }: ReadableS
 }
 
 function linkText({ context, attributes, droppedAttributesCount }: ReadableSpan['links'][number]): string {
-  const ids = `"traceId":${quoted(context.traceId)},"spanId":${quoted(context.spanId)}`
   const described = attributesOf(attributes, droppedAttributesCount)
-  return `{${ids},${stateOf(context)}${described}"flags":${flagsOf(context, context)}}`
+  return `{${idsOf(context)}${described}"flags":${flagsOf(context, context)}}`
 }
 
 /** Whatever another SDK hands on as a text. */
@@ -93,9 +91,10 @@ function quoted(text: string): string {
   return JSON.stringify(`${text}`)
 }
 
-function stateOf({ traceState }: SpanContext): string {
+/** With a comma behind, as `attributesOf`. */
+function idsOf({ traceId, spanId, traceState }: SpanContext): string {
   const state = traceState?.serialize()
-  return state ? `"traceState":${quoted(state)},` : ''
+  return `"traceId":${quoted(traceId)},"spanId":${quoted(spanId)},${state ? `"traceState":${quoted(state)},` : ''}`
 }
 
 function attributesOf(attributes: Attributes | undefined, dropped: number | undefined): string {

@@ -104,7 +104,7 @@ function isWeighty(span: ReadableSpan): boolean {
 /** Its texts, and what a span takes without any. */
 function sizeOf({ attributes, events }: ReadableSpan): number {
   let bytes = 512
-  for (const named of events.length ? [attributes, ...events.map((event) => event.attributes)] : [attributes]) {
+  for (const named of [attributes, ...events.map((event) => event.attributes)]) {
     for (const name in named) {
       const value = named[name]
       bytes += name.length + (typeof value === 'string' ? value : describe(value)).length + 32

@@ -99,6 +99,7 @@ export function isolate(): Isolate {
 
 type Addressed = FormatConfig & { readonly destination?: Destination }
 
+/** What the outbox of a configuration is called: of the same texts at each request. */
 const names: WeakMap<Addressed, string> = new WeakMap()
 
 export function outboxOf(config: Addressed): Outbox {

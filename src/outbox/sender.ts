@@ -186,7 +186,7 @@ export class Sender implements Sending {
     if (how === 'leave' && !run.collects && !this.direct) attend(outbox)
   }
 
-  /** To whoever sends, and whoever sees to it that somebody does. */
+  /** Leaves the parcels to whoever sends next; the session waits no longer. */
   #handOver(parcels: readonly Parcel[]): void {
     const { outbox, own } = this
     for (const parcel of parcels) {
@@ -277,19 +277,19 @@ export class Sender implements Sending {
   }
 }
 
-/** Somebody sends, all is well, and somebody else has said that he will look. */
+/** Whether another session sends, the destination is well, and a third has said that it will look whether that gets through. */
 function mayLeave({ outbox, config }: Sender): boolean {
   const { fails, flights, retryAt, watchedUntil } = outbox
   const isWell = !fails && !waitFor(retryAt) && !config.spool
   return isWell && !!waitFor(watchedUntil) && [...flights].some(({ isLane }) => isLane)
 }
 
-/** Whether it would send for those who have left. */
+/** Whether it can take over what others have handed over, should their carrier be cut off. */
 function mayWatch(sender: Sender, run: Run): boolean {
   return !mayWake() && !sender.config.spool && mayCarry(sender, run)
 }
 
-/** Somebody who has left is on the way. */
+/** Whether a request under way has spans of sessions that wait no longer. */
 function carriesOrphans({ flights }: Outbox): boolean {
   return [...flights].some(({ parcels }) => parcels.some(({ isOrphan, left }) => isOrphan && left))
 }

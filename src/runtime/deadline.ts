@@ -2,10 +2,10 @@
 import { OwnError } from './diag.ts'
 import { MAX_DELAY_MS } from './timers.ts'
 
-/** When one export must be over. It may come nearer while the export is under way, and never goes further away. */
-/** A promise, or the `TimeoutError` of a limit. */
+/** Waits for a promise until a limit is over; rejects with a `TimeoutError` then. */
 type Within = <T>(promise: Promise<T>) => Promise<T>
 
+/** When one export must be over. It may come nearer while the export is under way, and never goes further away. */
 export class Deadline {
   readonly #rearm: Set<() => void> = new Set()
   #at: number
@@ -46,7 +46,7 @@ export class Deadline {
     return this.limited(ms, (within) => within(promise), graceMs)
   }
 
-  /** The same for each promise that `work` waits for, with one timer for all of them. */
+  /** The same for each promise that `work` hands to the function it is given, with one timer for all of them. */
   async limited<T>(ms: number, work: (within: Within) => Promise<T>, graceMs?: number): Promise<T> {
     let off = (): void => {}
     const late = new Promise<never>((_, reject) => {

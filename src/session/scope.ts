@@ -56,7 +56,10 @@ export function activeScope(): Scope | undefined {
   return activeContext().getValue(SCOPE) as Scope | undefined
 }
 
-/** The first context of a session; `parent` may be one that is left later. */
+/**
+ * The first context of a session. What `deleteValue` gives never changes, while `parent` may be the context of
+ * `enterSession`, which stands for another one later.
+ */
 export function contextFor(session: Scoped, parent: Context): Context {
   return layer(parent.deleteValue(SESSION), SESSION, session)
 }
